@@ -1,0 +1,1 @@
+//! The agent platform: gateway, orchestrator, policy engine, identity, memory and inference.

@@ -1,0 +1,1 @@
+//! Executors, flows and steps; what they measured, written into a timeline.

@@ -1,0 +1,1 @@
+//! Client connections, TLS and HTTP, with every part of a request timed.

@@ -1,0 +1,3 @@
+//! The seaworthy command: flags in, exit code out.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Histograms that merge, the timeline, and the judge: from counts to a verdict. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! A trial's life: plan, launch, phases, judge, stop, report, seal.

@@ -1,0 +1,3 @@
+//! The workspace chores: `cargo xtask {test, ci, tidy, bench}`.
+
+fn main() {}
