@@ -1,0 +1,225 @@
+//! A timeline as JSON Lines: a header, then one line per series and second, in order of time.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read, Write};
+
+use seaworthy_base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Kind, Slot, Timeline};
+use crate::{Error, Histogram};
+
+/// The longest line that is read: room for a histogram with every bucket in use.
+pub const MAX_LINE: usize = 1 << 20;
+/// Seconds a timeline that is read may span: 31 days, so that a vector over a foreign file's seconds
+/// takes at most 21 MB.
+pub const MAX_SECONDS: u32 = 31 * 86_400;
+
+const FORMAT: &str = "seaworthy.dev/timeline/v1";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: String,
+    start: Timestamp,
+    bounds: BTreeMap<String, Vec<u64>>,
+    /// Seconds that were not reported, as pairs of the first and the number in a row.
+    lost: Vec<(u32, u32)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    second: u32,
+    metric: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    kind: Kind,
+    n: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hits: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    over: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    histogram: Option<Histogram>,
+}
+
+impl Timeline {
+    /// Writes the timeline as JSON Lines. Equal timelines give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `output` cannot be written to.
+    pub fn encode(&self, output: &mut impl Write) -> Result<(), Error> {
+        let lists = |bounds: &std::sync::Arc<[u64]>| bounds.to_vec();
+        let mut lost: Vec<(u32, u32)> = Vec::new();
+        for &second in &self.lost {
+            match lost.last_mut() {
+                Some((first, length)) if *first + *length == second => *length += 1,
+                _ => lost.push((second, 1)),
+            }
+        }
+        let header = Header {
+            format: FORMAT.to_owned(),
+            start: self.start,
+            bounds: self
+                .bounds
+                .iter()
+                .map(|(metric, list)| (metric.clone(), lists(list)))
+                .collect(),
+            lost,
+        };
+        write_line(output, &header)?;
+        let mut slots: Vec<(u32, &Key, Kind, &Slot)> = self
+            .series()
+            .flat_map(|(key, series)| {
+                series.slots.iter().map(move |(&second, slot)| (second, key, series.kind, slot))
+            })
+            .collect();
+        // Stable: series stay in the order of their keys within a second.
+        slots.sort_by_key(|slot| slot.0);
+        for (second, key, kind, slot) in slots {
+            write_line(output, &Line::of(second, key, kind, slot))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Timeline::encode`] wrote. Foreign bytes are an error, never a panic, and take
+    /// no more memory than a few times their own size and 31 days of lost seconds.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `input` cannot be read; [`Error::Malformed`] when a line is not part of a
+    /// timeline, contradicts itself or says again what an earlier line said.
+    pub fn decode(mut input: impl BufRead) -> Result<Self, Error> {
+        let mut buffer = Vec::new();
+        if !read_line(&mut input, &mut buffer, 1)? {
+            return Err(malformed(1, "the file is empty"));
+        }
+        let header: Header = parse(&buffer, 1)?;
+        let mut timeline = header.timeline().map_err(|reason| malformed(1, reason))?;
+        let mut number = 2;
+        while read_line(&mut input, &mut buffer, number)? {
+            let line: Line = parse(&buffer, number)?;
+            line.add_to(&mut timeline).map_err(|reason| malformed(number, reason))?;
+            number += 1;
+        }
+        Ok(timeline)
+    }
+}
+
+impl Header {
+    fn timeline(self) -> Result<Timeline, &'static str> {
+        if self.format != FORMAT {
+            return Err("the header does not say `seaworthy.dev/timeline/v1`");
+        }
+        if self.bounds.values().any(|bounds| !bounds.is_sorted_by(|low, high| low < high)) {
+            return Err("the bounds are not in ascending order");
+        }
+        let mut timeline = Timeline::new(self.start, self.bounds);
+        let mut next = 0;
+        for (first, length) in self.lost {
+            let end = first.checked_add(length).filter(|&end| end <= MAX_SECONDS);
+            let end = end.ok_or("a lost second is beyond 31 days")?;
+            if first < next || length == 0 {
+                return Err("the lost seconds are not in ascending order");
+            }
+            timeline.lost.extend(first..end);
+            next = end;
+        }
+        Ok(timeline)
+    }
+}
+
+impl Line {
+    fn of(second: u32, key: &Key, kind: Kind, slot: &Slot) -> Self {
+        let amounts = matches!(kind, Kind::Counter | Kind::Gauge);
+        Self {
+            second,
+            metric: key.metric.clone(),
+            tags: key.tags.clone(),
+            kind,
+            n: slot.n,
+            hits: (kind == Kind::Rate).then_some(slot.hits),
+            sum: amounts.then_some(slot.sum),
+            min: amounts.then_some(slot.min),
+            max: amounts.then_some(slot.max),
+            last: (kind == Kind::Gauge).then_some(slot.last),
+            over: slot.over.clone(),
+            histogram: slot.histogram.clone(),
+        }
+    }
+
+    fn add_to(self, timeline: &mut Timeline) -> Result<(), &'static str> {
+        if self.second >= MAX_SECONDS {
+            return Err("the second is beyond 31 days");
+        }
+        let (kind, second) = (self.kind, self.second);
+        let key = Key { metric: self.metric, tags: self.tags };
+        let slot = Slot {
+            n: self.n,
+            hits: self.hits.unwrap_or(0),
+            sum: self.sum.unwrap_or(0.0),
+            min: self.min.unwrap_or(0.0),
+            max: self.max.unwrap_or(0.0),
+            last: self.last.unwrap_or(0.0),
+            over: self.over,
+            histogram: self.histogram,
+        };
+        let amounts = [self.sum, self.min, self.max].map(|amount| amount.is_some());
+        let fields = (self.hits.is_some(), amounts, self.last.is_some());
+        let expected = match kind {
+            Kind::Trend => (false, [false; 3], false),
+            Kind::Rate => (true, [false; 3], false),
+            Kind::Counter => (false, [true; 3], false),
+            Kind::Gauge => (false, [true; 3], true),
+        };
+        if fields != expected || slot.histogram.is_some() != (kind == Kind::Trend) {
+            return Err("its fields are not those of its kind");
+        }
+        let counted = slot.histogram.as_ref().map_or(slot.n, Histogram::count);
+        if slot.n == 0 || counted != slot.n || slot.hits > slot.n || slot.min > slot.max {
+            return Err("its counts contradict each other");
+        }
+        let bounds = if kind == Kind::Trend { timeline.bounds(&key.metric).len() } else { 0 };
+        let descending = slot.over.is_sorted_by(|low, high| low >= high);
+        if slot.over.len() != bounds || !descending || slot.over.first() > Some(&slot.n) {
+            return Err("its counts over the bounds do not fit the header");
+        }
+        let id = timeline.series_id(&key, kind);
+        if timeline.of(id, kind).slots.insert(second, slot).is_some() {
+            return Err("this series and second were given before");
+        }
+        Ok(())
+    }
+}
+
+fn write_line(output: &mut impl Write, line: &impl Serialize) -> Result<(), Error> {
+    serde_json::to_writer(&mut *output, line).map_err(std::io::Error::from)?;
+    output.write_all(b"\n")?;
+    Ok(())
+}
+
+/// Reads one line into `buffer`; false at the end of the input.
+fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>, number: usize) -> Result<bool, Error> {
+    buffer.clear();
+    let read = input.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', buffer)?;
+    if buffer.last() != Some(&b'\n') && read > MAX_LINE {
+        return Err(malformed(number, "the line is longer than a megabyte"));
+    }
+    Ok(read > 0)
+}
+
+fn parse<'a, T: Deserialize<'a>>(line: &'a [u8], number: usize) -> Result<T, Error> {
+    serde_json::from_slice(line).map_err(|error| malformed(number, &error.to_string()))
+}
+
+fn malformed(line: usize, reason: &str) -> Error {
+    Error::Malformed { line, reason: reason.to_owned() }
+}
