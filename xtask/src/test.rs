@@ -1,0 +1,40 @@
+//! `cargo xtask test`: everything the tests need, then every test of the workspace.
+
+use anyhow::Result;
+
+use crate::{command, needs};
+
+/// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
+pub(crate) fn run(extra: &[String]) -> Result<()> {
+    let variables = needs::ready()?;
+    let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
+    command::run(command::cargo(&arguments(&extra)).envs(variables))
+}
+
+/// The whole workspace, unless the caller has named packages.
+fn arguments<'a>(extra: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["test", "--locked"];
+    let for_cargo = extra.split(|word| *word == "--").next().unwrap_or_default();
+    let names_a_package = for_cargo
+        .iter()
+        .any(|word| word.starts_with("-p") || word.split('=').next() == Some("--package"));
+    if !names_a_package {
+        arguments.push("--workspace");
+    }
+    arguments.extend(extra);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_is_tested_unless_some_are_named() {
+        assert_eq!(arguments(&[]), ["test", "--locked", "--workspace"]);
+        assert_eq!(arguments(&["-p", "base"]), ["test", "--locked", "-p", "base"]);
+        assert_eq!(arguments(&["--package=base"]), ["test", "--locked", "--package=base"]);
+        let filtered = ["test", "--locked", "--workspace", "--", "-p", "seal"];
+        assert_eq!(arguments(&["--", "-p", "seal"]), filtered);
+    }
+}
