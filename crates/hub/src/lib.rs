@@ -1,1 +1,23 @@
 //! The agent platform: gateway, orchestrator, policy engine, identity, memory and inference.
+//!
+//! [`Service`] plays any number of [`Role`]s in one process. Roles talk to each other over HTTP
+//! only ([`peer`]), each owns one store file ([`store`]), and every error a client sees is a
+//! [`Problem`].
+
+pub mod auth;
+pub mod gateway;
+pub mod identity;
+pub mod inference;
+pub mod memory;
+pub mod metrics;
+pub mod options;
+pub mod orchestrator;
+pub mod peer;
+pub mod policy;
+pub mod problem;
+pub mod server;
+pub mod store;
+
+pub use options::{Options, Role};
+pub use problem::Problem;
+pub use server::{Error, Service};

@@ -1,0 +1,155 @@
+//! Tenants and users: put and get.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::admin::{ADMIN, Administrator};
+use super::rows::{self, Tenant, User};
+use super::tokens::unknown_user;
+use super::{Identity, check};
+use crate::auth::{Caller, SYSTEM};
+use crate::problem::{Body, Path, Problem};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutTenant {
+    name: String,
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutUser {
+    tenant_id: String,
+    name: String,
+    email: String,
+    capabilities: Vec<String>,
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) async fn put_tenant(
+    State(identity): State<Arc<Identity>>,
+    administrator: Administrator,
+    Path(id): Path<String>,
+    Body(put): Body<PutTenant>,
+) -> Result<(StatusCode, Json<Tenant>), Problem> {
+    administrator.everywhere()?;
+    check::id("", &id)?;
+    check::name("/name", &put.name)?;
+    if id == SYSTEM {
+        return Err(reserved("the tenant `system` belongs to the platform"));
+    }
+    let now = identity.clock.wall();
+    let (status, tenant) = identity
+        .store
+        .write(move |connection| {
+            let old = rows::tenant(connection, &id)?;
+            let status = status(old.is_some());
+            let tenant = Tenant {
+                tenant_id: id,
+                name: put.name,
+                active: put.active,
+                created_at: old.map_or(now, |old| old.created_at),
+                updated_at: now,
+            };
+            rows::put_tenant(connection, &tenant)?;
+            Ok((status, tenant))
+        })
+        .await?;
+    Ok((status, Json(tenant)))
+}
+
+pub(super) async fn get_tenant(
+    State(identity): State<Arc<Identity>>,
+    administrator: Administrator,
+    Path(id): Path<String>,
+) -> Result<Json<Tenant>, Problem> {
+    administrator.reach(&id)?;
+    let tenant = identity.store.read(move |connection| rows::tenant(connection, &id)).await?;
+    tenant.map(Json).ok_or_else(unknown_tenant)
+}
+
+pub(super) async fn put_user(
+    State(identity): State<Arc<Identity>>,
+    administrator: Administrator,
+    Path(id): Path<String>,
+    Body(put): Body<PutUser>,
+) -> Result<(StatusCode, Json<User>), Problem> {
+    check::id("", &id)?;
+    check::id("/tenant_id", &put.tenant_id)?;
+    check::name("/name", &put.name)?;
+    check::email("/email", &put.email)?;
+    check::capabilities("/capabilities", &put.capabilities)?;
+    administrator.reach(&put.tenant_id)?;
+    if id == ADMIN {
+        return Err(reserved("the user `admin` belongs to the platform"));
+    }
+    let now = identity.clock.wall();
+    let (status, user) = identity
+        .store
+        .write(move |connection| {
+            if rows::tenant(connection, &put.tenant_id)?.is_none() {
+                return Err(unknown_tenant().pointer("/tenant_id").into());
+            }
+            let old = rows::user(connection, &id)?;
+            if old.as_ref().is_some_and(|old| old.tenant_id != put.tenant_id) {
+                return Err(Problem::conflict(
+                    "id_taken",
+                    "this id belongs to a user of another tenant; users do not move",
+                )
+                .into());
+            }
+            let status = status(old.is_some());
+            let user = User {
+                user_id: id,
+                tenant_id: put.tenant_id,
+                name: put.name,
+                email: put.email,
+                capabilities: put.capabilities,
+                active: put.active,
+                created_at: old.map_or(now, |old| old.created_at),
+                updated_at: now,
+            };
+            rows::put_user(connection, &user)?;
+            Ok((status, user))
+        })
+        .await?;
+    Ok((status, Json(user)))
+}
+
+/// A user out of reach is as good as none. Everyone may read oneself.
+pub(super) async fn get_user(
+    State(identity): State<Arc<Identity>>,
+    own: Result<Caller, Problem>,
+    administrator: Result<Administrator, Problem>,
+    Path(id): Path<String>,
+) -> Result<Json<User>, Problem> {
+    let oneself = own.as_ref().is_ok_and(|caller| caller.subject == id);
+    let administrator = if oneself { None } else { Some(administrator?) };
+    let user = identity.store.read(move |connection| rows::user(connection, &id)).await?;
+    user.filter(|user| administrator.is_none_or(|one| one.reaches(&user.tenant_id)))
+        .map(Json)
+        .ok_or_else(unknown_user)
+}
+
+fn status(existed: bool) -> StatusCode {
+    if existed { StatusCode::OK } else { StatusCode::CREATED }
+}
+
+fn unknown_tenant() -> Problem {
+    Problem::not_found("unknown_tenant", "there is no such tenant")
+}
+
+fn reserved(detail: &str) -> Problem {
+    Problem::forbidden("reserved", detail)
+}

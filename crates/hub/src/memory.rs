@@ -1,0 +1,249 @@
+//! The memory role: what a tenant asked to be remembered, recalled by key and by meaning.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use seaworthy_base::Clock;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::auth::{Authenticator, Caller};
+use crate::inference::responder;
+use crate::options::Role;
+use crate::problem::{Body, Path, Problem};
+use crate::server::{Context, Error, Part};
+use crate::store::Store;
+
+mod catalog;
+pub mod index;
+mod rows;
+pub mod words;
+
+use catalog::Catalog;
+
+/// The capability to recall and retrieve.
+pub const READ: &str = "memory:read";
+/// The capability to remember and forget.
+pub const WRITE: &str = "memory:write";
+
+/// A key is at most this long, in bytes.
+pub const LONGEST_KEY: usize = 512;
+/// A value is at most this long, in bytes.
+pub const LONGEST_VALUE: usize = 64 << 10;
+/// Metadata is at most this long as JSON, in bytes.
+pub const LONGEST_METADATA: usize = 16 << 10;
+/// The most memories one retrieval returns.
+pub const MOST_SOURCES: usize = 50;
+
+/// How many words of the sources an answer quotes at most.
+const ANSWER_WORDS: usize = 256;
+
+/// What the role's routes share.
+#[derive(Clone, Debug)]
+struct Memory {
+    store: Store,
+    catalog: Arc<Catalog>,
+    clock: Clock,
+}
+
+/// A memory to be stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remember {
+    /// Its key, unique within the tenant: 1 to 512 bytes without control characters.
+    pub key: String,
+    /// Its text, at most 64 KiB.
+    pub value: String,
+    /// Anything the caller wants back with it, at most 16 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retrieve {
+    /// The question, at most 64 KiB.
+    pub query: String,
+    /// How many memories to return, 1 to 50.
+    #[serde(default = "default_limit")]
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Retrieved {
+    /// Quotes from the sources, or that nothing was found.
+    pub answer: String,
+    /// The memories that share words with the query, best first.
+    pub sources: Vec<Source>,
+}
+
+/// A memory that was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// Its key.
+    pub key: String,
+    /// Its text.
+    pub value: String,
+    /// Its BM25 score, above zero; comparable within one answer only.
+    pub score: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Recalled {
+    key: String,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+    updated_at: String,
+}
+
+/// Opens the role.
+pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
+    let store = context.store(rows::MIGRATIONS).await?;
+    let refuse = |source| Error::Store { role: Role::Memory, source };
+    store.write(|connection| Ok(rows::prepare(connection)?)).await.map_err(refuse)?;
+    let identity = context.peer(Role::Identity)?;
+    let catalog = Arc::new(Catalog::new(catalog::Limits::default(), &context.metrics));
+    let memory = Memory { store: store.clone(), catalog, clock: context.clock.clone() };
+    let routes = Router::new()
+        .route("/v1/remember", post(remember))
+        .route("/v1/recall/{*key}", get(recall).delete(forget))
+        .route("/v1/rag/retrieve", post(retrieve))
+        .with_state(memory);
+    let needs = vec![identity.clone()];
+    Ok(Part { routes, authenticator: Authenticator::Peer(identity), store: Some(store), needs })
+}
+
+const fn default_limit() -> usize {
+    5
+}
+
+async fn remember(
+    caller: Caller,
+    State(memory): State<Memory>,
+    Body(body): Body<Remember>,
+) -> Result<Response, Problem> {
+    caller.require(WRITE)?;
+    check_key(&body.key).map_err(|problem| problem.pointer("/key"))?;
+    if body.value.len() > LONGEST_VALUE {
+        return Err(too_long("/value", "the value", LONGEST_VALUE));
+    }
+    let metadata = body.metadata.as_ref().map(check_metadata).transpose()?;
+    let now = memory.clock.wall().to_string();
+    let (stored, new) = memory
+        .store
+        .write(move |tx| {
+            let new = rows::remember(
+                tx,
+                &caller.tenant,
+                &body.key,
+                &body.value,
+                metadata.as_deref(),
+                &now,
+            )?;
+            Ok((body, new))
+        })
+        .await?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(stored)).into_response())
+}
+
+async fn recall(
+    caller: Caller,
+    State(memory): State<Memory>,
+    Path(key): Path<String>,
+) -> Result<Json<Recalled>, Problem> {
+    caller.require(READ)?;
+    check_key(&key)?;
+    let found = memory
+        .store
+        .read(move |connection| Ok(rows::recall(connection, &caller.tenant, &key)?))
+        .await?;
+    let found = found.ok_or_else(unknown_key)?;
+    let metadata = found
+        .metadata
+        .as_deref()
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| Problem::internal(&error))?;
+    let rows::Memory { key, value, updated_at, .. } = found;
+    Ok(Json(Recalled { key, value, metadata, updated_at }))
+}
+
+async fn forget(
+    caller: Caller,
+    State(memory): State<Memory>,
+    Path(key): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.require(WRITE)?;
+    check_key(&key)?;
+    let known = memory.store.write(move |tx| Ok(rows::forget(tx, &caller.tenant, &key)?)).await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown_key()) }
+}
+
+async fn retrieve(
+    caller: Caller,
+    State(memory): State<Memory>,
+    Body(body): Body<Retrieve>,
+) -> Result<Json<Retrieved>, Problem> {
+    caller.require(READ)?;
+    if body.query.trim().is_empty() {
+        return Err(Problem::invalid("/query", "the query is empty"));
+    }
+    if body.query.len() > LONGEST_VALUE {
+        return Err(too_long("/query", "the query", LONGEST_VALUE));
+    }
+    if !(1..=MOST_SOURCES).contains(&body.limit) {
+        return Err(Problem::invalid("/limit", format!("the limit must be 1 to {MOST_SOURCES}")));
+    }
+    let catalog = Arc::clone(&memory.catalog);
+    let (body, found) = memory
+        .store
+        .read(move |connection| {
+            let found = catalog.search(connection, &caller.tenant, &body.query, body.limit)?;
+            Ok((body, found))
+        })
+        .await?;
+    let quotable: Vec<responder::Source<'_>> =
+        found.iter().map(|(hit, value)| responder::Source { key: &hit.key, value }).collect();
+    let answer = responder::answer(&body.query, &quotable, ANSWER_WORDS).text;
+    let sources = found
+        .into_iter()
+        .map(|(hit, value)| Source { key: hit.key.into(), value, score: hit.score })
+        .collect();
+    Ok(Json(Retrieved { answer, sources }))
+}
+
+fn check_key(key: &str) -> Result<(), Problem> {
+    let wrong =
+        |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_key", detail);
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        return Err(wrong(format!("a key has 1 to {LONGEST_KEY} bytes")));
+    }
+    if key.chars().any(char::is_control) {
+        return Err(wrong("a key holds no control characters".to_owned()));
+    }
+    Ok(())
+}
+
+fn check_metadata(metadata: &Map<String, Value>) -> Result<String, Problem> {
+    let text = serde_json::to_string(metadata).map_err(|error| Problem::internal(&error))?;
+    if text.len() > LONGEST_METADATA {
+        return Err(too_long("/metadata", "the metadata", LONGEST_METADATA));
+    }
+    Ok(text)
+}
+
+fn too_long(pointer: &str, what: &str, limit: usize) -> Problem {
+    Problem::invalid(pointer, format!("{what} is longer than {limit} bytes"))
+}
+
+fn unknown_key() -> Problem {
+    Problem::not_found("unknown_key", "nothing is remembered under this key")
+}

@@ -1,0 +1,220 @@
+//! The tenants' indexes: built from the durable rows when first asked for, caught up before each search.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::metrics::gauge::Gauge;
+use rusqlite::Connection;
+
+use super::index::{Hit, Index};
+use super::rows;
+use crate::metrics::Metrics;
+
+/// How much the indexes together may take before the one unused longest is dropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Tenants with an index in memory.
+    pub(super) tenants: usize,
+    /// Bytes of all indexes, about.
+    pub(super) bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { tenants: 256, bytes: 512 << 20 }
+    }
+}
+
+/// All indexes, each for one tenant. The rows stay the truth: an index that was dropped is rebuilt.
+#[derive(Debug)]
+pub(super) struct Catalog {
+    limits: Limits,
+    shelf: Mutex<Shelf>,
+    tenants: Gauge,
+    bytes: Gauge,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    indexes: HashMap<String, Kept>,
+    /// Counts searches; the clock of "unused longest".
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    index: Arc<Mutex<Followed>>,
+    bytes: usize,
+    used: u64,
+}
+
+/// An index and the revision of the rows it has followed them to.
+#[derive(Debug, Default)]
+struct Followed {
+    index: Index,
+    revision: i64,
+}
+
+impl Catalog {
+    /// An empty catalog.
+    pub(super) fn new(limits: Limits, metrics: &Metrics) -> Self {
+        Self {
+            limits,
+            shelf: Mutex::default(),
+            tenants: metrics.register(
+                "memory_index_tenants",
+                "Tenants whose index is in memory",
+                Gauge::default(),
+            ),
+            bytes: metrics.register(
+                "memory_index_bytes",
+                "What the indexes in memory take, about",
+                Gauge::default(),
+            ),
+        }
+    }
+
+    /// The best memories of `tenant` for `query`, as [`Index::search`], with their texts.
+    ///
+    /// The index first follows every change committed before now, so what was acknowledged is
+    /// found, and what was forgotten is not. `connection` must be in a transaction that has read
+    /// nothing yet, so that the index and the texts come from one state of the rows.
+    pub(super) fn search(
+        &self,
+        connection: &Connection,
+        tenant: &str,
+        query: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(Hit, String)>> {
+        let index = self.take(tenant);
+        let mut followed = lock(&index);
+        // The first read takes the snapshot. It comes after the lock, so that no snapshot is older
+        // than the index it is searched with.
+        if let Err(error) = follow(&mut followed, connection, tenant) {
+            // Half followed is not followed: the next search starts again from the rows.
+            *followed = Followed::default();
+            return Err(error);
+        }
+        let mut found = Vec::new();
+        for hit in followed.index.search(query, limit) {
+            if let Some(value) = rows::value(connection, hit.row)? {
+                found.push((hit, value));
+            }
+        }
+        let bytes = followed.index.bytes();
+        drop(followed);
+        self.weigh(tenant, bytes);
+        Ok(found)
+    }
+
+    fn take(&self, tenant: &str) -> Arc<Mutex<Followed>> {
+        let mut shelf = lock(&self.shelf);
+        shelf.uses += 1;
+        let used = shelf.uses;
+        let kept = shelf.indexes.entry(tenant.to_owned()).or_insert_with(|| Kept {
+            index: Arc::default(),
+            bytes: 0,
+            used,
+        });
+        kept.used = used;
+        Arc::clone(&kept.index)
+    }
+
+    /// Notes what an index takes now and drops others, the one unused longest first, down to the limits.
+    fn weigh(&self, tenant: &str, bytes: usize) {
+        let mut shelf = lock(&self.shelf);
+        if let Some(kept) = shelf.indexes.get_mut(tenant) {
+            kept.bytes = bytes;
+        }
+        let mut total: usize = shelf.indexes.values().map(|kept| kept.bytes).sum();
+        while shelf.indexes.len() > self.limits.tenants || total > self.limits.bytes {
+            let oldest = shelf
+                .indexes
+                .iter()
+                .filter(|(name, _)| *name != tenant)
+                .min_by_key(|(_, kept)| kept.used)
+                .map(|(name, _)| name.clone());
+            let Some(dropped) = oldest.and_then(|name| shelf.indexes.remove(&name)) else { break };
+            total -= dropped.bytes;
+        }
+        self.tenants.set(shelf.indexes.len() as i64);
+        self.bytes.set(total as i64);
+    }
+}
+
+fn follow(followed: &mut Followed, connection: &Connection, tenant: &str) -> rusqlite::Result<()> {
+    let Followed { index, revision } = followed;
+    rows::changes(connection, tenant, *revision, |change| match change {
+        rows::Change::Remembered { row, key, value } => index.insert(row, key, value),
+        rows::Change::Forgotten { row } => {
+            index.remove(row);
+        }
+    })
+    .map(|latest| *revision = latest)
+}
+
+/// A panic while locked would be a bug elsewhere; the data is rebuilt from the rows on any doubt.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in rows::MIGRATIONS {
+            connection.execute_batch(migration.sql).unwrap();
+        }
+        connection
+    }
+
+    fn catalog(tenants: usize, bytes: usize) -> Catalog {
+        Catalog::new(Limits { tenants, bytes }, &Metrics::new("memory"))
+    }
+
+    fn keys(catalog: &Catalog, connection: &Connection, tenant: &str, query: &str) -> Vec<String> {
+        let found = catalog.search(connection, tenant, query, 10).unwrap();
+        found.into_iter().map(|(hit, _)| hit.key.into()).collect()
+    }
+
+    fn put(connection: &Connection, tenant: &str, key: &str, value: &str) {
+        rows::remember(connection, tenant, key, value, None, "2026-01-01T00:00:00Z").unwrap();
+    }
+
+    #[test]
+    fn a_search_follows_every_change() {
+        let (connection, catalog) = (database(), catalog(9, usize::MAX));
+        assert!(keys(&catalog, &connection, "a", "tea").is_empty());
+        put(&connection, "a", "one", "tea");
+        put(&connection, "b", "two", "tea");
+        assert_eq!(keys(&catalog, &connection, "a", "tea"), ["one"]);
+        put(&connection, "a", "one", "coal");
+        assert!(keys(&catalog, &connection, "a", "tea").is_empty());
+        assert_eq!(keys(&catalog, &connection, "a", "coal"), ["one"]);
+        assert!(rows::forget(&connection, "a", "one").unwrap());
+        assert!(!rows::forget(&connection, "a", "one").unwrap());
+        assert!(keys(&catalog, &connection, "a", "coal").is_empty());
+        put(&connection, "a", "one", "coal again");
+        assert_eq!(keys(&catalog, &connection, "a", "coal"), ["one"]);
+        assert_eq!(keys(&catalog, &connection, "b", "tea"), ["two"]);
+    }
+
+    #[test]
+    fn a_dropped_index_is_rebuilt_from_the_rows() {
+        let connection = database();
+        let roomy = catalog(2, usize::MAX);
+        for tenant in ["a", "b", "c"] {
+            put(&connection, tenant, tenant, "tea");
+            assert_eq!(keys(&roomy, &connection, tenant, "tea"), [tenant]);
+        }
+        assert_eq!(roomy.tenants.get(), 2);
+        assert_eq!(keys(&roomy, &connection, "a", "tea"), ["a"]);
+        let tight = catalog(9, 1);
+        for tenant in ["a", "b", "c", "a"] {
+            assert_eq!(keys(&tight, &connection, tenant, "tea"), [tenant]);
+            assert_eq!(tight.tenants.get(), 1, "one too large for the limit is kept alone");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What a role counts: a registry in OpenMetrics text, and the two series every route has.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+/// The media type of [`Metrics::encode`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bucket bounds for durations, in seconds: 1 ms to 10 s.
+pub const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// One role's metrics. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    service: &'static str,
+    requests: Family<Labels, Counter>,
+    durations: Family<Labels, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    service: &'static str,
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl Metrics {
+    /// Metrics of the service with this name.
+    pub fn new(service: &'static str) -> Self {
+        let requests = Family::default();
+        let durations = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let metrics = Self {
+            registry: Arc::default(),
+            service,
+            requests: Family::clone(&requests),
+            durations: Family::clone(&durations),
+        };
+        metrics.register("http_requests", "Requests answered", requests);
+        metrics.register(
+            "http_request_duration_seconds",
+            "Time from a request's head to its response's head",
+            durations,
+        );
+        metrics
+    }
+
+    /// Adds a metric and gives it back; a counter's name is written without `_total`.
+    pub fn register<M: Metric + Clone>(&self, name: &str, help: &str, metric: M) -> M {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.register(name, help, metric.clone());
+        metric
+    }
+
+    /// Counts one answered request.
+    pub(crate) fn answered(
+        &self,
+        method: &Method,
+        route: &str,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let labels = Labels {
+            service: self.service,
+            method: method_label(method),
+            route: route.to_owned(),
+            status: status.as_u16(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.durations.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Everything counted so far, as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)
+            .expect("writing to a string does not fail");
+        text
+    }
+}
+
+/// A histogram over [`SECONDS`].
+pub fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+/// Methods a client makes up share one label, so that it cannot grow the registry.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_under_their_route() {
+        let metrics = Metrics::new("memory");
+        let made_up = Method::from_bytes(b"BREW").unwrap();
+        metrics.answered(&Method::GET, "/v1/x/{id}", StatusCode::OK, Duration::from_millis(3));
+        metrics.answered(&made_up, "unmatched", StatusCode::NOT_FOUND, Duration::ZERO);
+        let text = metrics.encode();
+        let line = r#"http_requests_total{service="memory",method="GET",route="/v1/x/{id}",status="200"} 1"#;
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains(r#"method="OTHER""#), "{text}");
+        assert!(text.contains(r#"le="0.005""#), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+}

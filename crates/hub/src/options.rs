@@ -1,0 +1,254 @@
+//! What an operator chooses before a hub starts: roles, addresses, the data folder, limits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use seaworthy_base::Clock;
+use serde::{Deserialize, Serialize};
+
+/// One of the services that make up the platform. One process may play any number of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The public front: sessions and messages, streamed events.
+    Gateway,
+    /// Runs a conversation turn: policy, recall, respond, remember, event.
+    Orchestrator,
+    /// Tenants, users and tokens.
+    Identity,
+    /// Rules per tenant and their evaluation.
+    Policy,
+    /// Durable memories, recalled by key and by meaning.
+    Memory,
+    /// Answers, from a model server or from stored memory.
+    Inference,
+}
+
+impl Role {
+    /// Every role, in the order they are started.
+    pub const ALL: [Self; 6] = [
+        Self::Identity,
+        Self::Policy,
+        Self::Memory,
+        Self::Inference,
+        Self::Orchestrator,
+        Self::Gateway,
+    ];
+
+    /// The name on the command line and of the role's data folder.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Orchestrator => "orchestrator",
+            Self::Identity => "identity",
+            Self::Policy => "policy",
+            Self::Memory => "memory",
+            Self::Inference => "inference",
+        }
+    }
+
+    /// The service's name in metrics and health documents.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway-api",
+            Self::Orchestrator => "orchestrator",
+            Self::Identity => "identity-service",
+            Self::Policy => "policy-engine",
+            Self::Memory => "memory",
+            Self::Inference => "inference",
+        }
+    }
+
+    /// The port it listens on unless told otherwise.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Gateway => 10_000,
+            Self::Orchestrator => 10_001,
+            Self::Identity => 10_002,
+            Self::Policy => 10_020,
+            Self::Memory => 10_021,
+            Self::Inference => 10_022,
+        }
+    }
+
+    /// The loopback address with the default port.
+    pub const fn address(self) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port())
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// A name that is no role.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a role: choose from gateway, orchestrator, identity, policy, memory, inference"
+)]
+pub struct UnknownRole(String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or_else(|| UnknownRole(text.to_owned()))
+    }
+}
+
+/// Where other roles answer. A role left out is looked for in this process, then on its default
+/// loopback port.
+#[derive(Clone, Debug, Default)]
+pub struct Peers(BTreeMap<Role, String>);
+
+impl Peers {
+    /// Sets a role's base URL, such as `http://127.0.0.1:10002`.
+    #[must_use]
+    pub fn with(mut self, role: Role, base: impl Into<String>) -> Self {
+        self.0.insert(role, base.into());
+        self
+    }
+
+    /// The base URL the operator gave for `role`, if any.
+    pub fn get(&self, role: Role) -> Option<&str> {
+        self.0.get(&role).map(String::as_str)
+    }
+}
+
+/// Bounds on what a client may ask of one role.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Longest request body, in bytes.
+    pub body: usize,
+    /// Most header lines in a request.
+    pub headers: usize,
+    /// Longest request head, in bytes.
+    pub head: usize,
+    /// Most connections open at once, per role.
+    pub connections: usize,
+    /// How long a connection may take to send a request's head, waiting for it included.
+    pub head_timeout: Duration,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a request may take until its response begins.
+    pub request_timeout: Duration,
+    /// How long a call from one role to another may take.
+    pub peer_timeout: Duration,
+    /// How long requests under way may take to finish once the service is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1 << 20,
+            headers: 64,
+            head: 32 << 10,
+            connections: 4_096,
+            head_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            peer_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How long tokens live and keys sign.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// A token's life when the request names none.
+    pub lifetime: Duration,
+    /// The longest life a request may ask for.
+    pub longest: Duration,
+    /// How long one key signs before the next takes over; it verifies until its tokens expired.
+    pub rotation: Duration,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            lifetime: Duration::from_secs(3_600),
+            longest: Duration::from_secs(86_400),
+            rotation: Duration::from_secs(24 * 3_600),
+        }
+    }
+}
+
+/// Everything a hub is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The roles this process plays.
+    pub roles: Vec<Role>,
+    /// Where each role listens; a role left out listens on its default loopback port. Port 0 takes
+    /// any free port.
+    pub listen: BTreeMap<Role, SocketAddr>,
+    /// The folder that holds one sub-folder per role.
+    pub data: PathBuf,
+    /// Where the other roles answer.
+    pub peers: Peers,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Lives of tokens and keys.
+    pub tokens: Tokens,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Every role on its default loopback port, with its data under `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            roles: Role::ALL.to_vec(),
+            listen: BTreeMap::new(),
+            data: data.into(),
+            peers: Peers::default(),
+            limits: Limits::default(),
+            tokens: Tokens::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// Plays these roles only.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.roles = roles.into_iter().collect();
+        self
+    }
+
+    /// Listens on any free loopback port for every role.
+    #[must_use]
+    pub fn any_ports(mut self) -> Self {
+        let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        self.listen = Role::ALL.into_iter().map(|role| (role, free)).collect();
+        self
+    }
+
+    /// Where `role` is to listen.
+    pub fn address(&self, role: Role) -> SocketAddr {
+        self.listen.get(&role).copied().unwrap_or_else(|| role.address())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_is_read_by_its_name() {
+        for role in Role::ALL {
+            assert_eq!(role.name().parse::<Role>(), Ok(role));
+            assert_eq!(Options::new("data").address(role).port(), role.port());
+        }
+        assert!("captain".parse::<Role>().is_err());
+    }
+}

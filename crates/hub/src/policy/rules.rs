@@ -1,0 +1,292 @@
+//! A rule, what makes it acceptable, and its rows.
+
+use std::collections::HashSet;
+
+use http::StatusCode;
+use rusqlite::{Connection, OptionalExtension};
+use seaworthy_base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Rules;
+use super::fold;
+use crate::problem::Problem;
+use crate::store::{self, Migration};
+
+/// Most rules a tenant may have.
+const RULES: usize = 10_000;
+
+/// Longest pattern, in characters.
+const PATTERN: usize = 1_024;
+
+/// Longest name and description, in characters.
+const NAME: usize = 256;
+const DESCRIPTION: usize = 1_024;
+
+/// Longest folded patterns of one tenant together, in bytes: the automaton grows with them.
+const PATTERNS: usize = 2 << 20;
+
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "policies and rules",
+    sql: "CREATE TABLE policies (
+            tenant TEXT PRIMARY KEY,
+            version INTEGER NOT NULL,
+            updated_at TEXT NOT NULL
+          ) STRICT, WITHOUT ROWID;
+          CREATE TABLE rules (
+            tenant TEXT NOT NULL REFERENCES policies (tenant),
+            name TEXT NOT NULL,
+            pattern TEXT NOT NULL,
+            weight REAL NOT NULL,
+            severity TEXT NOT NULL,
+            description TEXT NOT NULL,
+            PRIMARY KEY (tenant, name)
+          ) STRICT, WITHOUT ROWID;",
+}];
+
+/// How bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A score of 0.8 or more.
+    Low,
+    /// A score of 0.5 or more.
+    Medium,
+    /// A score of 0.2 or more.
+    High,
+    /// A lower score.
+    Critical,
+}
+
+impl Severity {
+    /// `low`, `medium`, `high` or `critical`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    pub(super) fn of_score(score: f64) -> Self {
+        if score >= 0.8 {
+            Self::Low
+        } else if score >= 0.5 {
+            Self::Medium
+        } else if score >= 0.2 {
+            Self::High
+        } else {
+            Self::Critical
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High, Self::Critical]
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
+    }
+}
+
+/// A text that must not occur in a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// The text, found wherever it occurs, without regard to case.
+    pub pattern: String,
+    /// What a match takes off the score, 0 to 1.
+    #[serde(default = "weight")]
+    pub weight: f64,
+    /// How bad its author thinks it is.
+    #[serde(default = "severity")]
+    pub severity: Severity,
+    /// What it is about.
+    #[serde(default)]
+    pub description: String,
+}
+
+const fn weight() -> f64 {
+    0.35
+}
+
+const fn severity() -> Severity {
+    Severity::Medium
+}
+
+/// Checks a whole policy.
+pub(super) fn check(rules: &[Rule]) -> Result<(), Problem> {
+    let mut names = HashSet::new();
+    bounded(rules.len(), rules.iter().map(size).sum())?;
+    for (index, rule) in rules.iter().enumerate() {
+        let place = format!("/rules/{index}");
+        check_one(&place, rule)?;
+        if !names.insert(&rule.name) {
+            return Err(duplicate(&rule.name).pointer(format!("{place}/name")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks one rule that stands at `place` in the body.
+pub(super) fn check_one(place: &str, rule: &Rule) -> Result<(), Problem> {
+    let at = |field: &str| format!("{place}/{field}");
+    let long = |text: &str, most: usize| text.chars().count() > most;
+    if rule.name.trim().is_empty() || long(&rule.name, NAME) {
+        return Err(Problem::invalid(at("name"), format!("a name is 1 to {NAME} characters")));
+    }
+    if rule.pattern.trim().is_empty() {
+        let detail = "a pattern is more than blanks: it would match nearly every prompt";
+        return Err(Problem::invalid(at("pattern"), detail));
+    }
+    if long(&rule.pattern, PATTERN) {
+        let detail = format!("a pattern is at most {PATTERN} characters");
+        return Err(Problem::invalid(at("pattern"), detail));
+    }
+    if !(0.0..=1.0).contains(&rule.weight) {
+        return Err(Problem::invalid(at("weight"), "a weight is a number from 0 to 1"));
+    }
+    if long(&rule.description, DESCRIPTION) {
+        let detail = format!("a description is at most {DESCRIPTION} characters");
+        return Err(Problem::invalid(at("description"), detail));
+    }
+    Ok(())
+}
+
+fn bounded(rules: usize, patterns: usize) -> Result<(), Problem> {
+    if rules <= RULES && patterns <= PATTERNS {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "policy_too_large",
+        format!("a tenant has at most {RULES} rules, their patterns at most {PATTERNS} bytes"),
+    ))
+}
+
+fn size(rule: &Rule) -> usize {
+    fold::text(&rule.pattern).len()
+}
+
+fn duplicate(name: &str) -> Problem {
+    Problem::conflict("duplicate_rule", format!("there is a rule named `{name}` already"))
+}
+
+/// A tenant's policy, its rules sorted by pattern and name; none when it never had one.
+pub(super) fn read(connection: &Connection, tenant: &str) -> store::Result<Option<Rules>> {
+    let version: Option<i64> = connection
+        .prepare_cached("SELECT version FROM policies WHERE tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))
+        .optional()?;
+    let Some(version) = version else { return Ok(None) };
+    let rules = connection
+        .prepare_cached(
+            "SELECT name, pattern, weight, severity, description FROM rules
+             WHERE tenant = ?1 ORDER BY pattern, name",
+        )?
+        .query_map([tenant], |row| {
+            let severity: String = row.get(3)?;
+            Ok(Rule {
+                name: row.get(0)?,
+                pattern: row.get(1)?,
+                weight: row.get(2)?,
+                severity: Severity::read(&severity).ok_or(rusqlite::Error::InvalidQuery)?,
+                description: row.get(4)?,
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let version = u64::try_from(version).unwrap_or(0);
+    Ok(Some(Rules { tenant: tenant.to_owned(), version, rules }))
+}
+
+/// Puts these rules in the place of all the tenant had.
+pub(super) fn replace(
+    connection: &Connection,
+    tenant: &str,
+    rules: Vec<Rule>,
+    now: Timestamp,
+) -> store::Result<Rules> {
+    touch(connection, tenant, now)?;
+    connection.prepare_cached("DELETE FROM rules WHERE tenant = ?1")?.execute([tenant])?;
+    for rule in &rules {
+        insert(connection, tenant, rule)?;
+    }
+    read(connection, tenant)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+}
+
+/// Adds one rule; a tenant without a policy has one from then on.
+pub(super) fn add(
+    connection: &Connection,
+    tenant: &str,
+    rule: Rule,
+    now: Timestamp,
+) -> store::Result<Rule> {
+    let old = read(connection, tenant)?.map(|rules| rules.rules).unwrap_or_default();
+    if old.iter().any(|other| other.name == rule.name) {
+        return Err(duplicate(&rule.name).pointer("/name").into());
+    }
+    bounded(old.len() + 1, old.iter().chain([&rule]).map(size).sum())?;
+    touch(connection, tenant, now)?;
+    insert(connection, tenant, &rule)?;
+    Ok(rule)
+}
+
+fn touch(connection: &Connection, tenant: &str, now: Timestamp) -> store::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO policies (tenant, version, updated_at) VALUES (?1, 1, ?2)
+             ON CONFLICT (tenant) DO UPDATE SET version = version + 1, updated_at = ?2",
+        )?
+        .execute((tenant, now.to_string()))?;
+    Ok(())
+}
+
+fn insert(connection: &Connection, tenant: &str, rule: &Rule) -> store::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO rules (tenant, name, pattern, weight, severity, description)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            tenant,
+            &rule.name,
+            &rule.pattern,
+            rule.weight,
+            rule.severity.as_str(),
+            &rule.description,
+        ))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_has_its_place() {
+        let good = Rule {
+            name: "n".into(),
+            pattern: "p".into(),
+            weight: 0.5,
+            severity: Severity::High,
+            description: String::new(),
+        };
+        let place = |rules: &[Rule]| check(rules).unwrap_err().pointer.clone();
+        let with = |change: &dyn Fn(&mut Rule)| {
+            let mut rule = good.clone();
+            change(&mut rule);
+            place(&[good.clone(), rule]).unwrap()
+        };
+        assert!(check(std::slice::from_ref(&good)).is_ok());
+        assert_eq!(with(&|_| {}), "/rules/1/name");
+        assert_eq!(with(&|rule| rule.name = " ".into()), "/rules/1/name");
+        assert_eq!(with(&|rule| rule.pattern = "\t".into()), "/rules/1/pattern");
+        assert_eq!(with(&|rule| rule.pattern = "é".repeat(1_025)), "/rules/1/pattern");
+        for weight in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(with(&|rule| rule.weight = weight), "/rules/1/weight");
+        }
+        assert_eq!(with(&|rule| rule.description = "d".repeat(1_025)), "/rules/1/description");
+        let many = vec![good; 10_001];
+        assert_eq!(check(&many).unwrap_err().code, "hub.policy_too_large");
+    }
+}

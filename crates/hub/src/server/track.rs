@@ -1,0 +1,105 @@
+//! What surrounds every route: request id, time limit, metrics, and problems for all that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use http::{HeaderValue, StatusCode};
+use seaworthy_base::{Clock, id};
+
+use super::health::{self, Vitals};
+use super::{Context, Part};
+use crate::metrics::Metrics;
+use crate::peer::REQUEST_ID;
+use crate::problem::{Limit, Problem};
+
+struct Track {
+    clock: Clock,
+    metrics: Metrics,
+    timeout: Duration,
+}
+
+/// The part's routes and its probes, with everything that surrounds them.
+pub(super) fn wrap(part: Part, context: &Context) -> Router {
+    let limits = &context.options.limits;
+    let vitals = Vitals {
+        role: context.role,
+        metrics: context.metrics.clone(),
+        store: part.store,
+        needs: part.needs.into(),
+        stop: context.stop.clone(),
+    };
+    let track = Track {
+        clock: context.clock.clone(),
+        metrics: context.metrics.clone(),
+        timeout: limits.request_timeout,
+    };
+    part.routes
+        .merge(health::routes(vitals))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(Extension(part.authenticator))
+        .layer(Extension(Limit { bytes: limits.body, time: limits.body_timeout }))
+        .layer(middleware::from_fn_with_state(Arc::new(track), follow))
+}
+
+async fn no_route() -> Problem {
+    Problem::not_found("no_route", "there is nothing at this path")
+}
+
+async fn no_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no_method",
+        "this path does not take the method; `Allow` lists those it takes",
+    )
+}
+
+async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Next) -> Response {
+    let start = track.clock.now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |route| route.as_str().to_owned());
+    let request_id = match request.headers().get(REQUEST_ID) {
+        Some(value) if acceptable(value) => value.clone(),
+        _ => HeaderValue::from_str(&id::uuid(track.clock.wall()).to_string())
+            .expect("a UUID's text is letters, digits and hyphens"),
+    };
+    request.headers_mut().insert(REQUEST_ID, request_id.clone());
+
+    // A task of its own: a client that hangs up must not leave work half done, such as a change
+    // committed whose cached copy was never dropped.
+    let answer = tokio::spawn(next.run(request));
+    let mut response = match tokio::time::timeout(track.timeout, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
+        Err(_) => Problem::unavailable("timed_out", "the request took too long").into_response(),
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers().get(http::header::ALLOW).cloned();
+        response = problem.render(Some(&path));
+        if let Some(allow) = allow {
+            response.headers_mut().insert(http::header::ALLOW, allow);
+        }
+    }
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::warn!(%method, route, status = status.as_u16(), ?request_id, "answered");
+    } else {
+        tracing::debug!(%method, route, status = status.as_u16(), ?request_id, "answered");
+    }
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    track.metrics.answered(&method, &route, status, track.clock.now() - start);
+    response
+}
+
+/// An id we may write to a log and send back: short, visible ASCII.
+fn acceptable(id: &HeaderValue) -> bool {
+    (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}

@@ -1,0 +1,22 @@
+//! The hub as its clients meet it: real servers on free ports, real files, real HTTP.
+
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod wire;
+
+#[cfg(test)]
+mod crash;
+mod events;
+mod gateway;
+mod hostile;
+mod identity;
+mod inference;
+mod memory;
+mod policy;
+mod server;
+mod sessions;
+#[cfg(test)]
+mod store;
