@@ -1,1 +1,23 @@
-//! Client connections, TLS and HTTP, with every part of a request timed.
+//! Client connections: URLs, TLS with one crypto provider, and HTTP/1.1 with every part timed.
+//!
+//! A [`Client`] belongs to one virtual user and keeps one connection alive per origin. It spawns no
+//! task: the connection is driven by the task that waits for the answer, so a thousand clients are
+//! a thousand tasks and dropping a call drops its connection. What reaches the network is a
+//! [`Network`], the crate's seam, so the same client runs over in-memory streams on paused time.
+
+pub mod client;
+pub mod url;
+
+mod connection;
+mod error;
+mod meter;
+mod network;
+mod timings;
+mod tls;
+
+pub use client::{Client, Options, Request, Response};
+pub use error::{Error, Failure};
+pub use network::{Network, Pending, Stream, Tcp};
+pub use timings::Timings;
+pub use tls::Tls;
+pub use url::Url;

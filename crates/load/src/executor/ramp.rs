@@ -1,0 +1,150 @@
+//! `ramping-vus`: a number of virtual users that follows stages, on a table of absolute offsets.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_base::Instant;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Run, wind_down, worker};
+use crate::error::Error;
+
+/// When the number of virtual users changes, counted from the entry's start, and to what. One user
+/// at a time, evenly spread over a stage; a stage of no length jumps.
+fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
+    let mut table = vec![(Duration::ZERO, start_vus)];
+    let (mut offset, mut from) = (Duration::ZERO, start_vus);
+    for &(length, to) in stages {
+        let steps = from.abs_diff(to);
+        if length.is_zero() {
+            table.push((offset, to));
+        } else {
+            for step in 1..=steps {
+                // Exact in integers: no step inherits another's rounding.
+                let nanos = length.as_nanos() * u128::from(step) / u128::from(steps);
+                let at = offset + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+                table.push((at, if to > from { from + step } else { from - step }));
+            }
+        }
+        offset += length;
+        from = to;
+    }
+    table
+}
+
+/// A running virtual user and the two ways to end it: after its iteration, and at once.
+struct Member {
+    retire: CancellationToken,
+    cut: CancellationToken,
+}
+
+pub(super) async fn run(
+    run: Run,
+    start_vus: u32,
+    stages: &[(Duration, u32)],
+    graceful_ramp_down: Duration,
+) -> Result<(), Error> {
+    let cut = CancellationToken::new();
+    let end = run.start + stages.iter().map(|(length, _)| *length).sum::<Duration>();
+    let mut users: JoinSet<u64> = JoinSet::new();
+    let mut members: Vec<Member> = Vec::new();
+    let mut retiring: VecDeque<(Instant, CancellationToken)> = VecDeque::new();
+    // Numbers of users that have ended are given out again, the smallest first.
+    let (mut free, mut fresh) = (BTreeSet::new(), 0_u64);
+    let mut changes = table(start_vus, stages).into_iter().peekable();
+    let mut broken = None;
+    loop {
+        let now = run.recruit.clock.now();
+        while let Some((_, cut)) = retiring.pop_front_if(|(deadline, _)| *deadline <= now) {
+            cut.cancel();
+        }
+        while let Some((_, target)) = changes.next_if(|(at, _)| run.start + *at <= now) {
+            while members.len() > target as usize
+                && let Some(member) = members.pop()
+            {
+                member.retire.cancel();
+                retiring.push_back((now + graceful_ramp_down, member.cut));
+            }
+            while members.len() < target as usize {
+                let number = free.pop_first().unwrap_or_else(|| {
+                    fresh += 1;
+                    fresh - 1
+                });
+                let member = Member { retire: CancellationToken::new(), cut: cut.child_token() };
+                let (retire, cut) = (member.retire.clone(), member.cut.clone());
+                let recruit = Arc::clone(&run.recruit);
+                users.spawn(async move {
+                    let mut user = recruit.user(number);
+                    while !retire.is_cancelled() && !cut.is_cancelled() {
+                        user.iterate(recruit.next_index(), None, &cut).await;
+                    }
+                    number
+                });
+                members.push(member);
+            }
+        }
+        if now >= end {
+            break;
+        }
+        let change = changes.peek().map_or(end, |(at, _)| run.start + *at);
+        let next = retiring.front().map_or(change, |(deadline, _)| change.min(*deadline));
+        tokio::select! {
+            biased;
+            () = run.stop.cancelled() => break,
+            () = tokio::time::sleep_until(next.min(end)) => {}
+            Some(ended) = users.join_next() => match ended {
+                Ok(number) => drop(free.insert(number)),
+                Err(error) => broken = Some(worker(&error)),
+            },
+        }
+    }
+    for member in &members {
+        member.retire.cancel();
+    }
+    // Users ramped down before the end keep their own, earlier deadline.
+    let own_deadlines = async {
+        for (deadline, cut) in retiring {
+            tokio::time::sleep_until(deadline).await;
+            cut.cancel();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = wind_down(&mut users, end + run.grace, &run.stop, &cut) => ended?,
+        () = own_deadlines => {}
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_absolute_and_exact() {
+        let second = Duration::from_secs(1);
+        let expected = [
+            (0, 1),
+            (2000, 2),
+            (4000, 3),
+            (6000, 4),
+            (6000, 10), // a stage of no length jumps
+            (8000, 9),
+            (10_000, 8),
+        ];
+        let stages = [(6 * second, 4), (Duration::ZERO, 10), (4 * second, 8), (5 * second, 8)];
+        let table = table(1, &stages);
+        let expected: Vec<_> =
+            expected.into_iter().map(|(ms, vus)| (Duration::from_millis(ms), vus)).collect();
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn thirds_do_not_drift() {
+        let table = table(0, &[(Duration::from_secs(1), 3)]);
+        assert_eq!(table[3], (Duration::from_secs(1), 3));
+        assert_eq!(table[1].0, Duration::from_nanos(333_333_333));
+    }
+}

@@ -1,0 +1,129 @@
+//! The timeline while it is written to: shards that workers lock one at a time, merged on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use seaworthy_base::{Instant, Timestamp};
+use seaworthy_stats::Histogram;
+use seaworthy_stats::timeline::{Key, Kind, SeriesId, Timeline};
+
+/// How many seconds the live quantiles look back.
+const RECENT: usize = 5;
+
+/// A timeline that many workers write to. Cheap to clone; clones are the same timeline.
+///
+/// Each worker writes to its own shard, so that no two wait for each other; [`SharedTimeline::snapshot`]
+/// merges them.
+#[derive(Clone, Debug)]
+pub struct SharedTimeline(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// One worker's part.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) timeline: Timeline,
+    /// Response times of the last seconds, for live quantiles.
+    recent: VecDeque<(u32, Histogram)>,
+}
+
+impl SharedTimeline {
+    /// An empty timeline. `start` and `started` are the same moment on the two clocks: second 0
+    /// begins there. `bounds` are counted exactly, by metric, in nanoseconds.
+    pub fn new(start: Timestamp, started: Instant, bounds: BTreeMap<String, Vec<u64>>) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let empty = Timeline::new(start, bounds);
+        let shard = || Mutex::new(Shard { timeline: empty.empty_like(), recent: VecDeque::new() });
+        let shards = (0..workers * 4).map(|_| shard()).collect();
+        Self(Arc::new(Inner { started, shards }))
+    }
+
+    /// The second a moment falls into.
+    pub fn second(&self, now: Instant) -> u32 {
+        let since = now.saturating_duration_since(self.0.started).as_secs();
+        u32::try_from(since).unwrap_or(u32::MAX)
+    }
+
+    /// Counts a time, in nanoseconds.
+    pub fn record_trend(&self, key: &Key, now: Instant, nanos: u64) {
+        let second = self.second(now);
+        self.shard(0).timeline.record_trend(key, second, nanos);
+    }
+
+    /// Adds an amount.
+    pub fn record_counter(&self, key: &Key, now: Instant, amount: f64) {
+        let second = self.second(now);
+        self.shard(0).timeline.record_counter(key, second, amount);
+    }
+
+    /// Notes a level.
+    pub fn record_gauge(&self, key: &Key, now: Instant, value: f64) {
+        let second = self.second(now);
+        self.shard(0).timeline.record_gauge(key, second, value);
+    }
+
+    /// Notes that nobody watched during a second.
+    pub fn mark_lost(&self, second: u32) {
+        self.shard(0).timeline.mark_lost(second);
+    }
+
+    /// Everything recorded so far.
+    pub fn snapshot(&self) -> Timeline {
+        let mut merged = self.shard(0).timeline.clone();
+        for position in 1..self.0.shards.len() {
+            let shard = self.shard(position);
+            merged
+                .merge(&shard.timeline)
+                .expect("shards are made from one empty timeline: same start, same bounds");
+        }
+        merged
+    }
+
+    /// A quantile of the response times of the last few seconds, in nanoseconds.
+    pub fn recent_response_time(&self, q: f64, now: Instant) -> Option<u64> {
+        let now = self.second(now);
+        let mut merged = Histogram::new();
+        for position in 0..self.0.shards.len() {
+            let shard = self.shard(position);
+            let young = |second: u32| now.saturating_sub(second) <= RECENT as u32;
+            for (_, histogram) in shard.recent.iter().filter(|(second, _)| young(*second)) {
+                merged.merge(histogram);
+            }
+        }
+        merged.quantile(q).map(|quantile| quantile.middle())
+    }
+
+    /// A shard for a worker. Workers share shards when there are many.
+    pub(crate) fn shard(&self, worker: usize) -> MutexGuard<'_, Shard> {
+        let shard = &self.0.shards[worker % self.0.shards.len()];
+        // A worker that panicked while recording lost at most its own sample.
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.0.shards.len()
+    }
+}
+
+impl Shard {
+    pub(crate) fn series(&mut self, key: &Key, kind: Kind) -> SeriesId {
+        self.timeline.series_id(key, kind)
+    }
+
+    pub(crate) fn response_time(&mut self, id: SeriesId, second: u32, nanos: u64) {
+        self.timeline.record_trend_at(id, second, nanos);
+        let known = self.recent.iter().rposition(|(other, _)| *other == second);
+        let position = known.unwrap_or_else(|| {
+            while self.recent.len() >= RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((second, Histogram::new()));
+            self.recent.len() - 1
+        });
+        self.recent[position].1.record(nanos);
+    }
+}
