@@ -216,12 +216,12 @@ pub struct ResourceSample {
     pub rss_bytes: u64,
     /// Threads.
     pub threads: u32,
-    /// Open file descriptors.
-    pub fds: u32,
+    /// Open file descriptors; `None` where the system did not let us look, as for the next two.
+    pub fds: Option<u32>,
     /// Bytes read from storage since the target started.
-    pub read_bytes: u64,
+    pub read_bytes: Option<u64>,
     /// Bytes written to storage since the target started.
-    pub write_bytes: u64,
+    pub write_bytes: Option<u64>,
 }
 
 /// A phase, in seconds since the timeline's start.

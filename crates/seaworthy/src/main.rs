@@ -1,3 +1,69 @@
-//! The seaworthy command: flags in, exit code out.
+//! The `seaworthy` command: flags in, exit code out. Each subcommand is a file under `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+mod cli;
+mod exit;
+
+use exit::Exit;
+
+/// Puts a service on trial: load it, judge it, sign what was seen.
+#[derive(Parser)]
+#[command(name = "seaworthy", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a trial and write its signed verdict and report.
+    Trial(cli::trial::Arguments),
+    /// Check a plan, write a starter plan, print the plan's JSON Schema.
+    Plan(cli::plan::Arguments),
+    /// Verify, show and audit receipts; show and rotate the signing key.
+    Receipts(cli::receipts::Arguments),
+    /// Run the hub, the agent platform a trial runs against by default.
+    Hub(cli::hub::Arguments),
+    /// Undo what a killed trial left behind.
+    Heal(cli::heal::Arguments),
+    /// Plays back an undo journal when its controller is gone (started by a trial, not by hand).
+    #[command(hide = true)]
+    Watchdog(cli::watchdog::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let result = match arguments.command {
+        Command::Trial(arguments) => cli::trial::run(&arguments),
+        Command::Plan(arguments) => cli::plan::run(&arguments),
+        Command::Receipts(arguments) => cli::receipts::run(&arguments),
+        Command::Hub(arguments) => cli::hub::run(&arguments),
+        Command::Heal(arguments) => cli::heal::run(&arguments),
+        Command::Watchdog(arguments) => cli::watchdog::run(&arguments),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            cli::say_error(&error);
+            Exit::CouldNotRun.into()
+        }
+    }
+}
+
+/// Help and version go to stdout and are a success; any other usage error is exit 3, because 2
+/// means inconclusive here.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to tell anyone when the terminal itself is gone.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Pass.into(),
+        _ => Exit::CouldNotRun.into(),
+    }
+}

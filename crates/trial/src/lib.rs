@@ -1,1 +1,38 @@
 //! A trial's life: plan, launch, phases, judge, stop, report, seal.
+//!
+//! [`check`] turns a plan's text into a [`Checked`] plan, or findings. [`Service`] runs it and
+//! leaves a folder behind: what was measured, what happened, what follows from it, and receipts
+//! over all of it. `service.rs` tells the whole life in one page; each stage has a file.
+//!
+//! What is absent: no engine is implemented here, no verdict is computed here (`stats` does), and
+//! nothing here knows the hub: it is a target like any other.
+
+mod check;
+mod diary;
+mod error;
+
+mod folder;
+mod host;
+mod judge;
+mod launch;
+mod metric;
+mod phases;
+pub mod plan;
+mod progress;
+mod resources;
+mod routines;
+mod scope;
+mod secrets;
+mod service;
+mod starter;
+mod tally;
+mod undo;
+mod writing;
+
+pub use check::{Checked, check};
+pub use error::Error;
+pub use folder::House;
+pub use progress::{PhaseProgress, Progress, Speaker};
+pub use service::{Ending, Finished, Options, Service};
+pub use starter::{STARTER, schema};
+pub use undo::heal;

@@ -285,9 +285,9 @@ fn targets(busy: &Busy) -> Vec<Target> {
                         cpu_cores: cores,
                         rss_bytes: (grown * (1.0 + index as f64) + chance.fraction() * 4e6) as u64,
                         threads: 9,
-                        fds: 60 + second / 10,
-                        read_bytes: 0,
-                        write_bytes: u64::from(second) * 220_000,
+                        fds: Some(60 + second / 10),
+                        read_bytes: Some(0),
+                        write_bytes: Some(u64::from(second) * 220_000),
                     }
                 })
                 .collect();

@@ -29,11 +29,12 @@ pub(super) fn section(view: &View<'_>) -> Markup {
 }
 
 fn table(targets: &[Target]) -> Markup {
-    let highest = |target: &Target, value: fn(&ResourceSample) -> u64| {
-        target.samples.iter().map(value).max().map_or("no data".to_owned(), number::count)
+    let highest = |target: &Target, value: fn(&ResourceSample) -> Option<u32>| {
+        let highest = target.samples.iter().filter_map(value).max();
+        highest.map_or("no data".to_owned(), |highest| number::count(highest.into()))
     };
-    let size = |target: &Target, value: fn(&ResourceSample) -> u64| {
-        let last = target.samples.iter().map(value).max();
+    let size = |target: &Target, value: fn(&ResourceSample) -> Option<u64>| {
+        let last = target.samples.iter().filter_map(value).max();
         last.map_or("no data".to_owned(), |bytes| number::bytes(bytes as f64))
     };
     html! {
@@ -53,8 +54,8 @@ fn table(targets: &[Target]) -> Markup {
                             td { (target.ended) }
                             td class="n" { (target.cpu_seconds.map_or("no data".to_owned(), |seconds| format!("{} s", number::three_digits(seconds)))) }
                             td class="n" { (target.peak_rss_bytes.map_or("no data".to_owned(), |bytes| number::bytes(bytes as f64))) }
-                            td class="n" { (highest(target, |sample| sample.threads.into())) }
-                            td class="n" { (highest(target, |sample| sample.fds.into())) }
+                            td class="n" { (highest(target, |sample| Some(sample.threads))) }
+                            td class="n" { (highest(target, |sample| sample.fds)) }
                             td class="n" { (size(target, |sample| sample.read_bytes)) }
                             td class="n" { (size(target, |sample| sample.write_bytes)) }
                         }

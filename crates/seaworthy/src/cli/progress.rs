@@ -1,0 +1,98 @@
+//! Live progress: a moving line on a terminal, a plain line now and then in a pipe or in CI.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seaworthy_trial::{PhaseProgress, Progress};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::talk;
+
+/// How much of a phase passes between two lines when stderr is not a terminal.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows everything the trial says, until it has said its last.
+pub(crate) async fn show(mut progress: UnboundedReceiver<Progress>) {
+    let mut screen = Screen::new();
+    while let Some(said) = progress.recv().await {
+        screen.show(said);
+    }
+    screen.finish();
+}
+
+enum Screen {
+    Live { bar: ProgressBar },
+    Plain { phase: String, next: Duration },
+}
+
+impl Screen {
+    fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::Plain { phase: String::new(), next: Duration::ZERO };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self::Live { bar }
+    }
+
+    fn show(&mut self, said: Progress) {
+        match (self, said) {
+            (Self::Live { bar }, Progress::Stage(stage)) => {
+                bar.set_length(0);
+                bar.set_style(spinner());
+                bar.set_message(stage.to_owned());
+            }
+            (Self::Live { bar }, Progress::Said(text)) => bar.println(format!("  {text}")),
+            (Self::Live { bar }, Progress::Phase(phase)) => {
+                bar.set_style(line());
+                bar.set_length(phase.planned.as_secs().max(1));
+                bar.set_position(phase.elapsed.as_secs().min(phase.planned.as_secs()));
+                bar.set_prefix(phase.name.clone());
+                bar.set_message(numbers(&phase));
+            }
+            (Self::Plain { .. }, Progress::Stage(stage)) => talk(&format!("==> {stage}")),
+            (Self::Plain { .. }, Progress::Said(text)) => talk(&format!("    {text}")),
+            (Self::Plain { phase: current, next }, Progress::Phase(phase)) => {
+                if *current != phase.name {
+                    current.clone_from(&phase.name);
+                    *next = Duration::ZERO;
+                }
+                if phase.elapsed >= *next {
+                    *next += PLAIN_EVERY;
+                    talk(&format!(
+                        "    {} {:>4}s of {}s  {}",
+                        phase.name,
+                        phase.elapsed.as_secs(),
+                        phase.planned.as_secs(),
+                        numbers(&phase)
+                    ));
+                }
+            }
+        }
+    }
+
+    fn finish(self) {
+        if let Self::Live { bar } = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn numbers(phase: &PhaseProgress) -> String {
+    format!(
+        "{:.0} requests/s, {} in all, {} failed, {} in flight",
+        phase.per_second, phase.requests, phase.failed, phase.in_flight
+    )
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn line() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} [{bar:30}] {pos}s of {len}s  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}

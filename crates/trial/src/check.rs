@@ -1,0 +1,371 @@
+//! From the plan as it was typed to the plan as it is meant, or findings that say why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use seaworthy_base::Span;
+use seaworthy_document::{Finding, Located, errors, yaml};
+use seaworthy_load::check::Known;
+use seaworthy_load::template::Template;
+use seaworthy_load::{Flow, Load, Routine, spec};
+use seaworthy_report::outcome::{Note, Severity};
+use seaworthy_stats::{Assumptions, Statement};
+use serde_json::{Value, json};
+
+use crate::metric::Metric;
+use crate::plan::{API_VERSION, Plan};
+use crate::scope::{REDACTED, Scope};
+
+mod decide;
+mod names;
+mod objectives;
+mod targets;
+
+/// An objective whose every word is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Objective {
+    pub(crate) name: String,
+    pub(crate) metric: &'static Metric,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) phase: Option<String>,
+    pub(crate) statement: Statement,
+}
+
+/// A phase whose loads are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Phase {
+    pub(crate) name: String,
+    pub(crate) duration: Duration,
+    pub(crate) warmup: Duration,
+    pub(crate) loads: Vec<Load>,
+}
+
+/// A plan that can run.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    plan: Plan,
+    text: String,
+    folder: PathBuf,
+    setup: Vec<Routine>,
+    flows: Vec<Flow>,
+    teardown: Vec<Routine>,
+    phases: Vec<Phase>,
+    objectives: Vec<Objective>,
+    assumptions: Assumptions,
+    literals: BTreeSet<String>,
+    notes: Vec<Note>,
+}
+
+/// Checks a plan's text. `file` is how findings name it; other paths in the plan count from its
+/// folder. The plan is there exactly when no finding is an error.
+pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
+    let plan: Plan = match yaml(file, text) {
+        Ok(plan) => plan,
+        Err(finding) => return (None, vec![finding]),
+    };
+    let mut checker = Checker { file, findings: Vec::new() };
+    checker.heading(&plan);
+    let assumptions = checker.assumptions(&plan);
+    checker.targets(&plan);
+    checker.secrets(&plan);
+    let targets: BTreeSet<String> =
+        plan.targets.iter().map(|target| target.name.value.clone()).collect();
+    let mut known = Known { file, targets, names: checker.known_names(&plan) };
+    let setup = checker.routines(&plan.setup, &mut known);
+    let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
+    checker.findings.extend(findings);
+    let phases = checker.phases(&plan, &known);
+    let teardown = checker.routines(&plan.teardown, &mut known);
+    let objectives = checker.objectives(&plan);
+    let notes = checker.decidable(&phases, &flows, &objectives, &assumptions);
+    let literals = names::literals(&plan);
+    for literal in &literals {
+        checker.findings.push(
+            Finding::warning(
+                "plan-literal-secret",
+                format!("{} is written into the plan", literal.what),
+            )
+            .at(literal.value.place(file))
+            .hint("name it under `secrets` and use ${name}; it is blotted out of the trial's copy"),
+        );
+    }
+    let findings = checker.findings;
+    if errors(&findings) {
+        return (None, findings);
+    }
+    let checked = Checked {
+        folder: folder_of(file),
+        text: text.to_owned(),
+        setup,
+        flows,
+        teardown,
+        phases,
+        objectives,
+        assumptions,
+        literals: literals.into_iter().map(|literal| literal.value.value).collect(),
+        notes,
+        plan,
+    };
+    (Some(checked), findings)
+}
+
+fn folder_of(file: &str) -> PathBuf {
+    let path = std::path::absolute(file).unwrap_or_else(|_| PathBuf::from(file));
+    path.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+impl Checked {
+    /// What the plan comes to, in a few lines for people.
+    pub fn summary(&self) -> String {
+        let total: Duration = self.phases.iter().map(|phase| phase.duration).sum();
+        let mut text = format!(
+            "{}: {} target(s), {} phase(s) of {} in all, {} objective(s)",
+            self.name(),
+            self.plan.targets.len(),
+            self.phases.len(),
+            Span(total),
+            self.objectives.len()
+        );
+        for objective in &self.objectives {
+            text.push_str(&format!("\n  {}: {}", objective.name, objective.statement));
+        }
+        text
+    }
+
+    /// The trial's name.
+    pub fn name(&self) -> &str {
+        &self.plan.metadata.name
+    }
+
+    pub(crate) fn description(&self) -> &str {
+        &self.plan.metadata.description
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan as it was typed.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The plan as it was typed, without the credentials that were typed into it.
+    pub(crate) fn text_without_literals(&self) -> String {
+        let mut text = self.text.clone();
+        for literal in &self.literals {
+            text = text.replace(literal.as_str(), REDACTED);
+        }
+        text
+    }
+
+    /// Credentials that were typed into the plan.
+    pub(crate) fn literals(&self) -> &BTreeSet<String> {
+        &self.literals
+    }
+
+    /// The folder that paths in the plan count from.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn setup(&self) -> &[Routine] {
+        &self.setup
+    }
+
+    pub(crate) fn teardown(&self) -> &[Routine] {
+        &self.teardown
+    }
+
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    pub(crate) fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    pub(crate) fn objectives(&self) -> &[Objective] {
+        &self.objectives
+    }
+
+    pub(crate) fn assumptions(&self) -> &Assumptions {
+        &self.assumptions
+    }
+
+    /// What a reader of the verdict must know before a number was measured.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        self.notes.clone()
+    }
+
+    /// The bounds values are counted against, by metric: what the timeline must know beforehand.
+    pub(crate) fn bounds(&self) -> BTreeMap<String, Vec<u64>> {
+        let mut bounds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for objective in &self.objectives {
+            if let Statement::Quantile { bound_ns, .. } = objective.statement {
+                bounds.entry(objective.metric.name.to_owned()).or_default().push(bound_ns);
+            }
+        }
+        bounds
+    }
+
+    /// Names of the ports the plan asks for, each once.
+    pub(crate) fn ports(&self) -> BTreeSet<String> {
+        names::second_parts(&self.text, "port")
+    }
+
+    /// Environment variables the plan names, with their values.
+    pub(crate) fn environment(&self) -> Value {
+        let values = names::second_parts(&self.text, "env")
+            .into_iter()
+            .filter_map(|name| std::env::var(&name).ok().map(|value| (name, json!(value))));
+        Value::Object(values.collect())
+    }
+
+    /// Environment variables of ours that targets must not see: what signs, and what is secret.
+    pub(crate) fn withheld(&self) -> BTreeSet<String> {
+        let secrets = self.plan.secrets.values().filter_map(|secret| secret.env.clone());
+        secrets.chain(["SEAWORTHY_SIGNING_KEY".to_owned()]).collect()
+    }
+
+    /// Fills in a template of the plan.
+    pub(crate) fn render(&self, text: &str, scope: &Scope) -> Result<String, String> {
+        Template::parse(text)
+            .and_then(|template| template.render(scope.values()))
+            .map_err(|error| format!("`{text}`: {error}"))
+    }
+}
+
+/// Walks the plan and collects what is wrong with it.
+struct Checker<'a> {
+    file: &'a str,
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    fn error<T>(
+        &mut self,
+        at: &Located<T>,
+        code: &'static str,
+        reason: impl Into<String>,
+        hint: &str,
+    ) {
+        let mut finding = Finding::error(code, reason).at(at.place(self.file));
+        if !hint.is_empty() {
+            finding = finding.hint(hint);
+        }
+        self.findings.push(finding);
+    }
+
+    fn heading(&mut self, plan: &Plan) {
+        if plan.api_version.value != API_VERSION {
+            let reason = format!("`{}` is not an API version of this program", plan.api_version);
+            self.error(
+                &plan.api_version,
+                "plan-api-version",
+                reason,
+                "write apiVersion: seaworthy.dev/v1",
+            );
+        }
+        if plan.kind.value != "Trial" {
+            let reason = format!("`{}` is not a kind this command runs", plan.kind);
+            self.error(&plan.kind, "plan-kind", reason, "write kind: Trial");
+        }
+        self.named([&plan.metadata.name], "trial");
+        self.named(plan.targets.iter().map(|target| &target.name), "target");
+        self.named(plan.phases.iter().map(|phase| &phase.name), "phase");
+        let mut seen = BTreeSet::new();
+        for objective in &plan.objectives {
+            if objective.name.trim().is_empty() || !seen.insert(objective.name.value.clone()) {
+                let reason =
+                    format!("the objective's name `{}` is empty or used twice", objective.name);
+                self.error(
+                    &objective.name,
+                    "plan-name",
+                    reason,
+                    "give each objective a name of its own",
+                );
+            }
+        }
+        for (list, what) in [
+            (plan.targets.is_empty(), "targets"),
+            (plan.phases.is_empty(), "phases"),
+            (plan.objectives.is_empty(), "objectives"),
+        ] {
+            if list {
+                let reason = format!("the plan has no {what}: nothing could be shown");
+                self.error(
+                    &plan.kind,
+                    "plan-empty",
+                    reason,
+                    "`seaworthy plan init` writes a plan to start from",
+                );
+            }
+        }
+    }
+
+    /// Names go into file names and tags: letters, digits, `-`, `_`, `.`, and each only once.
+    fn named<'n>(&mut self, names: impl IntoIterator<Item = &'n Located<String>>, what: &str) {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            let letters = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            if name.is_empty()
+                || name.len() > 64
+                || name.starts_with('.')
+                || !name.chars().all(letters)
+            {
+                let reason = format!("`{name}` is no name for a {what}");
+                self.error(
+                    name,
+                    "plan-name",
+                    reason,
+                    "use up to 64 letters, digits, `-`, `_` and `.`",
+                );
+            } else if !seen.insert(name.value.clone()) {
+                let reason = format!("two {what}s are named `{name}`");
+                self.error(name, "plan-name", reason, "give each a name of its own");
+            }
+        }
+    }
+
+    /// Checks setup or teardown; what a routine extracts is known from then on.
+    fn routines(&mut self, typed: &[spec::Routine], known: &mut Known<'_>) -> Vec<Routine> {
+        let mut routines = Vec::new();
+        for routine in typed {
+            let (routine, findings) = seaworthy_load::check::routine(known, routine);
+            self.findings.extend(findings);
+            if let Some(routine) = routine {
+                known.names.extend(routine.extracts().map(str::to_owned));
+                routines.push(routine);
+            }
+        }
+        routines
+    }
+
+    fn phases(&mut self, plan: &Plan, known: &Known<'_>) -> Vec<Phase> {
+        let mut phases = Vec::new();
+        for phase in &plan.phases {
+            let duration = phase.duration.get();
+            let warmup = phase.warmup.as_ref().map_or(Duration::ZERO, |warmup| warmup.get());
+            if let Some(typed) = phase.warmup.as_ref().filter(|_| warmup >= duration) {
+                self.error(
+                    typed,
+                    "plan-warmup",
+                    format!("the warm-up of {typed} leaves nothing of {}", Span(duration)),
+                    "make the phase longer than its warm-up",
+                );
+            }
+            let (loads, findings) =
+                seaworthy_load::check::loads(known, &plan.flows, &phase.load, duration);
+            self.findings.extend(findings);
+            phases.push(Phase { name: phase.name.value.clone(), duration, warmup, loads });
+        }
+        phases
+    }
+}
+
+/// A note for the report.
+fn warning(text: String) -> Note {
+    Note { severity: Severity::Warning, text }
+}

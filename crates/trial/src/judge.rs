@@ -1,0 +1,301 @@
+//! Each objective held against the timeline: which seconds count, and what else must hold before a
+//! number may decide.
+//!
+//! The verdict itself is `stats`'s. This file only finds the evidence, and takes a verdict back to
+//! inconclusive where the measurement is not worth one: arrivals were dropped, or the generator
+//! itself was late.
+
+use seaworthy_base::{Measurement, Span, Verdict};
+use seaworthy_report::outcome::{Direction, Objective, Observed};
+use seaworthy_stats::statement::{Comparison, Statement};
+use seaworthy_stats::timeline::{Counts, Timeline, Window};
+use seaworthy_stats::{Assumptions, Histogram, Judgement};
+
+use crate::check;
+use crate::metric::Metric;
+use crate::tally::FlowRun;
+
+/// A phase as it really ran, in seconds since the timeline's start.
+#[derive(Clone, Debug)]
+pub(crate) struct RanPhase {
+    pub(crate) name: String,
+    pub(crate) from: f64,
+    pub(crate) warmup_until: f64,
+    /// When the load ended.
+    pub(crate) to: f64,
+    /// When the last iteration had ended.
+    pub(crate) drained: f64,
+    pub(crate) flows: Vec<FlowRun>,
+}
+
+impl RanPhase {
+    /// The whole seconds of the load: none that the warm-up or the end of the load shares.
+    pub(crate) fn under_load(&self) -> Window {
+        let from = self.warmup_until.ceil().max(0.0) as u32;
+        Window::new(from, (self.to.floor().max(0.0) as u32).max(from))
+    }
+
+    /// The same and what came after, until the last iteration had ended. Requests are counted when
+    /// they end: without these seconds the slowest ones would be left out.
+    pub(crate) fn with_drain(&self) -> Window {
+        let load = self.under_load();
+        Window::new(load.from_second, (self.drained.ceil().max(0.0) as u32).max(load.to_second))
+    }
+}
+
+/// Judges every objective. `interrupted` says why the trial stopped early, if it did: then nothing
+/// passes and nothing fails, because nobody planned to look at this moment.
+pub(crate) fn judge_all(
+    objectives: &[check::Objective],
+    assumptions: &Assumptions,
+    timeline: &Timeline,
+    phases: &[RanPhase],
+    interrupted: Option<&str>,
+) -> Vec<Objective> {
+    objectives
+        .iter()
+        .map(|objective| {
+            let mut judged = judge_one(objective, assumptions, timeline, phases);
+            if let Some(why) = interrupted {
+                judged.verdict = Verdict::Inconclusive;
+                judged.reason = format!("the trial did not run to its end: {why}");
+                judged.needs = Some("a trial that runs to its end".to_owned());
+            }
+            judged
+        })
+        .collect()
+}
+
+fn judge_one(
+    objective: &check::Objective,
+    assumptions: &Assumptions,
+    timeline: &Timeline,
+    phases: &[RanPhase],
+) -> Objective {
+    let spoken_of: Vec<&RanPhase> = phases
+        .iter()
+        .filter(|phase| objective.phase.as_ref().is_none_or(|name| *name == phase.name))
+        .collect();
+    let windows: Vec<Window> = spoken_of
+        .iter()
+        .map(|phase| match objective.statement {
+            Statement::Throughput { .. } => phase.under_load(),
+            Statement::Quantile { .. } | Statement::Ratio { .. } => phase.with_drain(),
+        })
+        .collect();
+    let counts = evidence(objective, timeline, &windows);
+    let mut judgement = counts.judge(&objective.statement, assumptions);
+    for doubt in doubts(objective, timeline, &spoken_of, &windows) {
+        judgement.doubt(&doubt.reason, &doubt.needs);
+    }
+    tell(objective, assumptions, judgement, counts.n.iter().sum())
+}
+
+/// The seconds of every window, one after another. What the timeline cannot tell is a lost second:
+/// it makes the verdict inconclusive.
+fn evidence(objective: &check::Objective, timeline: &Timeline, windows: &[Window]) -> Counts {
+    let selection = timeline.select(objective.metric.name, &objective.tags);
+    let mut all = Counts { n: Vec::new(), bad: Vec::new(), histogram: None, lost: 0 };
+    for window in windows {
+        match selection.counts(&objective.statement, *window) {
+            Ok(counts) => {
+                all.n.extend(counts.n);
+                all.bad.extend(counts.bad);
+                all.lost += counts.lost;
+                if let Some(more) = counts.histogram {
+                    all.histogram.get_or_insert_default().merge(&more);
+                }
+            }
+            Err(_) => all.lost += window.seconds() as usize,
+        }
+    }
+    all
+}
+
+/// What makes a measurement worth no verdict: why, and what is missing.
+struct Doubt {
+    reason: String,
+    needs: String,
+}
+
+fn doubts(
+    objective: &check::Objective,
+    timeline: &Timeline,
+    phases: &[&RanPhase],
+    windows: &[Window],
+) -> Vec<Doubt> {
+    let Statement::Quantile { q, bound_ns } = &objective.statement else { return Vec::new() };
+    let mut doubts = Vec::new();
+    let wanted = objective.tags.get("flow");
+    let flows = || {
+        let all = phases.iter().flat_map(|phase| &phase.flows);
+        all.filter(|run| wanted.is_none_or(|flow| *flow == run.flow))
+    };
+    let dropped: u64 = flows().map(|run| run.dropped).sum();
+    if dropped > 0 {
+        doubts.push(Doubt {
+            reason: format!("{dropped} arrivals were dropped because the backlog was full; how long they would have waited is unknown"),
+            needs: "a larger maxBacklog, more maxVUs, or a lower rate".to_owned(),
+        });
+    }
+    // What was cut off is counted as slow as it had become; that may be less than the bound.
+    let cut: u64 = flows()
+        .filter(|run| run.youngest_cut.is_some_and(|age| age <= *bound_ns))
+        .map(|run| run.interrupted)
+        .sum();
+    if cut > 0 {
+        doubts.push(Doubt {
+            reason: format!("{cut} iterations were cut off at the end of the phase, some before they were older than the bound"),
+            needs: "a longer gracefulStop".to_owned(),
+        });
+    }
+    let tags = objective.phase.iter().map(|phase| ("phase".to_owned(), phase.clone())).collect();
+    let selection = timeline.select("generator_lag", &tags);
+    let mut lag = Histogram::new();
+    windows.iter().for_each(|window| lag.merge(&selection.histogram(*window)));
+    let limit = bound_ns / 10;
+    match lag.quantile(*q) {
+        Some(lag) if lag.high > limit => doubts.push(Doubt {
+            reason: format!(
+                "the load generator itself was late: its lag at the same percentile was {}, more than a tenth of the bound",
+                nanos(lag.high)
+            ),
+            needs: "a less busy machine for the generator, or a lower rate".to_owned(),
+        }),
+        Some(_) => {}
+        None => doubts.push(Doubt {
+            reason: "the load generator's own lag was not measured".to_owned(),
+            needs: "a phase that runs long enough for the generator to watch itself".to_owned(),
+        }),
+    }
+    doubts
+}
+
+fn tell(
+    objective: &check::Objective,
+    assumptions: &Assumptions,
+    judgement: Judgement,
+    n: u64,
+) -> Objective {
+    let direction = match &objective.statement {
+        Statement::Quantile { .. } => Direction::Below,
+        Statement::Ratio { comparison, .. } | Statement::Throughput { comparison, .. } => {
+            match comparison {
+                Comparison::Below => Direction::Below,
+                Comparison::Above => Direction::Above,
+            }
+        }
+    };
+    Objective {
+        name: objective.name.clone(),
+        statement: objective.statement.to_string(),
+        subject: subject(objective),
+        plain: plain(objective),
+        verdict: judgement.verdict,
+        measurement: judgement.measurement,
+        bound: judgement.bound,
+        direction,
+        observed: judgement.observed.map(observed),
+        bound_ns: match &objective.statement {
+            Statement::Quantile { bound_ns, .. } => Some(*bound_ns),
+            _ => None,
+        },
+        n,
+        n_effective: judgement.n_effective,
+        design_effect: judgement.design_effect,
+        seconds: judgement.seconds,
+        reason: match &judgement.stationary_warning {
+            Some(warning) => format!("{}; note: {warning}", judgement.reason),
+            None => judgement.reason,
+        },
+        needs: judgement.needs,
+        method: method(objective, assumptions),
+        rarer_than_seconds: judgement.rarer_than_seconds,
+    }
+}
+
+fn observed(quantile: Measurement) -> Observed {
+    let whole = |value: f64| value.max(0.0) as u64;
+    Observed {
+        value_ns: whole(quantile.value),
+        low_ns: whole(quantile.low),
+        high_ns: whole(quantile.high),
+    }
+}
+
+/// `response_time of flow recall in phase baseline`.
+fn subject(objective: &check::Objective) -> String {
+    let mut text = objective.metric.name.to_owned();
+    let tags: Vec<String> =
+        objective.tags.iter().map(|(tag, value)| format!("{tag} {value}")).collect();
+    if !tags.is_empty() {
+        text.push_str(&format!(" of {}", tags.join(", ")));
+    }
+    if let Some(phase) = &objective.phase {
+        text.push_str(&format!(" in phase {phase}"));
+    }
+    text
+}
+
+fn plain(objective: &check::Objective) -> String {
+    let Metric { words, .. } = objective.metric;
+    let whose = match objective.tags.get("flow") {
+        Some(flow) => format!(" of flow `{flow}`"),
+        None => " of all flows".to_owned(),
+    };
+    match &objective.statement {
+        Statement::Quantile { q, bound_ns } => format!(
+            "At least {} of the {words}s{whose} must be at most {}.",
+            percent(*q),
+            nanos(*bound_ns)
+        ),
+        Statement::Ratio { comparison, bound } => {
+            let share = match comparison {
+                Comparison::Below => "less",
+                Comparison::Above => "more",
+            };
+            let all = match objective.metric.name {
+                "checks" => "checks",
+                _ => "requests",
+            };
+            format!("The {words}{whose} must be {share} than {} of all {all}.", percent(*bound))
+        }
+        Statement::Throughput { comparison, bound_per_second } => {
+            let pace = match comparison {
+                Comparison::Below => "less",
+                Comparison::Above => "more",
+            };
+            format!("The {words}{whose} must come at {pace} than {bound_per_second} a second.")
+        }
+    }
+}
+
+fn method(objective: &check::Objective, assumptions: &Assumptions) -> String {
+    let interval = percent(assumptions.confidence);
+    match &objective.statement {
+        Statement::Throughput { .. } => format!(
+            "Counts per second over the whole seconds of the phase, warm-up left out; two-sided {interval} \
+             interval of the mean by batch means over a dyadic ladder of batch lengths (the widest one), with Student's t."
+        ),
+        Statement::Quantile { .. } | Statement::Ratio { .. } => format!(
+            "A statement about a proportion, counted exactly when each value was recorded and never read off a bucket; \
+             whole seconds of the phase, warm-up left out. Two-sided {interval} Clopper-Pearson interval on the effective sample \
+             size (Korn and Graubard), with the design effect from a dyadic ladder of batch means joined with Lobato's \
+             self-normalised statistic; assumed where it cannot be measured: correlation time {} s, clumps of {} s; no pass \
+             before {} s of measurement.",
+            assumptions.tau0, assumptions.kappa0, assumptions.pass_after
+        ),
+    }
+}
+
+fn percent(ratio: f64) -> String {
+    let text = format!("{:.6}", ratio * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn nanos(nanos: u64) -> String {
+    Span(std::time::Duration::from_micros(nanos / 1000)).to_string()
+}
+
+#[cfg(test)]
+mod tests;

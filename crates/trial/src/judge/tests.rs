@@ -1,0 +1,145 @@
+//! What must hold before a number may decide: each doubt takes a pass back.
+
+use std::collections::BTreeMap;
+
+use seaworthy_base::{Timestamp, Verdict};
+use seaworthy_report::outcome::Objective;
+use seaworthy_stats::Assumptions;
+use seaworthy_stats::timeline::{Key, Timeline};
+
+use super::{RanPhase, judge_all};
+use crate::check;
+use crate::metric;
+use crate::tally::FlowRun;
+
+const BOUND: u64 = 100_000_000;
+
+/// 200 seconds at 50 requests a second, all of them in 10 ms, and a generator that is never late.
+fn quiet() -> Timeline {
+    let bounds = BTreeMap::from([("response_time".to_owned(), vec![BOUND])]);
+    let mut timeline = Timeline::new(Timestamp::from_nanos(1), bounds);
+    for second in 0..200 {
+        for _ in 0..50 {
+            timeline.record_trend(&response(), second, 10_000_000);
+            timeline.record_trend(&lag(), second, 100_000);
+        }
+    }
+    timeline
+}
+
+fn response() -> Key {
+    Key::new("response_time", [("phase", "steady"), ("flow", "browse"), ("step", "home")])
+}
+
+fn lag() -> Key {
+    Key::new("generator_lag", [("phase", "steady")])
+}
+
+fn steady() -> RanPhase {
+    RanPhase {
+        name: "steady".to_owned(),
+        from: 0.0,
+        warmup_until: 10.0,
+        to: 200.0,
+        drained: 200.0,
+        flows: vec![FlowRun {
+            flow: "browse".to_owned(),
+            open_model: true,
+            offered_per_second: Some(50.0),
+            dropped: 0,
+            interrupted: 0,
+            youngest_cut: None,
+        }],
+    }
+}
+
+fn judged(timeline: &Timeline, phase: &RanPhase, interrupted: Option<&str>) -> Objective {
+    let objective = check::Objective {
+        name: "fast enough".to_owned(),
+        metric: metric::find("response_time").unwrap(),
+        tags: BTreeMap::from([("flow".to_owned(), "browse".to_owned())]),
+        phase: None,
+        statement: "p95 < 100ms".parse().unwrap(),
+    };
+    let phases = std::slice::from_ref(phase);
+    judge_all(&[objective], &Assumptions::default(), timeline, phases, interrupted).remove(0)
+}
+
+#[test]
+fn a_quiet_run_passes_on_the_seconds_after_the_warm_up() {
+    let objective = judged(&quiet(), &steady(), None);
+    assert_eq!(objective.verdict, Verdict::Pass, "{}", objective.reason);
+    assert_eq!(objective.n, 190 * 50);
+    assert_eq!(objective.seconds, 190);
+}
+
+#[test]
+fn what_ends_after_the_load_counts() {
+    let mut timeline = quiet();
+    for second in 200..220 {
+        for _ in 0..200 {
+            timeline.record_trend(&response(), second, 5_000_000_000);
+        }
+    }
+    let mut phase = steady();
+    phase.drained = 219.5;
+    let objective = judged(&timeline, &phase, None);
+    assert_eq!(objective.n, 190 * 50 + 20 * 200);
+    assert_ne!(objective.verdict, Verdict::Pass, "{}", objective.reason);
+}
+
+#[test]
+fn no_data_is_inconclusive() {
+    let empty = Timeline::new(Timestamp::from_nanos(1), BTreeMap::new());
+    let objective = judged(&empty, &steady(), None);
+    assert_eq!(objective.verdict, Verdict::Inconclusive);
+    assert!(objective.measurement.is_none());
+}
+
+#[test]
+fn doubts_take_a_pass_back() {
+    let inconclusive = |objective: Objective, word: &str| {
+        assert_eq!(objective.verdict, Verdict::Inconclusive, "{word}: {}", objective.reason);
+        assert!(objective.reason.contains(word), "{word}: {}", objective.reason);
+        assert!(objective.needs.is_some(), "{word}");
+    };
+    let mut dropped = steady();
+    dropped.flows[0].dropped = 1;
+    inconclusive(judged(&quiet(), &dropped, None), "dropped");
+
+    let mut cut = steady();
+    cut.flows[0].interrupted = 1;
+    cut.flows[0].youngest_cut = Some(BOUND / 2);
+    inconclusive(judged(&quiet(), &cut, None), "cut off");
+    // Older than the bound: it was counted as too slow already, and nothing is unknown.
+    cut.flows[0].youngest_cut = Some(BOUND * 2);
+    assert_eq!(judged(&quiet(), &cut, None).verdict, Verdict::Pass);
+
+    let mut late = quiet();
+    for second in 10..200 {
+        for _ in 0..10 {
+            late.record_trend(&lag(), second, BOUND / 5);
+        }
+    }
+    inconclusive(judged(&late, &steady(), None), "generator");
+
+    let mut lost = quiet();
+    lost.mark_lost(57);
+    inconclusive(judged(&lost, &steady(), None), "report");
+
+    inconclusive(judged(&quiet(), &steady(), Some("a hand on the keyboard")), "keyboard");
+}
+
+#[test]
+fn a_generator_nobody_watched_decides_nothing() {
+    let mut timeline = Timeline::new(
+        Timestamp::from_nanos(1),
+        BTreeMap::from([("response_time".to_owned(), vec![BOUND])]),
+    );
+    for second in 0..200 {
+        timeline.record_trend(&response(), second, 10_000_000);
+    }
+    let objective = judged(&timeline, &steady(), None);
+    assert_eq!(objective.verdict, Verdict::Inconclusive);
+    assert!(objective.reason.contains("lag was not measured"), "{}", objective.reason);
+}

@@ -1,0 +1,315 @@
+//! The world of a trial: its targets, their data, the undo journal, and the names templates see.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_base::{Clock, Instant, Span};
+use seaworthy_net::{Client, Request, Url};
+use seaworthy_process::{Journal, Launch, Scratch, Target, free_ports, last_lines, watchdog};
+use seaworthy_report::outcome;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::check::Checked;
+use crate::diary::Diary;
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::plan;
+use crate::resources::Sampler;
+use crate::scope::Scope;
+use crate::secrets::{self, Revealed};
+use crate::service::{Halt, Options};
+
+/// How long a target has to get ready, and to stop, when the plan does not say.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often readiness is asked for.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// How many of a target's last log lines are shown when it fails.
+const LAST_LINES: usize = 12;
+
+/// Everything the trial changed about the world, and can take back.
+pub(crate) struct World {
+    scope: Scope,
+    diary: Diary,
+    journal: Journal,
+    guard: watchdog::Guard,
+    scratch: Scratch,
+    logs: PathBuf,
+    targets: Vec<Running>,
+    sampler: Sampler,
+    client: seaworthy_net::Options,
+}
+
+/// A target as it was started or found.
+struct Running {
+    name: String,
+    url: Url,
+    command: Option<String>,
+    process: Option<Arc<Target>>,
+    grace: Duration,
+}
+
+impl World {
+    /// Makes the undo journal, sets the watchdog on it, makes the scratch folder, reserves ports.
+    pub(crate) fn prepare(
+        options: &Options,
+        id: &str,
+        folder: &Folder,
+        began: Instant,
+        diary: Diary,
+    ) -> Result<Self, Error> {
+        for path in [options.house.undo(), options.house.scratch()] {
+            std::fs::create_dir_all(&path).map_err(Error::io("create the folder", &path))?;
+        }
+        let journal = Journal::create(&options.house.undo().join(format!("{id}.jsonl")))?;
+        let guard = watchdog::start(&options.program, journal.path())?;
+        let scratch = Scratch::create(&journal, &options.house.scratch(), id)?;
+
+        let mut scope = Scope::default();
+        let names = options.plan.ports();
+        let ports = free_ports(names.len())?;
+        scope.set_ports(&names.into_iter().zip(ports).collect::<BTreeMap<_, _>>());
+        scope.set("seaworthy", json!(options.program));
+        scope.set("scratch", json!(scratch.path()));
+        scope.set("plan", json!(options.plan.folder()));
+        scope.set("env", options.plan.environment());
+        for (name, value) in &options.plan.plan().variables {
+            scope.set(name, value.clone());
+        }
+        for literal in options.plan.literals() {
+            scope.hide(&json!(literal));
+        }
+        Ok(Self {
+            scope,
+            diary,
+            journal,
+            guard,
+            scratch,
+            logs: folder.logs(),
+            targets: Vec::new(),
+            sampler: Sampler::new(options.clock.clone(), began),
+            client: seaworthy_net::Options::default(),
+        })
+    }
+
+    /// Starts every target that has a command, and waits until all are ready.
+    pub(crate) async fn launch(&mut self, options: &Options) -> Result<(), Halt> {
+        for target in &options.plan.plan().targets {
+            let running = self.start(&options.plan, target)?;
+            self.targets.push(running);
+        }
+        for (target, running) in options.plan.plan().targets.iter().zip(&self.targets) {
+            self.ready(target, running, &options.clock, &options.stop).await?;
+        }
+        self.diary.tell("targets.ready", "", format!("{} target(s) ready", self.targets.len()));
+        Ok(())
+    }
+
+    fn start(&mut self, plan: &Checked, target: &plan::Target) -> Result<Running, Halt> {
+        let render = |text: &str| plan.render(text, &self.scope).map_err(Halt::CouldNotRun);
+        let url = render(&target.url.value)?;
+        let url = Url::parse(&url)
+            .map_err(|error| Halt::CouldNotRun(format!("target `{}`: {error}", target.name)))?;
+        let grace = target.stop_within.map_or(STOP_WITHIN, Span::get);
+        let name = target.name.value.clone();
+        let Some(command) = &target.command else {
+            self.diary.note("target.found", &name, format!("expected at {}", url.base()));
+            return Ok(Running { name, url, command: None, process: None, grace });
+        };
+        let command =
+            command.iter().map(|word| render(word)).collect::<Result<Vec<String>, Halt>>()?;
+        let environment = target
+            .environment
+            .iter()
+            .map(|(variable, value)| Ok((variable.clone(), render(value)?)))
+            .collect::<Result<BTreeMap<String, String>, Halt>>()?;
+        let folder = match &target.folder {
+            Some(folder) => plan.folder().join(render(folder)?),
+            None => plan.folder().to_owned(),
+        };
+        let launch = Launch {
+            name: name.clone(),
+            command: command.clone(),
+            environment,
+            withheld: plan.withheld(),
+            folder,
+            log: self.logs.join(format!("{name}.log")),
+        };
+        let process = Arc::new(launch.start(&self.journal)?);
+        self.sampler.watch(&name, Arc::clone(&process));
+        self.diary.note("target.started", &name, format!("process {}", process.pid()));
+        let shown = Some(command.join(" "));
+        Ok(Running { name, url, command: shown, process: Some(process), grace })
+    }
+
+    async fn ready(
+        &self,
+        target: &plan::Target,
+        running: &Running,
+        clock: &Clock,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        let ready = target.ready.as_ref();
+        let within = ready.and_then(|ready| ready.within).map_or(READY_WITHIN, Span::get);
+        let expected = ready.and_then(|ready| ready.status).unwrap_or(200);
+        let path = ready.and_then(|ready| ready.path.as_ref()).map(|path| running.url.join(path));
+        let deadline = clock.now() + within;
+        let mut client = Client::new(seaworthy_net::Options {
+            clock: clock.clone(),
+            connect_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(5),
+            ..seaworthy_net::Options::default()
+        });
+        loop {
+            if let Some(exit) =
+                running.process.as_ref().and_then(|process| process.exited().transpose())
+            {
+                let exit = exit?;
+                return Err(self.failed(running, &format!("ended before it was ready: {exit}")));
+            }
+            let answer = match &path {
+                Some(path) => match client.send(&running.url, Request::get(path.clone())).await {
+                    Ok(response) if response.status == expected => return Ok(()),
+                    Ok(response) => format!("it answers {} and not {expected}", response.status),
+                    Err(failure) => failure.to_string(),
+                },
+                None => {
+                    let address = (running.url.host().to_owned(), running.url.port());
+                    match tokio::net::TcpStream::connect(address).await {
+                        Ok(_) => return Ok(()),
+                        Err(error) => error.to_string(),
+                    }
+                }
+            };
+            if clock.now() >= deadline {
+                let within = Span(within);
+                return Err(self.failed(running, &format!("not ready within {within}: {answer}")));
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Err(Halt::Interrupted),
+                () = tokio::time::sleep(ASK_EVERY) => {}
+            }
+        }
+    }
+
+    /// A target's failure, with the end of its log.
+    fn failed(&self, running: &Running, what: &str) -> Halt {
+        let mut text = format!("target `{}` at {}: {what}", running.name, running.url.base());
+        let log = self.logs.join(format!("{}.log", running.name));
+        if running.process.is_some() {
+            match last_lines(&log, LAST_LINES) {
+                Ok(lines) if lines.is_empty() => text.push_str("; its log is empty"),
+                Ok(lines) => {
+                    text.push_str("; the end of its log:");
+                    lines.iter().for_each(|line| text.push_str(&format!("\n    | {line}")));
+                }
+                Err(error) => text.push_str(&format!("; its log cannot be read: {error}")),
+            }
+        }
+        self.diary.note("target.failed", &running.name, text.clone());
+        Halt::CouldNotRun(text)
+    }
+
+    /// Reads the secrets that are not read yet; they may live in files that targets made.
+    pub(crate) fn reveal(&mut self, plan: &Checked) -> Result<(), Halt> {
+        for (name, secret) in &plan.plan().secrets {
+            if self.scope.values().contains_key(name) {
+                continue;
+            }
+            let file = match &secret.file {
+                Some(file) => Some(plan.render(file, &self.scope).map_err(Halt::CouldNotRun)?),
+                None => None,
+            };
+            let Revealed { raw, value } =
+                secrets::reveal(name, secret, file.as_deref()).map_err(Halt::CouldNotRun)?;
+            self.scope.hide(&json!(raw));
+            self.scope.set_confidential(name, json!(value));
+        }
+        Ok(())
+    }
+
+    /// What templates may name.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The same, to add what setup steps extract.
+    pub(crate) fn scope_mut(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+
+    /// Where each target is reached.
+    pub(crate) fn addresses(&self) -> BTreeMap<String, Url> {
+        self.targets.iter().map(|target| (target.name.clone(), target.url.clone())).collect()
+    }
+
+    /// How requests to the targets are sent.
+    pub(crate) fn client(&self, options: &Options) -> seaworthy_net::Options {
+        seaworthy_net::Options { clock: options.clock.clone(), ..self.client.clone() }
+    }
+
+    /// A failure's text, with the targets that are gone: they are probably why.
+    pub(crate) fn explain_exits(&self, mut text: String) -> String {
+        for (name, exit) in self.sampler.newly_exited() {
+            text.push_str(&format!("\ntarget `{name}` had ended by itself: {exit}"));
+        }
+        text
+    }
+
+    /// Targets that ended by themselves since the last look, each told once.
+    pub(crate) fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Stops every target, the last started first, and says how each ended.
+    pub(crate) async fn stop(&mut self) -> Vec<outcome::Target> {
+        let mut samples = self.sampler.finish().await;
+        let mut ended = Vec::new();
+        for running in self.targets.drain(..).rev() {
+            let words = match running.process {
+                None => "not started by the trial, left alone".to_owned(),
+                Some(process) => stop(&self.diary, &running.name, process, running.grace).await,
+            };
+            let samples = samples.remove(&running.name).unwrap_or_default();
+            ended.push(outcome::Target {
+                name: running.name,
+                address: running.url.base().to_owned(),
+                command: running.command,
+                ended: words,
+                cpu_seconds: samples.cpu_seconds,
+                peak_rss_bytes: samples.seen.iter().map(|sample| sample.rss_bytes).max(),
+                samples: samples.seen,
+            });
+        }
+        ended.reverse();
+        ended
+    }
+
+    /// Removes the scratch folder and dismisses the watchdog: nothing is left to undo.
+    pub(crate) fn release(self) -> Result<(), Error> {
+        self.scratch.remove()?;
+        self.guard.dismiss()?;
+        Ok(self.journal.finish()?)
+    }
+}
+
+async fn stop(diary: &Diary, name: &str, process: Arc<Target>, grace: Duration) -> String {
+    let early = process.exited().ok().flatten();
+    let stopped = tokio::task::spawn_blocking(move || process.stop(grace)).await;
+    let words = match (early, stopped) {
+        (Some(exit), _) => format!("ended by itself during the trial: {exit}"),
+        (None, Ok(Ok(stopped))) if stopped.killed.is_empty() => {
+            format!("stopped when asked: {}", stopped.exit)
+        }
+        (None, Ok(Ok(stopped))) => {
+            format!("had to be killed after {}: {}", Span(grace), stopped.exit)
+        }
+        (None, Ok(Err(error))) => format!("could not be stopped: {error}"),
+        (None, Err(error)) => format!("could not be stopped: {error}"),
+    };
+    diary.note("target.ended", name, words.clone());
+    words
+}

@@ -1,0 +1,158 @@
+//! The plan as it is typed: one YAML file that says what to start, fill, load and ask.
+//!
+//! What was typed and what it means are two types: [`Plan`] is the first, `check::Checked` the
+//! second. Each engine owns its own section (`flows` and `load` are `load::spec`'s); this file only
+//! composes them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use seaworthy_base::Span;
+use seaworthy_document::Located;
+use seaworthy_load::spec;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The only API version there is.
+pub const API_VERSION: &str = "seaworthy.dev/v1";
+
+/// A trial's plan.
+///
+/// Text in targets, secrets, setup, flows and teardown may use `${port.NAME}` (a free loopback
+/// port, the same wherever the name is used), `${seaworthy}` (this program), `${scratch}` (a folder
+/// for the targets' data, removed at the end), `${plan}` (the plan's own folder), `${env.NAME}`,
+/// the plan's `variables`, its `secrets`, and what earlier setup steps extracted. `$${` is a literal
+/// `${`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// `seaworthy.dev/v1`.
+    pub api_version: Located<String>,
+    /// `Trial`.
+    pub kind: Located<String>,
+    /// What the trial is called.
+    pub metadata: Metadata,
+    /// Values that must not be written down: read from a file or the environment when first used.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Located<Secret>>,
+    /// Constants for templates.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Value>,
+    /// The services on trial.
+    pub targets: Vec<Target>,
+    /// What is done once, in order, after every target is ready and before the first phase.
+    #[serde(default)]
+    pub setup: Vec<spec::Routine>,
+    /// What virtual users do.
+    pub flows: Vec<spec::Flow>,
+    /// The parts of the trial, one after another.
+    pub phases: Vec<Phase>,
+    /// What is asked of the service.
+    pub objectives: Vec<Objective>,
+    /// What is done once, in order, after the last phase, also when the trial was interrupted.
+    #[serde(default)]
+    pub teardown: Vec<spec::Routine>,
+    /// What the judge assumes where a run is too short to measure it.
+    #[serde(default)]
+    pub assume: Assume,
+}
+
+/// What a trial is called.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// A short name: letters, digits, `-`, `_` and `.`.
+    pub name: Located<String>,
+    /// What the trial is for, in a sentence.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Where a secret is read; exactly one of `file` and `env`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Secret {
+    /// A file that holds the secret and nothing else (white space around it is cut off).
+    pub file: Option<String>,
+    /// An environment variable of the command that runs the trial.
+    pub env: Option<String>,
+    /// When given, the value becomes what an `Authorization: Basic` header carries for this user.
+    pub basic_user: Option<String>,
+}
+
+/// A service on trial: started by its `command`, or already running at its `url`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Target {
+    /// The name flows and setup steps use.
+    pub name: Located<String>,
+    /// Program and arguments. Without it, the target is expected to be running at `url`.
+    pub command: Option<Located<Vec<String>>>,
+    /// Environment variables for the command, beside those of the trial itself.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// The folder the command starts in; the plan's own when not given.
+    pub folder: Option<String>,
+    /// Where it is reached, as `http://127.0.0.1:${port.api}`.
+    pub url: Located<String>,
+    /// When it counts as ready; without it, when its port accepts a connection.
+    pub ready: Option<Ready>,
+    /// How long it has to stop after the polite signal; 10 s when not given.
+    pub stop_within: Option<Span>,
+}
+
+/// When a target counts as ready.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ready {
+    /// The path asked with GET until it answers with `status`.
+    pub path: Option<Located<String>>,
+    /// The status that means ready; 200 when not given.
+    pub status: Option<u16>,
+    /// How long it may take; 30 s when not given.
+    pub within: Option<Span>,
+}
+
+/// A named part of a trial: flows side by side for a while.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Phase {
+    /// The name objectives use.
+    pub name: Located<String>,
+    /// How long it lasts, warm-up included; load entries may end earlier.
+    pub duration: Located<Span>,
+    /// How much of its beginning is shown but not judged.
+    pub warmup: Option<Located<Span>>,
+    /// The flows that run side by side, each with its executor.
+    pub load: Vec<spec::Load>,
+}
+
+/// What is asked: a statement about a metric, for the series whose tags match.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// What the objective is called in the verdict.
+    pub name: Located<String>,
+    /// The metric, as `response_time` or `http_req_failed`.
+    pub metric: Located<String>,
+    /// Only series that carry all of these tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, Located<String>>,
+    /// The phase it speaks of; all phases together when not given.
+    pub phase: Option<Located<String>>,
+    /// The statement: `p95 < 200ms`, `rate < 0.1%`, `throughput > 99/s`.
+    pub require: Located<String>,
+}
+
+/// The judge's assumptions; the defaults are for services nobody has measured yet.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Assume {
+    /// The confidence of every interval; 0.95 when not given.
+    pub confidence: Option<Located<f64>>,
+    /// How long one second's trouble is expected to last into the next ones; 9 s when not given.
+    pub correlation_time: Option<Located<Span>>,
+    /// How long failures are expected to clump together when there are too few to tell; 30 s when
+    /// not given.
+    pub clump_time: Option<Located<Span>>,
+}
