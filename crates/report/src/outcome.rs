@@ -285,8 +285,9 @@ impl Outcome {
         self.objectives.iter().filter(|objective| objective.verdict == verdict).count()
     }
 
+    /// Applies a change to every text in the outcome, as blotting out secrets does.
     // Whole patterns, so that the compiler names a text field that was forgotten.
-    fn each_text(&mut self, mut apply: impl FnMut(&mut String)) {
+    pub fn each_text(&mut self, mut apply: impl FnMut(&mut String)) {
         let Self {
             api_version,
             trial,

@@ -81,14 +81,15 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     let notes = checker.decidable(&phases, &flows, &objectives, &assumptions);
     let literals = names::literals(&plan);
     for literal in &literals {
-        checker.findings.push(
-            Finding::warning(
-                "plan-literal-secret",
-                format!("{} is written into the plan", literal.what),
-            )
-            .at(literal.value.place(file))
-            .hint("name it under `secrets` and use ${name}; it is blotted out of the trial's copy"),
-        );
+        let what = format!("{} is written into the plan", literal.what);
+        // Written with escapes, it could not be found again to be blotted out.
+        let finding = match text.contains(&literal.value.value) {
+            true => Finding::warning("plan-literal-secret", what),
+            false => Finding::error("plan-literal-secret", what + " with escapes"),
+        };
+        checker.findings.push(finding.at(literal.value.place(file)).hint(
+            "name it under `secrets` and use ${name}; it is blotted out of the trial's copy",
+        ));
     }
     let findings = checker.findings;
     if errors(&findings) {

@@ -80,7 +80,7 @@ impl World {
             scope.set(name, value.clone());
         }
         for literal in options.plan.literals() {
-            scope.hide(&json!(literal));
+            scope.hide_secret(literal);
         }
         Ok(Self {
             scope,
@@ -225,8 +225,9 @@ impl World {
             };
             let Revealed { raw, value } =
                 secrets::reveal(name, secret, file.as_deref()).map_err(Halt::CouldNotRun)?;
-            self.scope.hide(&json!(raw));
-            self.scope.set_confidential(name, json!(value));
+            self.scope.hide_secret(&raw);
+            self.scope.hide_secret(&value);
+            self.scope.set(name, json!(value));
         }
         Ok(())
     }

@@ -26,13 +26,16 @@ impl Scope {
         self.set(name, value);
     }
 
+    /// Keeps a secret's text out of everything the trial writes, however short it is.
+    pub(crate) fn hide_secret(&mut self, secret: &str) {
+        self.confidential.extend(forms(secret));
+    }
+
     /// Keeps a value out of everything the trial writes. Short values are left alone: hiding `1`
     /// would hide every number in the report and protect nothing.
     pub(crate) fn hide(&mut self, value: &Value) {
         match value {
-            Value::String(text) if text.len() >= 8 => {
-                self.confidential.insert(text.clone());
-            }
+            Value::String(text) if text.len() >= 8 => self.hide_secret(text),
             Value::Array(values) => values.iter().for_each(|value| self.hide(value)),
             Value::Object(values) => values.values().for_each(|value| self.hide(value)),
             _ => {}
@@ -69,12 +72,40 @@ impl Scope {
     }
 }
 
+/// A secret as it is and as others may write it: in JSON, in HTML, in a URL.
+fn forms(secret: &str) -> [String; 4] {
+    let json = Value::from(secret).to_string();
+    let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let html = html.replace('"', "&quot;").replace('\'', "&#39;");
+    let mut url = String::new();
+    for byte in secret.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                url.push(char::from(byte));
+            }
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    [secret.to_owned(), json[1..json.len() - 1].to_owned(), html, url]
+}
+
 /// What stands where a secret stood.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_known_in_every_dress() {
+        let mut scope = Scope::default();
+        scope.set_confidential("secret", json!("a\"b&c d/e\\f"));
+        for dressed in
+            ["a\"b&c d/e\\f", r#"a\"b&c d/e\\f"#, "a&quot;b&amp;c d/e\\f", "a%22b%26c%20d%2Fe%5Cf"]
+        {
+            assert_eq!(scope.redact(&format!("<{dressed}>")), "<[redacted]>", "{dressed}");
+        }
+    }
 
     #[test]
     fn secrets_are_blotted_out_longest_first() {

@@ -12,6 +12,9 @@ use crate::plan::Secret;
 /// The most a secret's file may hold, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
+/// The shortest secret, in bytes.
+const SHORTEST: usize = 4;
+
 /// A secret as it was written, and as templates see it.
 pub(crate) struct Revealed {
     pub(crate) raw: String,
@@ -34,6 +37,10 @@ pub(crate) fn reveal(name: &str, secret: &Secret, file: Option<&str>) -> Result<
     let raw = raw.trim().to_owned();
     if raw.is_empty() {
         return Err(format!("secret `{name}` is empty"));
+    }
+    if raw.len() < SHORTEST {
+        let reason = "blotting it out would blot out half the report";
+        return Err(format!("secret `{name}` has fewer than {SHORTEST} bytes: {reason}"));
     }
     let value = match &secret.basic_user {
         Some(user) => STANDARD.encode(format!("{user}:{raw}")),

@@ -192,16 +192,25 @@ async fn live(
     let say = |stage| options.speaker.say(Progress::Stage(stage));
     say("starting targets");
     world.launch(options).await?;
-    say("setting up");
-    routines::run(options.plan.setup(), "setup", options, world, diary).await?;
-    let load = phases::run(options, world, diary, lived).await;
+    let load = set_up_and_load(options, world, diary, lived).await;
     say("tearing down");
     let teardown = routines::run(options.plan.teardown(), "teardown", options, world, diary).await;
     if let Err(Halt::CouldNotRun(why)) = &teardown {
         // What was measured stands; that the service was not left clean must be known.
-        lived.notes.push(Note { severity: Severity::Warning, text: format!("teardown: {why}") });
+        lived.notes.push(Note { severity: Severity::Warning, text: why.clone() });
     }
     load
+}
+
+async fn set_up_and_load(
+    options: &Options,
+    world: &mut World,
+    diary: &Diary,
+    lived: &mut Lived,
+) -> Result<(), Halt> {
+    options.speaker.say(Progress::Stage("setting up"));
+    routines::run(options.plan.setup(), "setup", options, world, diary).await?;
+    phases::run(options, world, diary, lived).await
 }
 
 impl Lived {

@@ -1,9 +1,10 @@
 //! What a trial writes down at its end, with every secret blotted out.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use seaworthy_base::Event;
 use seaworthy_report::outcome::{Objective, Outcome};
 use seaworthy_stats::timeline::Timeline;
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use crate::folder::Folder;
 use crate::host;
 use crate::scope::Scope;
 use crate::service::Options;
+
+/// How much of a log's line is looked at as one piece, in bytes.
+const LONGEST_LINE: u64 = 1 << 20;
 
 /// The first receipt: which plan, which program, which machine. Big numbers are strings.
 pub(crate) fn beginning(options: &Options, id: &str) -> Result<Value, Error> {
@@ -60,22 +64,22 @@ pub(crate) fn statement(objective: &Objective) -> Value {
 pub(crate) fn write(
     folder: &Folder,
     plan: &Checked,
-    outcome: Outcome,
+    mut outcome: Outcome,
     timeline: &Timeline,
     scope: &Scope,
 ) -> Result<Outcome, Error> {
-    let outcome = redacted(outcome, scope)?;
-    let text = |text: String| scope.redact(&text).into_bytes();
-    folder.write("plan.yaml", &text(plan.text_without_literals()))?;
+    // Before anything is rendered: in HTML or JSON a secret may be dressed in escapes.
+    outcome.each_text(|text| *text = scope.redact(text));
+    folder.write("plan.yaml", scope.redact(&plan.text_without_literals()).as_bytes())?;
     let mut encoded = Vec::new();
     timeline
         .encode(&mut encoded)
         .map_err(|error| Error::Internal(format!("the timeline cannot be encoded: {error}")))?;
     folder.write("timeline.jsonl", &encoded)?;
-    folder.write("verdict.json", &text(seaworthy_report::json(&outcome)))?;
-    folder.write("junit.xml", &text(seaworthy_report::junit(&outcome)))?;
-    folder.write("report.html", &text(seaworthy_report::html(&outcome, timeline)))?;
-    redact_file(&folder.path().join("events.jsonl"), scope)?;
+    folder.write("verdict.json", seaworthy_report::json(&outcome).as_bytes())?;
+    folder.write("junit.xml", seaworthy_report::junit(&outcome).as_bytes())?;
+    folder.write("report.html", seaworthy_report::html(&outcome, timeline).as_bytes())?;
+    folder.write("events.jsonl", &lines(&outcome.events)?)?;
     let logs = folder.logs();
     for entry in fs::read_dir(&logs).map_err(Error::io("list", &logs))? {
         let entry = entry.map_err(Error::io("list", &logs))?;
@@ -84,24 +88,46 @@ pub(crate) fn write(
     Ok(outcome)
 }
 
-/// The outcome with its texts redacted, by way of its own JSON.
-fn redacted(outcome: Outcome, scope: &Scope) -> Result<Outcome, Error> {
-    let text = seaworthy_report::json(&outcome);
-    if !scope.holds_secret(&text) {
-        return Ok(outcome);
+/// Events as JSON Lines.
+fn lines(events: &[Event]) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    for event in events {
+        serde_json::to_writer(&mut bytes, event)
+            .map_err(|error| Error::Internal(format!("an event cannot be written: {error}")))?;
+        bytes.push(b'\n');
     }
-    serde_json::from_str(&scope.redact(&text))
-        .map_err(|error| Error::Internal(format!("the outcome cannot be redacted: {error}")))
+    Ok(bytes)
 }
 
-/// Blots secrets out of a file that was written while the trial ran, piece by piece.
+/// Blots secrets out of a log, line by line, so that a log of any size takes no more memory than
+/// its longest line.
 fn redact_file(path: &Path, scope: &Scope) -> Result<(), Error> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let text = String::from_utf8_lossy(&bytes);
-    if scope.holds_secret(&text) {
-        fs::write(path, scope.redact(&text)).map_err(Error::io("write", path))?;
+    let mut log = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+    let clean = path.with_extension("log.clean");
+    let mut written = BufWriter::new(File::create(&clean).map_err(Error::io("create", &clean))?);
+    let mut line = Vec::new();
+    let mut found = false;
+    loop {
+        line.clear();
+        let read = log.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        if read.map_err(Error::io("read", path))? == 0 {
+            break;
+        }
+        let text = String::from_utf8_lossy(&line);
+        let safe = if scope.holds_secret(&text) {
+            found = true;
+            scope.redact(&text).into_bytes()
+        } else {
+            std::mem::take(&mut line)
+        };
+        written.write_all(&safe).map_err(Error::io("write", &clean))?;
     }
-    Ok(())
+    written.flush().map_err(Error::io("write", &clean))?;
+    if found {
+        fs::rename(&clean, path).map_err(Error::io("replace", path))
+    } else {
+        fs::remove_file(&clean).map_err(Error::io("remove", &clean))
+    }
 }
 
 fn hash_file(path: &Path) -> Result<String, Error> {

@@ -7,7 +7,7 @@ use seaworthy_base::{Clock, chance};
 use seaworthy_document::errors;
 use seaworthy_report::Style;
 use seaworthy_trial::{Ending, Finished, Options, Service, Speaker};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{HouseArgument, print, progress, read_document, say_findings, talk};
@@ -64,24 +64,59 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     let finished = runtime.block_on(async {
+        let mut asked = Asked::listen()?;
         let screen = tokio::spawn(progress::show(said));
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let asked = tokio::spawn(async move {
+        let trial = Service::new(options).run();
+        tokio::pin!(trial);
+        let finished = loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                finished = &mut trial => break Some(finished),
+                () = asked.next() => {
+                    if stop.is_cancelled() {
+                        break None;
+                    }
+                    talk("stopping: targets are stopped, what was measured is kept (once more: at once)");
+                    stop.cancel();
+                }
             }
-            talk("stopping: targets are stopped and what was measured is kept");
-            stop.cancel();
-        });
-        let finished = Service::new(options).run().await;
-        asked.abort();
-        // The speaker is gone with the service; the screen ends when it has shown the rest.
-        let _ = screen.await;
-        finished.map_err(|error| anyhow::anyhow!(error.explain()))
+        };
+        if finished.is_some() {
+            // The speaker is gone with the service; the screen ends when it has shown the rest.
+            let _ = screen.await;
+        }
+        anyhow::Ok(finished)
     })?;
+    // Whatever still blocks a thread must not keep the user waiting.
+    runtime.shutdown_background();
+    let Some(finished) = finished else {
+        talk("stopped at once: nothing was sealed; the watchdog undoes what is left");
+        return Ok(Exit::Interrupted);
+    };
+    let finished = finished.map_err(|error| anyhow::anyhow!(error.explain()))?;
     conclude(arguments, &finished)
+}
+
+/// Ctrl-C and SIGTERM.
+struct Asked {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Asked {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
+    }
+
+    /// Waits until somebody asks to stop.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn conclude(arguments: &Arguments, finished: &Finished) -> anyhow::Result<Exit> {
