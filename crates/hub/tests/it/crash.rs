@@ -1,7 +1,6 @@
 //! Turns while roles are killed and disks fail: what was acknowledged is there, once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -9,6 +8,7 @@ use seaworthy_hub::Role::{self, Gateway, Identity, Memory, Orchestrator};
 use serde_json::Value;
 
 use crate::fleet::{Fleet, Member};
+use crate::store::fault_library;
 use crate::wire::{Call, Http, until};
 
 /// Talks until told to stop, one message after another, each repeated under its key until it is
@@ -103,20 +103,6 @@ async fn check(member: &Member<'_>, session: &str, acknowledged: &BTreeMap<Strin
         let recalled = member.get(Memory, &format!("/v1/recall/{key}")).await;
         assert_eq!(recalled.json["value"], turn["message"], "{key}");
     }
-}
-
-/// Compiles the library that makes system calls fail.
-fn fault_library(folder: &Path) -> PathBuf {
-    let library = folder.join("fault.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fault.c");
-    let status = std::process::Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&library, &source])
-        .arg("-ldl")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    library
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -248,7 +248,7 @@ async fn a_folder_that_cannot_be_used_is_said() {
 }
 
 /// Compiles the library that makes system calls fail; the bundled SQLite needs a C compiler, too.
-fn fault_library(folder: &Path) -> PathBuf {
+pub(crate) fn fault_library(folder: &Path) -> PathBuf {
     let library = folder.join("fault.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fault.c");
     let status = std::process::Command::new("cc")
