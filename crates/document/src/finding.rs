@@ -25,6 +25,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// The longest reason or hint, in characters.
+const LONGEST: usize = 600;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,12 +52,16 @@ pub struct Finding {
     pub reason: String,
     /// What the user can do about it.
     pub hint: Option<String>,
+    /// Whether the line it points at may be shown; not when a credential stands in it.
+    #[serde(skip)]
+    quoted: bool,
 }
 
 impl Finding {
     /// A finding that stops the document from being used.
     pub fn error(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, place: None, reason: reason.into(), hint: None }
+        let reason = capped(reason.into());
+        Self { code, severity: Severity::Error, place: None, reason, hint: None, quoted: true }
     }
 
     /// A finding that does not stop the document from being used.
@@ -69,10 +76,17 @@ impl Finding {
         self
     }
 
+    /// The same finding, whose line is never shown.
+    #[must_use]
+    pub fn unquoted(mut self) -> Self {
+        self.quoted = false;
+        self
+    }
+
     /// The same finding with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(capped(hint.into()));
         self
     }
 
@@ -82,9 +96,10 @@ impl Finding {
         let mut text = self.to_string();
         if let (Some(place), Some(source)) = (&self.place, source)
             && place.line > 0
+            && self.quoted
             && let Some(line) = source.lines().nth(place.line as usize - 1)
         {
-            let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let line: String = line.chars().map(plain).collect();
             let column = place.column.max(1) as usize - 1;
             let from = column.saturating_sub(80);
             let shown: String = line.chars().skip(from).take(160).collect();
@@ -116,6 +131,29 @@ impl fmt::Display for Finding {
 }
 
 impl std::error::Error for Finding {}
+
+/// Nobody reads a megabyte that was quoted back: the middle of a long text is left out, and control
+/// characters never reach a terminal.
+fn capped(text: String) -> String {
+    let keep = |letter: char| if letter == '\n' { letter } else { plain(letter) };
+    let text: String = text.chars().map(keep).collect();
+    let letters = text.chars().count();
+    if letters <= LONGEST {
+        return text;
+    }
+    let head: String = text.chars().take(LONGEST * 3 / 4).collect();
+    let tail: String = text.chars().skip(letters - LONGEST / 4).collect();
+    format!("{head} … {tail}")
+}
+
+/// A letter as it may reach a terminal: no control, no change of direction.
+fn plain(letter: char) -> char {
+    match letter {
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
+        letter if letter.is_control() => ' ',
+        letter => letter,
+    }
+}
 
 /// Whether any of the findings stops the document from being used.
 pub fn errors(findings: &[Finding]) -> bool {

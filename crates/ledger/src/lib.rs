@@ -33,6 +33,6 @@ pub use key::{PublicKey, SigningKey, sha256};
 pub use keystore::{Keystore, ListedKey, Role, default_folder};
 pub use ledger::Ledger;
 pub use receipt::{Receipt, Signature, VERSION};
-pub use seal::{Head, RECEIPTS, Seal, SealedFile, record, seal};
+pub use seal::{Head, RECEIPTS, Seal, SealedFile, record, seal, seal_written};
 pub use signer::{Signer, Trust};
 pub use verify::{Outcome, Report, UsedKey, verify, verify_chain};

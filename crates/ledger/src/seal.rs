@@ -1,6 +1,7 @@
 //! The seal: a trial's last receipt, with path, size and hash of every file; noted on the workspace's
 //! own chain, so that deleting a trial shows.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,21 @@ pub(crate) struct Sealed {
 /// [`Error::Unsealable`] naming a link, a special file or a name that is not UTF-8;
 /// [`Error::Sealed`] when it is sealed already; [`Error::Io`] otherwise.
 pub fn seal(trial: &Path, ledger: &mut Ledger, workspace: &mut Ledger) -> Result<Receipt, Error> {
+    seal_written(trial, ledger, workspace, &BTreeMap::new())
+}
+
+/// The same for a trial that knows what it wrote: `written` has the SHA-256 of files by their path in
+/// the folder. One that is not there as it was written is not sealed: whoever changed it between
+/// writing and sealing must not have it signed.
+///
+/// # Errors
+/// As [`seal`]; [`Error::Unsealable`] names the file.
+pub fn seal_written(
+    trial: &Path,
+    ledger: &mut Ledger,
+    workspace: &mut Ledger,
+    written: &BTreeMap<String, String>,
+) -> Result<Receipt, Error> {
     let name = trial_name(trial)?;
     if !same_file(&trial.join(RECEIPTS).join(CHAIN), ledger.chain().path()) {
         return Err(Error::Unsealable {
@@ -91,6 +107,14 @@ pub fn seal(trial: &Path, ledger: &mut Ledger, workspace: &mut Ledger) -> Result
         return Err(Error::Sealed(ledger.folder().to_owned()));
     }
     let files = inventory(trial)?;
+    for (path, hash) in written {
+        if !files.iter().any(|file| file.path == *path && file.sha256 == *hash) {
+            return Err(Error::Unsealable {
+                path: trial.join(path),
+                reason: "somebody changed it after it was written".to_owned(),
+            });
+        }
+    }
     workspace.locked(|workspace, workspace_signer| {
         let head = workspace.checker();
         let head = Head { sequence: head.sequence, hash: head.parent.clone() };

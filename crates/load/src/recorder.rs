@@ -20,6 +20,7 @@ pub(crate) struct Counters {
     pub(crate) started: AtomicU64,
     pub(crate) completed: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) failed_iterations: AtomicU64,
     pub(crate) interrupted: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) failed: AtomicU64,
@@ -176,6 +177,15 @@ impl Recorder {
         shard.timeline.record_trend_at(self.handles.iteration_duration, second, nanos);
         drop(shard);
         Counters::add(&self.counters.completed);
+    }
+
+    /// An iteration that a failed step ended early. It has no duration: it was not done.
+    pub(crate) fn failed_iteration(&self, now: Instant) {
+        let second = self.register.timeline.second(now);
+        let mut shard = self.register.timeline.shard(self.worker);
+        shard.timeline.record_counter_at(self.handles.failed_iterations, second, 1.0);
+        drop(shard);
+        Counters::add(&self.counters.failed_iterations);
     }
 
     /// An iteration that was cut off. The step that was under way, if any, is recorded with its age

@@ -34,8 +34,9 @@ pub struct Setting {
 /// says `repeat`.
 ///
 /// # Errors
-/// The first failure: which step, what was expected and what came, with the first 300 bytes of the
-/// body. Repetitions under way are then dropped. A body may hold secrets: redact before showing.
+/// The first failure: which step, what was expected and what came, with the beginning of the
+/// body. Repetitions under way are then dropped. A body may hold secrets: redact, then
+/// shorten.
 pub async fn run_once(
     routine: &Routine,
     setting: &Setting,

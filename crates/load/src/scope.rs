@@ -208,9 +208,9 @@ impl Choices {
     }
 }
 
-/// A value's beginning, for messages.
+/// A value's beginning, for messages; long, so that secrets are blotted out before it is cut again.
 pub(crate) fn shorten(value: &Value) -> String {
-    const MOST: usize = 120;
+    const MOST: usize = 4096;
     let text = value.to_string();
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -246,6 +246,22 @@ impl Scope {
 
     pub(crate) fn set(&mut self, slot: usize, value: Value) {
         self.slots[slot] = Some(value);
+    }
+
+    /// A text without the values these slots hold: what one step extracts is often a token.
+    pub(crate) fn without<'n>(
+        &self,
+        slots: impl Iterator<Item = (usize, &'n str)>,
+        mut text: String,
+    ) -> String {
+        for (slot, name) in slots {
+            if let Some(Value::String(value)) = self.get(slot)
+                && value.len() >= 8
+            {
+                text = text.replace(value.as_str(), &format!("[{name}]"));
+            }
+        }
+        text
     }
 
     pub(crate) fn get(&self, slot: usize) -> Option<&Value> {

@@ -21,6 +21,7 @@ pub(crate) struct Register {
 pub(crate) struct Handles {
     pub(crate) iterations: SeriesId,
     pub(crate) iteration_duration: SeriesId,
+    pub(crate) failed_iterations: SeriesId,
     pub(crate) interrupted: SeriesId,
     pub(crate) dropped: SeriesId,
     pub(crate) steps: Vec<StepHandles>,
@@ -63,6 +64,7 @@ impl Register {
         let mut flow = |metric: &str, kind| shard.series(&Key::new(metric, tags), kind);
         let iterations = flow("iterations", Kind::Counter);
         let iteration_duration = flow("iteration_duration", Kind::Trend);
+        let failed_iterations = flow("failed_iterations", Kind::Counter);
         let interrupted = flow("interrupted_iterations", Kind::Counter);
         let dropped = flow("dropped_iterations", Kind::Counter);
         let steps = self.program.steps.iter().map(|step| {
@@ -80,6 +82,6 @@ impl Register {
             }
         });
         let steps = steps.collect();
-        Handles { iterations, iteration_duration, interrupted, dropped, steps }
+        Handles { iterations, iteration_duration, failed_iterations, interrupted, dropped, steps }
     }
 }

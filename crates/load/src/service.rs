@@ -83,6 +83,8 @@ pub struct LoadReport {
     pub started: u64,
     /// Iterations that ran to their end.
     pub completed: u64,
+    /// Iterations that a failed step ended early.
+    pub failed_iterations: u64,
     /// Arrivals that overflowed the backlog and never began.
     pub dropped: u64,
     /// Iterations that were waiting or in flight when the graceful stop was over.
@@ -256,6 +258,7 @@ impl Service {
         watching.spawn(ticker);
         ended.await?;
         watching.abort_all();
+        while watching.join_next().await.is_some() {}
         let ended = clock.now();
         let loads = entries.iter().map(|(load, entry)| report(load, &entry.counters)).collect();
         Ok(PhaseReport { started, ended, loads })
@@ -275,6 +278,7 @@ fn report(load: &Load, counters: &Counters) -> LoadReport {
         started: count(&counters.started),
         completed: count(&counters.completed),
         dropped: count(&counters.dropped),
+        failed_iterations: count(&counters.failed_iterations),
         interrupted: count(&counters.interrupted),
         youngest_cut: count(&counters.youngest_cut).checked_sub(1),
         requests: count(&counters.requests),

@@ -278,9 +278,10 @@ fn same(found: &Value, expected: &Value) -> bool {
     }
 }
 
-/// The first 300 bytes of a body, on one line.
+/// The beginning of a body, on one line. More than anybody wants to read: whoever shows it blots out
+/// secrets first and cuts it afterwards, so that no secret is cut in two and half of it shown.
 fn beginning(body: &[u8]) -> String {
-    const MOST: usize = 300;
+    const MOST: usize = 16 << 10;
     let text: Cow<'_, str> = String::from_utf8_lossy(&body[..body.len().min(MOST)]);
     let text: String =
         text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();

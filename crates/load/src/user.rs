@@ -91,29 +91,32 @@ impl User {
         self.iteration += 1;
         let began = self.clock.now();
         self.under_way = Some((0, Since { step: began, due }));
-        let whole = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            () = self.run(due) => true,
-            () = cut.cancelled() => false,
+            done = self.run(due) => Some(done),
+            () = cut.cancelled() => None,
         };
         let now = self.clock.now();
-        if whole {
-            self.recorder.iteration(due.unwrap_or(began), now);
-        } else {
-            let under_way = self.under_way.take();
-            self.recorder.interrupted(under_way, now);
+        match ended {
+            Some(true) => self.recorder.iteration(due.unwrap_or(began), now),
+            Some(false) => self.recorder.failed_iteration(now),
+            None => {
+                let under_way = self.under_way.take();
+                self.recorder.interrupted(under_way, now);
+            }
         }
         counters.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    async fn run(&mut self, due: Option<Instant>) {
+    /// Draws the variables and does the steps; whether all of them were done.
+    async fn run(&mut self, due: Option<Instant>) -> bool {
         let program = Arc::clone(&self.program);
         let unfilled = program.draw(&mut self.scope).err();
         if let Some(unfilled) = unfilled {
             // Nothing can be asked: the first step fails in its place.
             let outcome = Outcome::Unfilled(unfilled);
             self.finish(0, &outcome, Since { step: self.clock.now(), due });
-            return;
+            return false;
         }
         for (position, step) in program.steps.iter().enumerate() {
             let due = due.filter(|_| position == 0);
@@ -124,9 +127,10 @@ impl User {
             self.under_way = None;
             step.pause(&mut self.scope).await;
             if !goes_on {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Judges and records a step; whether the iteration goes on.
@@ -135,7 +139,8 @@ impl User {
         let step = &self.program.steps[position];
         let judged = step.judge(outcome, &mut self.scope);
         let scope = &self.scope;
-        let explain = || step.explain(outcome, &judged, scope);
+        let program = &self.program;
+        let explain = || scope.without(program.extracts(), step.explain(outcome, &judged, scope));
         self.recorder.step(position, outcome, &judged, since, now, explain);
         !judged.ends
     }

@@ -130,7 +130,7 @@ fn banner(outcome: &Outcome) -> Markup {
         section class={ "banner " (outcome.verdict) } aria-label="Verdict" {
             (sign(outcome.verdict))
             div {
-                p class="verdict" { (outcome.verdict) }
+                p class="verdict" { (outcome.headline()) }
                 p class="sentence" { (terminal::sentence(outcome)) }
                 @if !not_met.is_empty() {
                     ul class="missed" {

@@ -15,6 +15,8 @@ pub struct Outcome {
     pub trial: Trial,
     /// The verdict on all objectives together.
     pub verdict: Verdict,
+    /// How the trial ended.
+    pub ending: Ending,
     /// Why the trial stopped early; `None` when it ran to its end.
     pub interrupted: Option<String>,
     /// Each objective with its verdict, in the plan's order.
@@ -31,6 +33,18 @@ pub struct Outcome {
     pub notes: Vec<Note>,
     /// The command that verifies the receipts; `None` when nothing was sealed.
     pub seal: Option<String>,
+}
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ending {
+    /// It ran to its end, and its verdict stands.
+    Completed,
+    /// It was told to stop; what was measured is kept.
+    Interrupted,
+    /// A target or a setup step failed before the load could tell anything.
+    CouldNotRun,
 }
 
 /// Which trial this was, when it ran and on what machine.
@@ -275,6 +289,15 @@ impl Outcome {
         copy
     }
 
+    /// The one word on top of every report: the verdict, or why there is none.
+    pub fn headline(&self) -> &'static str {
+        match (self.ending, self.verdict) {
+            (Ending::Interrupted, _) => "interrupted",
+            (Ending::CouldNotRun, _) => "could not run",
+            (Ending::Completed, verdict) => verdict.as_str(),
+        }
+    }
+
     /// How long the trial took, in seconds.
     pub fn seconds(&self) -> f64 {
         self.trial.ended.since(self.trial.started).as_secs_f64()
@@ -292,6 +315,7 @@ impl Outcome {
             api_version,
             trial,
             verdict: _,
+            ending: _,
             interrupted,
             objectives,
             flows,

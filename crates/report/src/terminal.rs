@@ -2,7 +2,7 @@
 
 use seaworthy_base::Verdict;
 
-use crate::outcome::{Flow, Objective, Severity};
+use crate::outcome::{Ending, Flow, Objective, Severity};
 use crate::reading::{Reading, bound_of, mark};
 use crate::{Outcome, number, text};
 
@@ -29,7 +29,9 @@ pub fn terminal(outcome: &Outcome, style: &Style) -> String {
     let outcome = &outcome.printable();
     let mut page = Page { lines: Vec::new(), color: style.color, width: style.width.max(40) };
     page.verdict(outcome);
-    page.objectives(&outcome.objectives);
+    if outcome.ending != Ending::CouldNotRun {
+        page.objectives(&outcome.objectives);
+    }
     page.flows(&outcome.flows);
     page.notes(outcome);
     page.files(outcome, style.folder.as_deref());
@@ -39,6 +41,9 @@ pub fn terminal(outcome: &Outcome, style: &Style) -> String {
 
 /// One sentence on the whole: what a person repeats to a colleague.
 pub(crate) fn sentence(outcome: &Outcome) -> String {
+    if outcome.ending != Ending::Completed {
+        return "Nothing was decided: the trial did not run to its end.".to_owned();
+    }
     let total = outcome.objectives.len();
     let failed = outcome.count(Verdict::Fail);
     let open = outcome.count(Verdict::Inconclusive);
@@ -104,8 +109,7 @@ impl Page {
     }
 
     fn verdict(&mut self, outcome: &Outcome) {
-        let verdict =
-            format!("{} {}", mark(outcome.verdict), outcome.verdict.as_str().to_uppercase());
+        let verdict = format!("{} {}", mark(outcome.verdict), outcome.headline().to_uppercase());
         let words =
             text::wrap(&sentence(outcome), self.width.saturating_sub(text::width(&verdict) + 2));
         let painted = self.paint(color_of(outcome.verdict), &verdict);

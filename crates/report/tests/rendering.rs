@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use seaworthy_base::{Event, Measurement, Timestamp, Verdict};
-use seaworthy_report::outcome::{Host, Note, Outcome, Phase, Severity, Target, Trial};
+use seaworthy_report::outcome::{Ending, Host, Note, Outcome, Phase, Severity, Target, Trial};
 use seaworthy_report::{Style, html, json, junit, terminal};
 use seaworthy_stats::{Key, Timeline};
 
@@ -32,6 +32,7 @@ fn empty() -> Outcome {
             host: Host { os: "linux".to_owned(), kernel: "6".to_owned(), cpus: 1, memory_bytes: 0 },
         },
         verdict: Verdict::Inconclusive,
+        ending: Ending::Completed,
         interrupted: None,
         objectives: Vec::new(),
         flows: Vec::new(),
@@ -301,7 +302,7 @@ fn verdict_json_is_read_back_as_it_was() {
     assert_eq!(value["notes"][0]["severity"], "warning");
     assert!(value["targets"][0]["samples"][0]["cpuCores"].is_number());
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
-    assert_eq!(keys[..4], ["apiVersion", "trial", "verdict", "interrupted"]);
+    assert_eq!(keys[..4], ["apiVersion", "trial", "verdict", "ending"]);
     // Also where the texts are hostile: the file says what was there.
     let (outcome, _) = hostile();
     assert_eq!(serde_json::from_str::<Outcome>(&json(&outcome)).unwrap(), outcome);
@@ -421,6 +422,11 @@ fn the_sentence_fits_the_verdict() {
         "? INCONCLUSIVE  The plan states no objective, so nothing was decided."
     );
     outcome.interrupted = Some("the terminal was closed".to_owned());
+    outcome.ending = Ending::Interrupted;
+    assert_eq!(
+        first(&outcome),
+        "✓ INTERRUPTED  Nothing was decided: the trial did not run to its end."
+    );
     assert!(
         terminal(&outcome, &Style::default())
             .contains("\n  Stopped early: the terminal was closed\n")

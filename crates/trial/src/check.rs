@@ -17,15 +17,19 @@ use crate::metric::Metric;
 use crate::plan::{API_VERSION, Plan};
 use crate::scope::{REDACTED, Scope};
 
+mod assume;
 mod decide;
 mod names;
 mod objectives;
+mod resolve;
 mod targets;
+
+pub(crate) use names::is_confidential;
 
 /// An objective whose every word is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Objective {
-    pub(crate) name: String,
+    pub(crate) name: Located<String>,
     pub(crate) metric: &'static Metric,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) phase: Option<String>,
@@ -57,6 +61,9 @@ pub struct Checked {
     notes: Vec<Note>,
 }
 
+/// The most free ports a plan may ask for.
+const MOST_PORTS: usize = 1_000;
+
 /// Checks a plan's text. `file` is how findings name it; other paths in the plan count from its
 /// folder. The plan is there exactly when no finding is an error.
 pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
@@ -69,6 +76,7 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     let assumptions = checker.assumptions(&plan);
     checker.targets(&plan);
     checker.secrets(&plan);
+    checker.environment(text);
     let targets: BTreeSet<String> =
         plan.targets.iter().map(|target| target.name.value.clone()).collect();
     let mut known = Known { file, targets, names: checker.known_names(&plan) };
@@ -78,7 +86,18 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     let phases = checker.phases(&plan, &known);
     let teardown = checker.routines(&plan.teardown, &mut known);
     let objectives = checker.objectives(&plan);
-    let notes = checker.decidable(&phases, &flows, &objectives, &assumptions);
+    let ports = names::second_parts(text, "port").len();
+    if ports > MOST_PORTS {
+        let reason =
+            format!("the plan asks for {ports} free ports; at most {MOST_PORTS} are given");
+        checker.error(&plan.kind, "plan-target", reason, "split the plan");
+    }
+    checker.resolvable(&phases, &flows, &objectives);
+    // What is wrong already would only be said again in other words.
+    let notes = match errors(&checker.findings) {
+        true => Vec::new(),
+        false => checker.decidable(&phases, &flows, &objectives, &assumptions),
+    };
     let literals = names::literals(&plan);
     for literal in &literals {
         let what = format!("{} is written into the plan", literal.what);
@@ -87,7 +106,7 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
             true => Finding::warning("plan-literal-secret", what),
             false => Finding::error("plan-literal-secret", what + " with escapes"),
         };
-        checker.findings.push(finding.at(literal.value.place(file)).hint(
+        checker.findings.push(finding.at(literal.value.place(file)).unquoted().hint(
             "name it under `secrets` and use ${name}; it is blotted out of the trial's copy",
         ));
     }
@@ -130,6 +149,11 @@ impl Checked {
         );
         for objective in &self.objectives {
             text.push_str(&format!("\n  {}: {}", objective.name, objective.statement));
+            if let Some(odds) =
+                decide::odds(objective, &self.phases, &self.flows, &self.assumptions)
+            {
+                text.push_str(&format!("; {odds}"));
+            }
         }
         text
     }

@@ -1,8 +1,10 @@
 //! The folders a trial lives in: its own, its scratch folder, and the house they stand in.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Error;
 
@@ -41,6 +43,8 @@ impl House {
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// SHA-256 of each file as it was written, by its name: what the seal must find.
+    written: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Folder {
@@ -53,7 +57,7 @@ impl Folder {
         fs::create_dir_all(house.trials())
             .map_err(Error::io("create the folder", &house.trials()))?;
         fs::create_dir(&path).map_err(Error::io("create the folder", &path))?;
-        let folder = Self { path };
+        let folder = Self { path, written: Arc::default() };
         let logs = folder.logs();
         fs::create_dir(&logs).map_err(Error::io("create the folder", &logs))?;
         Ok(folder)
@@ -81,14 +85,36 @@ impl Folder {
         self.path.join("receipts")
     }
 
-    /// Writes one of the trial's files whole, synced.
+    /// Writes one of the trial's files, synced: whole, or not at all.
     ///
     /// # Errors
     /// The path that could not be written, and why.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
-        let mut file = File::create(&path).map_err(Error::io("create", &path))?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))
+        let partial = self.path.join(format!("{name}.partial"));
+        // New, never somebody's link: targets know where this folder is.
+        let _ = fs::remove_file(&partial);
+        let written = File::create_new(&partial)
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&partial, &path));
+        let mut hashes = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.insert(name.to_owned(), seaworthy_ledger::sha256(content));
+        written.map_err(|error| {
+            // What is left of it says less than nothing; when even that fails, the seal is missing.
+            let _ = fs::remove_file(&partial);
+            Error::io("write", &path)(error)
+        })
+    }
+
+    /// What was written, by name: the hash of each file.
+    pub(crate) fn written(&self) -> BTreeMap<String, String> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Removes the folder of a trial that never began.
+    pub(crate) fn discard(&self) {
+        // Best effort: what is left is an unsealed folder, which an audit lists as such.
+        let _ = fs::remove_dir_all(&self.path);
     }
 
     /// Opens one of the trial's files to append to.

@@ -29,6 +29,24 @@ pub(crate) struct RanPhase {
 }
 
 impl RanPhase {
+    /// Adds what one load entry did. Entries that drive the same flow share its series, so they are
+    /// one row: an offered rate is known only if it is of each of them.
+    pub(crate) fn add(&mut self, run: FlowRun) {
+        let Some(same) = self.flows.iter_mut().find(|flow| flow.flow == run.flow) else {
+            self.flows.push(run);
+            return;
+        };
+        same.open_model &= run.open_model;
+        same.offered_per_second =
+            same.offered_per_second.zip(run.offered_per_second).map(|(one, other)| one + other);
+        same.dropped += run.dropped;
+        same.interrupted += run.interrupted;
+        same.youngest_cut = match (same.youngest_cut, run.youngest_cut) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+
     /// The whole seconds of the load: none that the warm-up or the end of the load shares.
     pub(crate) fn under_load(&self) -> Window {
         let from = self.warmup_until.ceil().max(0.0) as u32;
@@ -43,26 +61,27 @@ impl RanPhase {
     }
 }
 
-/// Judges every objective. `interrupted` says why the trial stopped early, if it did: then nothing
-/// passes and nothing fails, because nobody planned to look at this moment.
+/// What happened to the trial as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances<'a> {
+    /// Why it stopped early, if it did: then nothing passes and nothing fails, because nobody
+    /// planned to look at this moment.
+    pub(crate) interrupted: Option<&'a str>,
+    /// Targets that ended by themselves: then nothing passes, because nobody knows what answered.
+    pub(crate) gone: &'a [String],
+}
+
+/// Judges every objective.
 pub(crate) fn judge_all(
     objectives: &[check::Objective],
     assumptions: &Assumptions,
     timeline: &Timeline,
     phases: &[RanPhase],
-    interrupted: Option<&str>,
+    circumstances: Circumstances<'_>,
 ) -> Vec<Objective> {
     objectives
         .iter()
-        .map(|objective| {
-            let mut judged = judge_one(objective, assumptions, timeline, phases);
-            if let Some(why) = interrupted {
-                judged.verdict = Verdict::Inconclusive;
-                judged.reason = format!("the trial did not run to its end: {why}");
-                judged.needs = Some("a trial that runs to its end".to_owned());
-            }
-            judged
-        })
+        .map(|objective| judge_one(objective, assumptions, timeline, phases, circumstances))
         .collect()
 }
 
@@ -71,42 +90,59 @@ fn judge_one(
     assumptions: &Assumptions,
     timeline: &Timeline,
     phases: &[RanPhase],
+    circumstances: Circumstances<'_>,
 ) -> Objective {
     let spoken_of: Vec<&RanPhase> = phases
         .iter()
         .filter(|phase| objective.phase.as_ref().is_none_or(|name| *name == phase.name))
         .collect();
-    let windows: Vec<Window> = spoken_of
-        .iter()
-        .map(|phase| match objective.statement {
-            Statement::Throughput { .. } => phase.under_load(),
-            Statement::Quantile { .. } | Statement::Ratio { .. } => phase.with_drain(),
-        })
-        .collect();
-    let counts = evidence(objective, timeline, &windows);
+    let counts = evidence(objective, timeline, &spoken_of);
     let mut judgement = counts.judge(&objective.statement, assumptions);
-    for doubt in doubts(objective, timeline, &spoken_of, &windows) {
+    for doubt in doubts(objective, timeline, &spoken_of, judgement.verdict) {
         judgement.doubt(&doubt.reason, &doubt.needs);
+    }
+    if let Some(target) = circumstances.gone.first()
+        && judgement.verdict == Verdict::Pass
+    {
+        let reason = format!("target `{target}` ended by itself during the trial");
+        judgement.doubt(&reason, "a target that stays up until it is stopped");
+    }
+    if let Some(why) = circumstances.interrupted {
+        let why = why.lines().next().unwrap_or(why);
+        let reason = format!("the trial did not run to its end: {why}");
+        judgement.doubt(&reason, "a trial that runs to its end");
     }
     tell(objective, assumptions, judgement, counts.n.iter().sum())
 }
 
-/// The seconds of every window, one after another. What the timeline cannot tell is a lost second:
-/// it makes the verdict inconclusive.
-fn evidence(objective: &check::Objective, timeline: &Timeline, windows: &[Window]) -> Counts {
+/// The seconds of every window, one after another. What ended after the load is counted in its last
+/// second: those requests must not be left out, and their seconds are not seconds under load. What
+/// the timeline cannot tell is a lost second: it makes the verdict inconclusive.
+fn evidence(objective: &check::Objective, timeline: &Timeline, phases: &[&RanPhase]) -> Counts {
     let selection = timeline.select(objective.metric.name, &objective.tags);
     let mut all = Counts { n: Vec::new(), bad: Vec::new(), histogram: None, lost: 0 };
-    for window in windows {
-        match selection.counts(&objective.statement, *window) {
-            Ok(counts) => {
-                all.n.extend(counts.n);
-                all.bad.extend(counts.bad);
-                all.lost += counts.lost;
-                if let Some(more) = counts.histogram {
-                    all.histogram.get_or_insert_default().merge(&more);
-                }
+    for phase in phases {
+        let load = phase.under_load();
+        let window = match objective.statement {
+            Statement::Throughput { .. } => load,
+            Statement::Quantile { .. } | Statement::Ratio { .. } => phase.with_drain(),
+        };
+        let Ok(mut counts) = selection.counts(&objective.statement, window) else {
+            all.lost += window.seconds() as usize;
+            continue;
+        };
+        let seconds = load.seconds() as usize;
+        for values in [&mut counts.n, &mut counts.bad] {
+            let drained: u64 = values.drain(seconds.min(values.len())..).sum();
+            if let Some(last) = values.last_mut() {
+                *last += drained;
             }
-            Err(_) => all.lost += window.seconds() as usize,
+        }
+        all.n.extend(counts.n);
+        all.bad.extend(counts.bad);
+        all.lost += counts.lost;
+        if let Some(more) = counts.histogram {
+            all.histogram.get_or_insert_default().merge(&more);
         }
     }
     all
@@ -122,53 +158,74 @@ fn doubts(
     objective: &check::Objective,
     timeline: &Timeline,
     phases: &[&RanPhase],
-    windows: &[Window],
+    verdict: Verdict,
 ) -> Vec<Doubt> {
-    let Statement::Quantile { q, bound_ns } = &objective.statement else { return Vec::new() };
     let mut doubts = Vec::new();
     let wanted = objective.tags.get("flow");
     let flows = || {
         let all = phases.iter().flat_map(|phase| &phase.flows);
         all.filter(|run| wanted.is_none_or(|flow| *flow == run.flow))
     };
-    let dropped: u64 = flows().map(|run| run.dropped).sum();
-    if dropped > 0 {
-        doubts.push(Doubt {
-            reason: format!("{dropped} arrivals were dropped because the backlog was full; how long they would have waited is unknown"),
-            needs: "a larger maxBacklog, more maxVUs, or a lower rate".to_owned(),
-        });
-    }
-    // What was cut off is counted as slow as it had become; that may be less than the bound.
+    let bound = match objective.statement {
+        Statement::Quantile { q, bound_ns } => {
+            doubts.extend(dropped(flows().map(|run| run.dropped).sum()));
+            doubts.extend(lag(objective, timeline, phases, q, bound_ns));
+            Some(bound_ns)
+        }
+        Statement::Ratio { .. } => None,
+        Statement::Throughput { .. } => return doubts,
+    };
+    // A request that was cut off is in `response_time` as old as it had become, which may be less
+    // than the bound; everywhere else it is missing. It can only flatter, never spoil.
+    let counted = |age: u64| {
+        objective.metric.name == "response_time" && bound.is_some_and(|bound| age > bound)
+    };
     let cut: u64 = flows()
-        .filter(|run| run.youngest_cut.is_some_and(|age| age <= *bound_ns))
+        .filter(|run| !run.youngest_cut.is_some_and(counted))
         .map(|run| run.interrupted)
         .sum();
-    if cut > 0 {
+    if cut > 0 && verdict == Verdict::Pass {
         doubts.push(Doubt {
-            reason: format!("{cut} iterations were cut off at the end of the phase, some before they were older than the bound"),
-            needs: "a longer gracefulStop".to_owned(),
+            reason: format!("{cut} iterations were cut off at the end of the phase; how they would have ended is unknown"),
+            needs: "a longer gracefulStop, or a shorter step timeout".to_owned(),
         });
     }
+    doubts
+}
+
+fn dropped(arrivals: u64) -> Option<Doubt> {
+    (arrivals > 0).then(|| Doubt {
+        reason: format!("{arrivals} arrivals were dropped because the backlog was full; how long they would have waited is unknown"),
+        needs: "a larger maxBacklog, more maxVUs, or a lower rate".to_owned(),
+    })
+}
+
+/// The generator's own lag at the objective's percentile must be at most a tenth of the bound.
+fn lag(
+    objective: &check::Objective,
+    timeline: &Timeline,
+    phases: &[&RanPhase],
+    q: f64,
+    bound_ns: u64,
+) -> Option<Doubt> {
     let tags = objective.phase.iter().map(|phase| ("phase".to_owned(), phase.clone())).collect();
     let selection = timeline.select("generator_lag", &tags);
     let mut lag = Histogram::new();
-    windows.iter().for_each(|window| lag.merge(&selection.histogram(*window)));
-    let limit = bound_ns / 10;
-    match lag.quantile(*q) {
-        Some(lag) if lag.high > limit => doubts.push(Doubt {
+    phases.iter().for_each(|phase| lag.merge(&selection.histogram(phase.with_drain())));
+    match lag.quantile(q) {
+        Some(lag) if lag.high > bound_ns / 10 => Some(Doubt {
             reason: format!(
                 "the load generator itself was late: its lag at the same percentile was {}, more than a tenth of the bound",
                 nanos(lag.high)
             ),
             needs: "a less busy machine for the generator, or a lower rate".to_owned(),
         }),
-        Some(_) => {}
-        None => doubts.push(Doubt {
+        Some(_) => None,
+        None => Some(Doubt {
             reason: "the load generator's own lag was not measured".to_owned(),
             needs: "a phase that runs long enough for the generator to watch itself".to_owned(),
         }),
     }
-    doubts
 }
 
 fn tell(
@@ -187,7 +244,7 @@ fn tell(
         }
     };
     Objective {
-        name: objective.name.clone(),
+        name: objective.name.value.clone(),
         statement: objective.statement.to_string(),
         subject: subject(objective),
         plain: plain(objective),

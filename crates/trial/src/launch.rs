@@ -9,10 +9,10 @@ use seaworthy_base::{Clock, Instant, Span};
 use seaworthy_net::{Client, Request, Url};
 use seaworthy_process::{Journal, Launch, Scratch, Target, free_ports, last_lines, watchdog};
 use seaworthy_report::outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::Checked;
+use crate::check::{self, Checked};
 use crate::diary::Diary;
 use crate::error::Error;
 use crate::folder::Folder;
@@ -21,10 +21,13 @@ use crate::resources::Sampler;
 use crate::scope::Scope;
 use crate::secrets::{self, Revealed};
 use crate::service::{Halt, Options};
+use crate::writing::hash_file;
 
 /// How long a target has to get ready, and to stop, when the plan does not say.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to find out whether something listens.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How often readiness is asked for.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How many of a target's last log lines are shown when it fails.
@@ -35,11 +38,13 @@ pub(crate) struct World {
     scope: Scope,
     diary: Diary,
     journal: Journal,
+    program: PathBuf,
     guard: watchdog::Guard,
     scratch: Scratch,
     logs: PathBuf,
     targets: Vec<Running>,
     sampler: Sampler,
+    identities: Vec<Value>,
     client: seaworthy_net::Options,
 }
 
@@ -73,9 +78,18 @@ impl World {
         let ports = free_ports(names.len())?;
         scope.set_ports(&names.into_iter().zip(ports).collect::<BTreeMap<_, _>>());
         scope.set("seaworthy", json!(options.program));
-        scope.set("scratch", json!(scratch.path()));
+        // Below the folder that is ours: a target that empties its data keeps our marker.
+        let data = scratch.path().join("data");
+        std::fs::create_dir(&data).map_err(Error::io("create the folder", &data))?;
+        scope.set("scratch", json!(data));
         scope.set("plan", json!(options.plan.folder()));
-        scope.set("env", options.plan.environment());
+        let environment = options.plan.environment();
+        for (name, value) in environment.as_object().into_iter().flatten() {
+            if let Some(text) = value.as_str().filter(|text| check::is_confidential(name, text)) {
+                scope.hide_secret(text);
+            }
+        }
+        scope.set("env", environment);
         for (name, value) in &options.plan.plan().variables {
             scope.set(name, value.clone());
         }
@@ -86,11 +100,13 @@ impl World {
             scope,
             diary,
             journal,
+            program: options.program.clone(),
             guard,
             scratch,
             logs: folder.logs(),
             targets: Vec::new(),
             sampler: Sampler::new(options.clock.clone(), began),
+            identities: Vec::new(),
             client: seaworthy_net::Options::default(),
         })
     }
@@ -98,7 +114,7 @@ impl World {
     /// Starts every target that has a command, and waits until all are ready.
     pub(crate) async fn launch(&mut self, options: &Options) -> Result<(), Halt> {
         for target in &options.plan.plan().targets {
-            let running = self.start(&options.plan, target)?;
+            let running = self.start(&options.plan, target).await?;
             self.targets.push(running);
         }
         for (target, running) in options.plan.plan().targets.iter().zip(&self.targets) {
@@ -108,7 +124,7 @@ impl World {
         Ok(())
     }
 
-    fn start(&mut self, plan: &Checked, target: &plan::Target) -> Result<Running, Halt> {
+    async fn start(&mut self, plan: &Checked, target: &plan::Target) -> Result<Running, Halt> {
         let render = |text: &str| plan.render(text, &self.scope).map_err(Halt::CouldNotRun);
         let url = render(&target.url.value)?;
         let url = Url::parse(&url)
@@ -116,9 +132,19 @@ impl World {
         let grace = target.stop_within.map_or(STOP_WITHIN, Span::get);
         let name = target.name.value.clone();
         let Some(command) = &target.command else {
-            self.diary.note("target.found", &name, format!("expected at {}", url.base()));
+            self.diary.note("target.found", &name, format!("expected at {}", url));
+            self.identities
+                .push(json!({ "target": name, "address": url.to_string(), "command": null }));
             return Ok(Running { name, url, command: None, process: None, grace });
         };
+        // Whoever listens there already would be taken for the target, and judged in its place.
+        if connects(&url).await.is_ok() {
+            return Err(Halt::CouldNotRun(format!(
+                "target `{name}`: the port is in use: something answers at {} before the target is started\n\
+                 hint: stop it, or let the trial choose a free port with ${{port.{name}}}",
+                url
+            )));
+        }
         let command =
             command.iter().map(|word| render(word)).collect::<Result<Vec<String>, Halt>>()?;
         let environment = target
@@ -139,6 +165,15 @@ impl World {
             log: self.logs.join(format!("{name}.log")),
         };
         let process = Arc::new(launch.start(&self.journal)?);
+        let running = format!("/proc/{}/exe", process.pid());
+        self.identities.push(json!({
+            "target": name,
+            "address": url.to_string(),
+            "command": command.iter().map(|word| self.scope.redact(word)).collect::<Vec<_>>(),
+            // Gone already, or not ours to read: then its identity is not known, and said so.
+            "executable": std::fs::read_link(&running).ok().map(|path| path.display().to_string()),
+            "sha256": hash_file(std::path::Path::new(&running)).ok(),
+        }));
         self.sampler.watch(&name, Arc::clone(&process));
         self.diary.note("target.started", &name, format!("process {}", process.pid()));
         let shown = Some(command.join(" "));
@@ -154,7 +189,7 @@ impl World {
     ) -> Result<(), Halt> {
         let ready = target.ready.as_ref();
         let within = ready.and_then(|ready| ready.within).map_or(READY_WITHIN, Span::get);
-        let expected = ready.and_then(|ready| ready.status).unwrap_or(200);
+        let expected = ready.and_then(|ready| ready.status).map_or(200, |status| status.value);
         let path = ready.and_then(|ready| ready.path.as_ref()).map(|path| running.url.join(path));
         let deadline = clock.now() + within;
         let mut client = Client::new(seaworthy_net::Options {
@@ -172,17 +207,14 @@ impl World {
             }
             let answer = match &path {
                 Some(path) => match client.send(&running.url, Request::get(path.clone())).await {
-                    Ok(response) if response.status == expected => return Ok(()),
+                    Ok(response) if response.status == expected => break,
                     Ok(response) => format!("it answers {} and not {expected}", response.status),
                     Err(failure) => failure.to_string(),
                 },
-                None => {
-                    let address = (running.url.host().to_owned(), running.url.port());
-                    match tokio::net::TcpStream::connect(address).await {
-                        Ok(_) => return Ok(()),
-                        Err(error) => error.to_string(),
-                    }
-                }
+                None => match connects(&running.url).await {
+                    Ok(()) => break,
+                    Err(error) => error.to_string(),
+                },
             };
             if clock.now() >= deadline {
                 let within = Span(within);
@@ -193,11 +225,19 @@ impl World {
                 () = tokio::time::sleep(ASK_EVERY) => {}
             }
         }
+        // What answered may have been somebody else, while the target found its port taken.
+        match running.process.as_ref().and_then(|process| process.exited().transpose()) {
+            Some(exit) => {
+                let exit = exit?;
+                Err(self.failed(running, &format!("ended while something answered for it: {exit}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A target's failure, with the end of its log.
     fn failed(&self, running: &Running, what: &str) -> Halt {
-        let mut text = format!("target `{}` at {}: {what}", running.name, running.url.base());
+        let mut text = format!("target `{}` at {}: {what}", running.name, running.url);
         let log = self.logs.join(format!("{}.log", running.name));
         if running.process.is_some() {
             match last_lines(&log, LAST_LINES) {
@@ -213,22 +253,43 @@ impl World {
         Halt::CouldNotRun(text)
     }
 
-    /// Reads the secrets that are not read yet; they may live in files that targets made.
+    /// Reads the secrets that are not read yet; they may live in files that targets made. All that
+    /// can be read are, also when one cannot.
     pub(crate) fn reveal(&mut self, plan: &Checked) -> Result<(), Halt> {
+        let mut result = Ok(());
         for (name, secret) in &plan.plan().secrets {
-            if self.scope.values().contains_key(name) {
-                continue;
+            if !self.scope.values().contains_key(name) {
+                result = result.and(self.reveal_one(plan, name, secret));
             }
-            let file = match &secret.file {
-                Some(file) => Some(plan.render(file, &self.scope).map_err(Halt::CouldNotRun)?),
-                None => None,
-            };
-            let Revealed { raw, value } =
-                secrets::reveal(name, secret, file.as_deref()).map_err(Halt::CouldNotRun)?;
-            self.scope.hide_secret(&raw);
-            self.scope.hide_secret(&value);
-            self.scope.set(name, json!(value));
         }
+        result
+    }
+
+    /// Reads the secrets that come from the environment: nothing has to be started for them.
+    pub(crate) fn reveal_environment(&mut self, plan: &Checked) -> Result<(), Halt> {
+        for (name, secret) in &plan.plan().secrets {
+            if secret.env.is_some() {
+                self.reveal_one(plan, name, secret)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reveal_one(
+        &mut self,
+        plan: &Checked,
+        name: &str,
+        secret: &plan::Secret,
+    ) -> Result<(), Halt> {
+        let file = match &secret.file {
+            Some(file) => Some(plan.render(file, &self.scope).map_err(Halt::CouldNotRun)?),
+            None => None,
+        };
+        let Revealed { raw, value } =
+            secrets::reveal(name, secret, file.as_deref()).map_err(Halt::CouldNotRun)?;
+        self.scope.hide_secret(&raw);
+        self.scope.hide_secret(&value);
+        self.scope.set(name, json!(value));
         Ok(())
     }
 
@@ -260,7 +321,39 @@ impl World {
         text
     }
 
-    /// Targets that ended by themselves since the last look, each told once.
+    /// Who each target is: its address, its command, and the hash of the program that ran.
+    pub(crate) fn identities(&mut self) -> Vec<Value> {
+        let identities = std::mem::take(&mut self.identities);
+        identities.into_iter().map(|identity| self.scope.redact_value(identity)).collect()
+    }
+
+    /// Names of the targets that have ended by themselves.
+    pub(crate) fn gone(&self) -> Vec<String> {
+        let gone = |target: &&Running| {
+            target.process.as_ref().is_some_and(|process| !matches!(process.exited(), Ok(None)))
+        };
+        self.targets.iter().filter(gone).map(|target| target.name.clone()).collect()
+    }
+
+    /// Starts another watchdog when the one there was is gone: somebody killed it.
+    pub(crate) fn keep_guard(&mut self) {
+        if self.guard.is_on_guard().unwrap_or(true) {
+            return;
+        }
+        match watchdog::start(&self.program, self.journal.path()) {
+            Ok(guard) => {
+                self.guard = guard;
+                self.diary.tell(
+                    "watchdog.restarted",
+                    "",
+                    "the watchdog was gone; another stands guard",
+                );
+            }
+            Err(error) => self.diary.note("watchdog.gone", "", error.to_string()),
+        }
+    }
+
+    /// Watches the targets' resources and exits.
     pub(crate) fn sampler(&self) -> &Sampler {
         &self.sampler
     }
@@ -277,7 +370,7 @@ impl World {
             let samples = samples.remove(&running.name).unwrap_or_default();
             ended.push(outcome::Target {
                 name: running.name,
-                address: running.url.base().to_owned(),
+                address: running.url.to_string(),
                 command: running.command,
                 ended: words,
                 cpu_seconds: samples.cpu_seconds,
@@ -294,6 +387,16 @@ impl World {
         self.scratch.remove()?;
         self.guard.dismiss()?;
         Ok(self.journal.finish()?)
+    }
+}
+
+/// Whether something accepts connections there.
+async fn connects(url: &Url) -> std::io::Result<()> {
+    let address = (url.host().to_owned(), url.port());
+    let connecting = tokio::net::TcpStream::connect(address);
+    match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
+        Ok(connected) => connected.map(|_| ()),
+        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
     }
 }
 

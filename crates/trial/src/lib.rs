@@ -33,6 +33,6 @@ pub use check::{Checked, check};
 pub use error::Error;
 pub use folder::House;
 pub use progress::{PhaseProgress, Progress, Speaker};
-pub use service::{Ending, Finished, Options, Service};
+pub use service::{Finished, Options, Service};
 pub use starter::{STARTER, schema};
 pub use undo::heal;

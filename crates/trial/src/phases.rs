@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_base::Instant;
+use seaworthy_base::{Instant, Span};
 use seaworthy_load::{Handle, PhaseReport, Service};
 use seaworthy_report::outcome::{Note, Severity};
 
@@ -53,7 +53,7 @@ async fn one(
         timeline: lived.timeline.clone(),
         stop: options.stop.clone(),
     })
-    .map_err(|error| Halt::CouldNotRun(world.scope().redact(&error.to_string())))?;
+    .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?;
     let handle = service.handle();
     diary.note("phase.started", &phase.name, format!("phase {} begins", phase.name));
     let report = {
@@ -70,6 +70,7 @@ async fn one(
         }
     };
     let report = report.map_err(|error| Halt::CouldNotRun(error.to_string()))?;
+    note_exits(world, diary);
     diary.note("phase.ended", &phase.name, format!("phase {} ends", phase.name));
     remember(phase, &report, world, lived);
     Ok(())
@@ -79,15 +80,14 @@ async fn one(
 fn look(
     options: &Options,
     phase: &Phase,
-    world: &World,
+    world: &mut World,
     diary: &Diary,
     handle: &Handle,
     began: Instant,
     before: u64,
 ) -> u64 {
-    for (name, exit) in world.sampler().newly_exited() {
-        diary.tell("target.exited", &name, format!("target `{name}` ended by itself: {exit}"));
-    }
+    note_exits(world, diary);
+    world.keep_guard();
     let live = handle.live();
     options.speaker.say(Progress::Phase(PhaseProgress {
         name: phase.name.clone(),
@@ -97,8 +97,16 @@ fn look(
         requests: live.requests,
         failed: live.failed,
         in_flight: live.in_flight,
+        backlog: live.backlog,
+        recent_p95: live.recent_p95.map(Duration::from_nanos),
     }));
     live.requests
+}
+
+fn note_exits(world: &World, diary: &Diary) {
+    for (name, exit) in world.sampler().newly_exited() {
+        diary.tell("target.exited", &name, format!("target `{name}` ended by itself: {exit}"));
+    }
 }
 
 fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Lived) {
@@ -108,7 +116,6 @@ fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Live
     let to = (from + phase.duration.as_secs_f64()).min(second(report.ended));
     let mut notes = Vec::new();
     let mut warn = |text: String| {
-        let text = world.scope().redact(&text);
         notes.push(Note { severity: Severity::Warning, text });
     };
     let mut ran = RanPhase {
@@ -120,13 +127,33 @@ fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Live
         flows: Vec::new(),
     };
     for load in &report.loads {
-        for failure in load.failures.iter().take(3) {
+        if load.interrupted > 0 {
             warn(format!(
-                "Flow `{}` in phase `{}`: {} time(s) {} in step `{}`, first: {}",
-                load.flow, phase.name, failure.count, failure.code, failure.step, failure.example
+                "Flow `{}` in phase `{}`: {} iteration(s) were cut off at the end{}.",
+                load.flow,
+                phase.name,
+                load.interrupted,
+                match load.youngest_cut {
+                    Some(age) =>
+                        format!(", the youngest request after {}", Span(Duration::from_nanos(age))),
+                    None => String::new(),
+                }
             ));
         }
-        ran.flows.push(FlowRun {
+        if load.dropped > 0 {
+            warn(format!(
+                "Flow `{}` in phase `{}`: {} arrival(s) were dropped, the backlog was full.",
+                load.flow, phase.name, load.dropped
+            ));
+        }
+        for failure in load.failures.iter().take(3) {
+            let first = world.scope().told(&failure.example);
+            warn(format!(
+                "Flow `{}` in phase `{}`: {} time(s) {} in step `{}`, first: {first}",
+                load.flow, phase.name, failure.count, failure.code, failure.step
+            ));
+        }
+        ran.add(FlowRun {
             flow: load.flow.clone(),
             open_model: load.open_model,
             offered_per_second: load.offered_per_second,

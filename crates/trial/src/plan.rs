@@ -108,7 +108,7 @@ pub struct Ready {
     /// The path asked with GET until it answers with `status`.
     pub path: Option<Located<String>>,
     /// The status that means ready; 200 when not given.
-    pub status: Option<u16>,
+    pub status: Option<Located<u16>>,
     /// How long it may take; 30 s when not given.
     pub within: Option<Span>,
 }
@@ -152,6 +152,9 @@ pub struct Assume {
     pub confidence: Option<Located<f64>>,
     /// How long one second's trouble is expected to last into the next ones; 9 s when not given.
     pub correlation_time: Option<Located<Span>>,
+    /// The longest cycle the service is known to have (garbage collection, cron, batch): nothing
+    /// passes before five of it.
+    pub cycle: Option<Located<Span>>,
     /// How long failures are expected to clump together when there are too few to tell; 30 s when
     /// not given.
     pub clump_time: Option<Located<Span>>,

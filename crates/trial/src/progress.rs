@@ -32,6 +32,10 @@ pub struct PhaseProgress {
     pub failed: u64,
     /// Iterations in flight.
     pub in_flight: u64,
+    /// Arrivals that wait for a free virtual user.
+    pub backlog: u64,
+    /// The 95th percentile of the response times of the last five seconds.
+    pub recent_p95: Option<Duration>,
 }
 
 /// The sending side: cheap to clone; silent when nobody watches.

@@ -40,7 +40,7 @@ pub(crate) async fn run(
         };
         let extracted = done.map_err(|error| {
             let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            let text = world.scope().redact(&format!("{stage}: {error}{hint}"));
+            let text = format!("{stage}: {}{hint}", world.scope().told(&error.to_string()));
             Halt::CouldNotRun(world.explain_exits(text))
         })?;
         for (name, value) in extracted {

@@ -12,6 +12,9 @@ pub(crate) struct Scope {
     confidential: BTreeSet<String>,
 }
 
+/// How much of what a target said is shown, in characters.
+const LONGEST_TOLD: usize = 600;
+
 /// Names every plan has.
 pub(crate) const BUILT_IN: [&str; 5] = ["port", "seaworthy", "scratch", "plan", "env"];
 
@@ -66,15 +69,45 @@ impl Scope {
         text
     }
 
+    /// What a target said, fit to be shown: secrets blotted out first, then cut to what a person
+    /// reads.
+    pub(crate) fn told(&self, text: &str) -> String {
+        let text = self.redact(text);
+        match text.char_indices().nth(LONGEST_TOLD) {
+            Some((at, _)) => format!("{}…", &text[..at]),
+            None => text,
+        }
+    }
+
+    /// The same for every text in a JSON value.
+    pub(crate) fn redact_value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.redact(&text)),
+            Value::Array(values) => {
+                values.into_iter().map(|value| self.redact_value(value)).collect()
+            }
+            Value::Object(values) => {
+                values.into_iter().map(|(name, value)| (name, self.redact_value(value))).collect()
+            }
+            other => other,
+        }
+    }
+
     /// Whether the text holds anything confidential.
     pub(crate) fn holds_secret(&self, text: &str) -> bool {
         self.confidential.iter().any(|secret| text.contains(secret.as_str()))
     }
 }
 
-/// A secret as it is and as others may write it: in JSON, in HTML, in a URL.
-fn forms(secret: &str) -> [String; 4] {
-    let json = Value::from(secret).to_string();
+/// A secret as it is and as others may write it: in JSON, in JSON within JSON, in HTML, in a URL.
+fn forms(secret: &str) -> [String; 5] {
+    let json = |text: &str| {
+        let quoted = Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let escaped = json(secret);
+    // A body that is quoted in a body, as when a service echoes what it was sent.
+    let twice = json(&escaped);
     let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let html = html.replace('"', "&quot;").replace('\'', "&#39;");
     let mut url = String::new();
@@ -86,7 +119,7 @@ fn forms(secret: &str) -> [String; 4] {
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    [secret.to_owned(), json[1..json.len() - 1].to_owned(), html, url]
+    [secret.to_owned(), escaped, twice, html, url]
 }
 
 /// What stands where a secret stood.

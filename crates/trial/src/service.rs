@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use seaworthy_base::{Clock, Instant, Timestamp, Verdict, id};
 use seaworthy_ledger::{Ledger, Signer};
 use seaworthy_load::SharedTimeline;
-use seaworthy_report::outcome::{Note, Outcome, Severity, Trial};
+use seaworthy_report::outcome::{Ending, Note, Outcome, Severity, Trial};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use crate::check::Checked;
 use crate::diary::Diary;
 use crate::error::Error;
 use crate::folder::{Folder, House};
-use crate::judge::{RanPhase, judge_all};
+use crate::judge::{Circumstances, RanPhase, judge_all};
 use crate::launch::World;
 use crate::phases;
 use crate::progress::{Progress, Speaker};
@@ -41,17 +41,6 @@ pub struct Options {
     pub clock: Clock,
 }
 
-/// How a trial ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It ran to its end, and its verdict stands.
-    Completed,
-    /// It was told to stop; what was measured is kept and sealed.
-    Interrupted,
-    /// A target or a setup step failed before the load could tell anything.
-    CouldNotRun,
-}
-
 /// What a trial leaves behind.
 #[derive(Debug)]
 pub struct Finished {
@@ -61,8 +50,6 @@ pub struct Finished {
     pub shown: String,
     /// What `verdict.json` says.
     pub outcome: Outcome,
-    /// How it ended.
-    pub ending: Ending,
 }
 
 /// Why a trial stops before its end.
@@ -111,33 +98,41 @@ impl Service {
 
         let (started, now) = (options.clock.wall(), options.clock.now());
         let id = id::trial(started);
-        let folder = Folder::create(&options.house, &id)?;
-        let diary = Diary::open(&folder, options.clock.clone(), options.speaker.clone())?;
         // Opened first: a ledger that is broken is better known before the load than after it.
         let mut house = Ledger::open_or_create(
             &options.house.ledger(),
             options.signer.clone(),
             options.clock.clone(),
         )?;
-        let mut ledger =
-            Ledger::create(&folder.receipts(), options.signer.clone(), options.clock.clone())?;
-        ledger.append("trial.started", writing::beginning(options, &id)?)?;
-        diary.note("trial.started", &id, format!("trial {id} of plan {}", options.plan.name()));
-
-        let mut world = World::prepare(options, &id, &folder, now, diary.clone())?;
+        let folder = Folder::create(&options.house, &id)?;
+        let Begun { mut ledger, diary, mut world } =
+            begin(options, &id, &folder, now).inspect_err(|_| folder.discard())?;
+        // As soon as it can be: a trial that is killed still says what it was.
+        folder.write("plan.yaml", options.plan.text_without_literals().as_bytes())?;
         let mut lived = Lived::new(started, now, &options.plan);
         let halt = live(options, &mut world, &diary, &mut lived).await.err();
+        let gone = world.gone();
+        // A secret that was never needed may still have been printed by the target that made it.
+        let _ = world.reveal(&options.plan);
+        for identity in world.identities() {
+            ledger.append("target.identity", identity)?;
+        }
         let targets = world.stop().await;
         let timeline = lived.timeline.snapshot();
 
         options.speaker.say(Progress::Stage("judging"));
         let interrupted = halt.as_ref().map(Halt::words);
+        let ending = match halt {
+            None => Ending::Completed,
+            Some(Halt::Interrupted) => Ending::Interrupted,
+            Some(Halt::CouldNotRun(_)) => Ending::CouldNotRun,
+        };
         let objectives = judge_all(
             options.plan.objectives(),
             options.plan.assumptions(),
             &timeline,
             &lived.phases,
-            interrupted.as_deref(),
+            Circumstances { interrupted: interrupted.as_deref(), gone: &gone },
         );
         diary.note("trial.ended", &id, interrupted.as_deref().unwrap_or("ran to its end"));
         let outcome = Outcome {
@@ -152,6 +147,7 @@ impl Service {
                 host: host::describe(),
             },
             verdict: Verdict::all(objectives.iter().map(|objective| objective.verdict)),
+            ending,
             interrupted,
             flows: tally::flows(&timeline, &lived.phases),
             phases: tally::phases(&lived.phases),
@@ -168,18 +164,39 @@ impl Service {
         for objective in &outcome.objectives {
             ledger.append("objective.judged", writing::statement(objective))?;
         }
-        let summary = json!({ "verdict": outcome.verdict, "interrupted": outcome.interrupted });
+        let summary = json!({
+            "verdict": outcome.verdict,
+            "ending": outcome.ending,
+            "interrupted": outcome.interrupted,
+        });
         ledger.append("trial.judged", summary)?;
-        seaworthy_ledger::seal(folder.path(), &mut ledger, &mut house)?;
-        world.release()?;
+        let written = folder.written();
+        seaworthy_ledger::seal_written(folder.path(), &mut ledger, &mut house, &written)?;
+        if let Err(error) = world.release() {
+            // The verdict stands; what could not be undone is tried again at the next start.
+            options.speaker.say(Progress::Said(format!("left to undo: {}", error.explain())));
+        }
 
-        let ending = match halt {
-            None => Ending::Completed,
-            Some(Halt::Interrupted) => Ending::Interrupted,
-            Some(Halt::CouldNotRun(_)) => Ending::CouldNotRun,
-        };
-        Ok(Finished { folder: folder.path().to_owned(), shown: folder.shown(), outcome, ending })
+        Ok(Finished { folder: folder.path().to_owned(), shown: folder.shown(), outcome })
     }
+}
+
+/// What stands when a trial has begun.
+struct Begun {
+    ledger: Ledger,
+    diary: Diary,
+    world: World,
+}
+
+fn begin(options: &Options, id: &str, folder: &Folder, now: Instant) -> Result<Begun, Error> {
+    let diary = Diary::open(folder, options.clock.clone(), options.speaker.clone())?;
+    let mut ledger =
+        Ledger::create(&folder.receipts(), options.signer.clone(), options.clock.clone())?;
+    ledger.append("trial.started", writing::beginning(options, id)?)?;
+    let name = options.plan.name();
+    diary.note("trial.started", id, format!("trial {id} of plan {name}"));
+    let world = World::prepare(options, id, folder, now, diary.clone())?;
+    Ok(Begun { ledger, diary, world })
 }
 
 /// The part of a trial's life that can be cut short: whatever was lived through stays in `lived`.
@@ -191,6 +208,7 @@ async fn live(
 ) -> Result<(), Halt> {
     let say = |stage| options.speaker.say(Progress::Stage(stage));
     say("starting targets");
+    world.reveal_environment(&options.plan)?;
     world.launch(options).await?;
     let load = set_up_and_load(options, world, diary, lived).await;
     say("tearing down");

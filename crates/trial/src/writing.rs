@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use seaworthy_base::Event;
 use seaworthy_report::outcome::{Objective, Outcome};
 use seaworthy_stats::timeline::Timeline;
@@ -102,9 +103,18 @@ fn lines(events: &[Event]) -> Result<Vec<u8>, Error> {
 /// Blots secrets out of a log, line by line, so that a log of any size takes no more memory than
 /// its longest line.
 fn redact_file(path: &Path, scope: &Scope) -> Result<(), Error> {
-    let mut log = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+    // What a target put in its log's place is not followed and not waited for; the seal refuses it.
+    let options = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(log) = rustix::fs::open(path, options, Mode::empty()).map(File::from) else {
+        return Ok(());
+    };
+    if !log.metadata().map_err(Error::io("read", path))?.is_file() {
+        return Ok(());
+    }
+    let mut log = BufReader::new(log);
     let clean = path.with_extension("log.clean");
-    let mut written = BufWriter::new(File::create(&clean).map_err(Error::io("create", &clean))?);
+    let created = File::create_new(&clean).map_err(Error::io("create", &clean))?;
+    let mut written = BufWriter::new(created);
     let mut line = Vec::new();
     let mut found = false;
     loop {
@@ -130,7 +140,8 @@ fn redact_file(path: &Path, scope: &Scope) -> Result<(), Error> {
     }
 }
 
-fn hash_file(path: &Path) -> Result<String, Error> {
+/// SHA-256 of a file.
+pub(crate) fn hash_file(path: &Path) -> Result<String, Error> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))

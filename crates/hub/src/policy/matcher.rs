@@ -1,10 +1,11 @@
 //! All of a tenant's rules as one automaton that reads a prompt once.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 
-use aho_corasick::automaton::Automaton;
+use aho_corasick::Anchored;
+use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, BuildError};
 use serde::{Deserialize, Serialize};
 
 use super::fold::{self, Folded};
@@ -33,6 +34,7 @@ pub struct Violation {
 /// Rules compiled for matching.
 pub(super) struct Matcher {
     automaton: NFA,
+    start: StateID,
     /// Sorted by pattern and name.
     rules: Vec<Rule>,
     /// For each of the automaton's patterns its length when folded, and the rules it stands for.
@@ -40,7 +42,7 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    pub(super) fn new(mut rules: Vec<Rule>) -> Result<Self, BuildError> {
+    pub(super) fn new(mut rules: Vec<Rule>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         rules.sort_by(|a, b| (&a.pattern, &a.name).cmp(&(&b.pattern, &b.name)));
         let mut positions: HashMap<String, usize> = HashMap::new();
         let mut patterns: Vec<(usize, Vec<usize>)> = Vec::new();
@@ -55,7 +57,9 @@ impl Matcher {
             patterns[position].1.push(index);
         }
         let automaton = NFA::builder().build(&texts)?;
-        Ok(Self { automaton, rules, patterns })
+        // Asked for here: an automaton that cannot be run must be no policy, not one that allows.
+        let start = automaton.start_state(Anchored::No)?;
+        Ok(Self { automaton, start, rules, patterns })
     }
 
     /// Roughly the memory it takes.
@@ -72,7 +76,7 @@ impl Matcher {
     /// already found, so matches cost no more than the number of states, however they overlap.
     pub(super) fn violations(&self, prompt: &str) -> Vec<Violation> {
         let folded = Folded::new(prompt);
-        let Ok(mut state) = self.automaton.start_state(Anchored::No) else { return Vec::new() };
+        let mut state = self.start;
         let mut met = HashSet::new();
         let mut ends: HashMap<usize, usize> = HashMap::new();
         for (index, byte) in folded.bytes().iter().enumerate() {

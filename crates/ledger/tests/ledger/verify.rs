@@ -1,5 +1,6 @@
 //! Verification of sealed trials: what holds, and that every change is found and named.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -12,13 +13,30 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
-use seaworthy_ledger::{Outcome, Signer, SigningKey, Trust, verify};
+use seaworthy_ledger::{Outcome, Signer, SigningKey, Trust, seal_written, sha256, verify};
 use serde_json::{Value, json};
 
 const CHAIN: &str = "receipts/chain.jsonl";
 
 fn has(found: &[(&'static str, String)], code: &str, file: &str) -> bool {
     found.iter().any(|(other, name)| *other == code && name == file)
+}
+
+#[test]
+fn what_was_changed_between_writing_and_sealing_is_not_sealed() {
+    let workspace = Workspace::new();
+    let mut ledger = workspace.unsealed("one", workspace.signer());
+    let trial = workspace.trial("one");
+    let of = |text: &str| BTreeMap::from([("timeline".to_owned(), sha256(text.as_bytes()))]);
+    write(&trial, "timeline", "all is well\n");
+    let refused = seal_written(&trial, &mut ledger, &mut workspace.ledger(), &of("0123456789\n"))
+        .unwrap_err();
+    assert_eq!(refused.code(), "ledger-unsealable");
+    assert!(refused.to_string().contains("timeline"), "{refused}");
+    assert_ne!(verify(&trial, &workspace.trust()).outcome, Outcome::Trusted);
+    // As it was written, it is sealed.
+    seal_written(&trial, &mut ledger, &mut workspace.ledger(), &of("all is well\n")).unwrap();
+    assert_eq!(verify(&trial, &workspace.trust()).outcome, Outcome::Trusted);
 }
 
 #[test]

@@ -162,7 +162,7 @@ flows:
 async fn failed_expectations_are_checks_and_unexpected_statuses_end_the_iteration() {
     let world = World::new(|seen| async move {
         match seen.target.as_str() {
-            "/0" | "/1" => answer(503, &json!({"title": "not now", "secret": "x".repeat(400)})),
+            "/0" | "/1" => answer(503, &json!({"title": "not now", "secret": "x".repeat(20_000)})),
             "/2" => answer(200, &json!({"n": 2})),
             "/3" => answer(200, &json!({"n": 3, "id": 7})),
             _ => http::Response::new(bytes::Bytes::from("no json").into()),
@@ -182,7 +182,10 @@ flows:
     let done = five(&world, flow, json!({})).run().await;
     let load = &done.report.loads[0];
     // Five first steps; only the third index, which can extract, goes on to the second.
-    assert_eq!((load.completed, load.requests, load.failed), (5, 6, 2));
+    assert_eq!((load.completed, load.requests, load.failed), (1, 6, 2));
+    assert_eq!(load.failed_iterations, 4);
+    assert_eq!((done.count("iterations", &[]), done.count("failed_iterations", &[])), (1, 4));
+    assert_eq!(done.times("iteration_duration", &[]).count(), 1);
     assert_eq!(done.rate("http_req_failed", &[("step", "a")]), (5, 2));
     assert_eq!(done.rate("http_req_failed", &[("step", "b")]), (1, 0));
     assert_eq!(done.count("http_reqs", &[("status", "503")]), 2);
@@ -216,10 +219,15 @@ async fn a_pause_is_part_of_the_iteration_also_after_a_failure() {
     let flow = "
 flows: [{name: f, target: service, steps: [{name: a, request: GET /, pause: [200ms, 400ms]}]}]
 load: [{flow: f, executor: constant-vus, vus: 1, duration: 60s}]";
-    let done = Trial::new(&world, flow, 60 * SECOND).run().await;
+    // A check that does not hold is no reason to end the iteration.
+    let checked = flow.replace("GET /,", "GET /, expect: {status: 500, json: {$.n: 1}},");
+    let done = Trial::new(&world, &checked, 60 * SECOND).run().await;
     let times = done.times("iteration_duration", &[]);
     assert!(times.min().unwrap() >= 200_000_000 && times.max().unwrap() <= 402_000_000);
     assert!(times.max().unwrap() - times.min().unwrap() > 100_000_000, "it is drawn");
+    // An unexpected status ends it, and the pause still keeps the virtual user from hurrying on.
+    let done = Trial::new(&world, flow, 60 * SECOND).run().await;
+    assert_eq!(done.times("iteration_duration", &[]).count(), 0);
     assert_eq!(done.report.loads[0].failed, done.report.loads[0].requests);
     assert!((150..=300).contains(&done.report.loads[0].requests));
 }

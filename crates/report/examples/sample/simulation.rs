@@ -8,8 +8,8 @@ use std::time::Duration;
 use seaworthy_base::chance::Chance;
 use seaworthy_base::{Event, Timestamp, Verdict};
 use seaworthy_report::outcome::{
-    Direction, Flow, Host, Note, Objective, Observed, Outcome, Phase, ResourceSample, Severity,
-    Target, Trial,
+    Direction, Ending, Flow, Host, Note, Objective, Observed, Outcome, Phase, ResourceSample,
+    Severity, Target, Trial,
 };
 use seaworthy_stats::{Assumptions, Comparison, Key, Statement, Timeline, Window};
 
@@ -142,6 +142,7 @@ pub(crate) fn trial() -> (Outcome, Timeline) {
             },
         },
         verdict: Verdict::all(objectives.iter().map(|objective| objective.verdict)),
+        ending: Ending::Completed,
         interrupted: None,
         objectives,
         flows,

@@ -57,8 +57,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             let text = if *default { super::trial::DEFAULT_PLAN } else { seaworthy_trial::STARTER };
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
-            let mut written =
-                options.open(file).with_context(|| format!("cannot create {}", file.display()))?;
+            let mut written = options.open(file).with_context(|| {
+                format!(
+                    "cannot create {}\nhint: name another file, as `seaworthy plan init mine.yaml`",
+                    file.display()
+                )
+            })?;
             written
                 .write_all(text.as_bytes())
                 .and_then(|()| written.sync_all())

@@ -32,6 +32,7 @@ impl Screen {
             return Self::Plain { phase: String::new(), next: Duration::ZERO };
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(spinner());
         bar.enable_steady_tick(Duration::from_millis(120));
         Self::Live { bar }
     }
@@ -39,7 +40,6 @@ impl Screen {
     fn show(&mut self, said: Progress) {
         match (self, said) {
             (Self::Live { bar }, Progress::Stage(stage)) => {
-                bar.set_length(0);
                 bar.set_style(spinner());
                 bar.set_message(stage.to_owned());
             }
@@ -80,9 +80,13 @@ impl Screen {
 }
 
 fn numbers(phase: &PhaseProgress) -> String {
+    let p95 = phase.recent_p95.map_or_else(
+        || "p95 not known".to_owned(),
+        |p95| format!("p95 {:.1} ms", p95.as_secs_f64() * 1e3),
+    );
     format!(
-        "{:.0} requests/s, {} in all, {} failed, {} in flight",
-        phase.per_second, phase.requests, phase.failed, phase.in_flight
+        "{:.0} requests/s, {p95}, {} in all, {} failed, {} waiting",
+        phase.per_second, phase.requests, phase.failed, phase.backlog
     )
 }
 

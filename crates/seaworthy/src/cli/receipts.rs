@@ -166,12 +166,30 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let keys = &arguments.keys;
     match &arguments.command {
         Command::Verify { folder, key, json } => {
+            if !folder.is_dir() {
+                anyhow::bail!("{} is not a folder: there is nothing to verify", folder.display());
+            }
             let report = verify(folder, &keys.trust(key)?);
             if *json {
                 print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
             } else {
                 print(&format!("{}\n", report.summary()))?;
-                report.findings.iter().try_for_each(|finding| print(&format!("  {finding}\n")))?;
+                if let Some(trial) = &report.trial {
+                    print(&format!("sealed as trial {trial}\n"))?;
+                    let named = std::path::absolute(folder)?;
+                    if named.file_name().is_some_and(|name| *name != **trial) {
+                        talk(&format!(
+                            "note: this folder is named otherwise: {}",
+                            folder.display()
+                        ));
+                    }
+                }
+                let rest = report.findings.len() > 1;
+                report
+                    .findings
+                    .iter()
+                    .filter(|_| rest)
+                    .try_for_each(|finding| print(&format!("  {finding}\n")))?;
             }
             Ok(exit(&report))
         }

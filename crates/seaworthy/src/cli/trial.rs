@@ -6,7 +6,8 @@ use anyhow::Context;
 use seaworthy_base::{Clock, chance};
 use seaworthy_document::errors;
 use seaworthy_report::Style;
-use seaworthy_trial::{Ending, Finished, Options, Service, Speaker};
+use seaworthy_report::outcome::Ending;
+use seaworthy_trial::{Finished, Options, Service, Speaker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -96,10 +97,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     conclude(arguments, &finished)
 }
 
-/// Ctrl-C and SIGTERM.
+/// Ctrl-C, SIGTERM, and the terminal that goes away.
 struct Asked {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
+    /// Listened to so that a file that would grow over its limit is an error and not the end.
+    _file_size: Signal,
 }
 
 impl Asked {
@@ -107,6 +111,9 @@ impl Asked {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+                .context("cannot listen for SIGXFSZ")?,
         })
     }
 
@@ -115,6 +122,7 @@ impl Asked {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }
@@ -131,7 +139,10 @@ fn conclude(arguments: &Arguments, finished: &Finished) -> anyhow::Result<Exit> 
         seaworthy_report::terminal(&finished.outcome, &style)
     };
     print(&text)?;
-    Ok(match finished.ending {
+    if let Some(why) = &finished.outcome.interrupted {
+        talk(&format!("{}: {why}", finished.outcome.headline()));
+    }
+    Ok(match finished.outcome.ending {
         Ending::Completed => finished.outcome.verdict.into(),
         Ending::Interrupted => Exit::Interrupted,
         Ending::CouldNotRun => Exit::CouldNotRun,

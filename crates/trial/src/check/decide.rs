@@ -3,15 +3,14 @@
 use seaworthy_document::Finding;
 use seaworthy_load::Flow;
 use seaworthy_report::outcome::Note;
-use seaworthy_stats::Assumptions;
-use seaworthy_stats::plan::decidable;
+use seaworthy_stats::plan::{Decidability, decidable};
+use seaworthy_stats::{Assumptions, Comparison, Statement};
 
 use super::{Checker, Objective, Phase, warning};
 
 impl Checker<'_> {
-    /// Warns of objectives that this plan cannot decide, and gives the notes that say so in the
-    /// report. Closed models make as many requests as the service lets them, so nothing can be said
-    /// of them beforehand but that they take time.
+    /// Warns of objectives that this plan cannot pass, and gives the notes that say so in the
+    /// report.
     pub(super) fn decidable(
         &mut self,
         phases: &[Phase],
@@ -21,33 +20,76 @@ impl Checker<'_> {
     ) -> Vec<Note> {
         let mut notes = Vec::new();
         for objective in objectives {
-            let Some(bound) = objective.statement.bad_bound() else { continue };
-            let spoken_of: Vec<&Phase> = phases
-                .iter()
-                .filter(|phase| objective.phase.as_ref().is_none_or(|name| *name == phase.name))
-                .collect();
-            let seconds: f64 = spoken_of
-                .iter()
-                .map(|phase| phase.duration.saturating_sub(phase.warmup).as_secs_f64())
-                .sum();
-            let rate = match expected_rate(&spoken_of, flows, objective) {
-                Some(rate) => rate,
-                None => f64::MAX.sqrt(),
-            };
-            let decidable = decidable(seconds, rate, bound, assumptions);
-            if decidable.can_pass {
-                continue;
-            }
-            let text = format!("objective `{}` {}", objective.name, decidable.sentence);
+            let Some(why) = impossible(objective, phases, flows, assumptions) else { continue };
+            let text = format!("objective `{}` {why}", objective.name);
             self.findings.push(
                 Finding::warning("plan-undecidable", text.clone())
-                    .at(seaworthy_document::Place { file: self.file.to_owned(), line: 0, column: 0 })
+                    .at(objective.name.place(self.file))
                     .hint("make the phase longer; a higher rate helps only down to the floor that clumps of failures set"),
             );
             notes.push(warning(format!("Known before the run: {text}.")));
         }
         notes
     }
+}
+
+/// Why the objective cannot pass, if it cannot.
+fn impossible(
+    objective: &Objective,
+    phases: &[Phase],
+    flows: &[Flow],
+    assumptions: &Assumptions,
+) -> Option<String> {
+    let spoken_of = spoken_of(objective, phases);
+    if let Statement::Throughput { comparison: Comparison::Above, bound_per_second } =
+        objective.statement
+    {
+        let seconds = judged(&spoken_of);
+        let gate = f64::from(assumptions.pass_after);
+        if seconds < gate {
+            return Some(format!("cannot pass: it takes {gate} s, and {seconds} s are planned"));
+        }
+        let offered = expected_rate(&spoken_of, flows, objective)?;
+        return (offered <= bound_per_second).then(|| {
+            format!("cannot pass: {offered:.3} a second are offered, more than {bound_per_second} are asked for")
+        });
+    }
+    let decidable = decidability(objective, &spoken_of, flows, assumptions)?;
+    (!decidable.can_pass).then_some(decidable.sentence)
+}
+
+/// What the plan can show about an objective that can pass, when it is not certain to decide.
+pub(super) fn odds(
+    objective: &Objective,
+    phases: &[Phase],
+    flows: &[Flow],
+    assumptions: &Assumptions,
+) -> Option<String> {
+    let decidable = decidability(objective, &spoken_of(objective, phases), flows, assumptions)?;
+    (decidable.can_pass && !decidable.decidable).then_some(decidable.sentence)
+}
+
+/// `None` for throughput, which is no share of anything. Closed models make as many requests as the
+/// service lets them, so nothing can be said of them beforehand but that they take time.
+fn decidability(
+    objective: &Objective,
+    spoken_of: &[&Phase],
+    flows: &[Flow],
+    assumptions: &Assumptions,
+) -> Option<Decidability> {
+    let bound = objective.statement.bad_bound()?;
+    let rate = expected_rate(spoken_of, flows, objective).unwrap_or(f64::MAX.sqrt());
+    Some(decidable(judged(spoken_of), rate, bound, assumptions))
+}
+
+fn spoken_of<'p>(objective: &Objective, phases: &'p [Phase]) -> Vec<&'p Phase> {
+    let named = |phase: &&Phase| objective.phase.as_ref().is_none_or(|name| *name == phase.name);
+    phases.iter().filter(named).collect()
+}
+
+/// Seconds that will be judged.
+fn judged(phases: &[&Phase]) -> f64 {
+    phases.iter().map(|phase| phase.duration.saturating_sub(phase.warmup).as_secs_f64()).sum()
 }
 
 /// Requests per second the objective will see; `None` when a closed model is among them.
@@ -60,9 +102,10 @@ fn expected_rate(phases: &[&Phase], flows: &[Flow], objective: &Objective) -> Op
                 continue;
             }
             let flow = flows.iter().find(|flow| flow.name() == load.flow);
-            let steps = match objective.tags.get("step") {
-                Some(_) => 1.0,
-                None => flow.map_or(1, |flow| flow.steps().count()) as f64,
+            let steps = match (objective.tags.get("step"), objective.metric.name) {
+                (Some(_), _) | (None, "iterations" | "iteration_duration") => 1.0,
+                (None, "checks") => flow.map_or(1, |flow| flow.checks().count()) as f64,
+                (None, _) => flow.map_or(1, |flow| flow.steps().count()) as f64,
             };
             let length = load.duration().as_secs_f64();
             requests += load.offered_per_second()? * steps * length;

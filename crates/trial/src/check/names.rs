@@ -6,18 +6,38 @@ use seaworthy_document::Located;
 
 use crate::plan::Plan;
 
-/// The second parts of every `${first.second}` in the text, as `api` of `${port.api}`.
-pub(super) fn second_parts(text: &str, first: &str) -> BTreeSet<String> {
+/// The second parts of every `${first.second}` in the text, as `api` of `${port.api}`, each with
+/// its place. Comments and the literal `$${` name nothing.
+pub(super) fn uses(text: &str, first: &str) -> Vec<Located<String>> {
     let opening = format!("${{{first}.");
-    text.match_indices(&opening)
-        .filter_map(|(at, _)| {
-            let rest = &text[at + opening.len()..];
-            let name = &rest[..rest.find('}')?];
-            let letters =
-                |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-            (!name.is_empty() && name.chars().all(letters)).then(|| name.to_owned())
-        })
-        .collect()
+    let mut found = Vec::new();
+    for (row, line) in text.lines().enumerate() {
+        let comment = match line.find(" #") {
+            _ if line.trim_start().starts_with('#') => 0,
+            Some(at) => at,
+            None => line.len(),
+        };
+        for (at, _) in line[..comment].match_indices(&opening) {
+            let rest = &line[at + opening.len()..];
+            let name = rest.split('}').next().unwrap_or_default();
+            let letters = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+            let literal = line[..at].ends_with('$');
+            if !literal && !name.is_empty() && name.chars().all(letters) && name.len() < rest.len()
+            {
+                found.push(Located {
+                    value: name.to_owned(),
+                    line: u32::try_from(row + 1).unwrap_or(0),
+                    column: u32::try_from(line[..at].chars().count() + 1).unwrap_or(0),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The same without their places, each once.
+pub(super) fn second_parts(text: &str, first: &str) -> BTreeSet<String> {
+    uses(text, first).into_iter().map(|found| found.value).collect()
 }
 
 /// A credential that was typed into the plan.
@@ -33,14 +53,32 @@ pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
     let steps = plan.flows.iter().flat_map(|flow| &flow.steps);
     let routines = plan.setup.iter().chain(&plan.teardown).flat_map(|routine| &routine.steps);
     for step in steps.chain(routines) {
+        let query = step.request.split_once('?').map_or("", |(_, query)| query);
+        for pair in query.split('&') {
+            if let Some((key, value)) = pair.split_once('=')
+                && is_telling(key)
+                && !value.contains("${")
+            {
+                found.push(Literal {
+                    value: step.request.with(value.to_owned()),
+                    what: format!("the query's `{key}` of step `{}`", step.name),
+                });
+            }
+        }
         for (header, value) in &step.headers {
             if is_telling(header) && !value.contains("${") {
                 // `Bearer abc`: the scheme is no secret.
-                let secret = value.rsplit(' ').next().unwrap_or(value);
-                found.push(Literal {
-                    value: value.with(secret.to_owned()),
-                    what: format!("the header `{header}` of step `{}`", step.name),
-                });
+                let secret = match value.split_once(' ') {
+                    Some((scheme, rest)) if is_scheme(scheme) => rest,
+                    _ => value,
+                };
+                // Cookies are secrets each for itself: a log may show one of them.
+                for secret in std::iter::once(secret).chain(cookies(header, secret)) {
+                    found.push(Literal {
+                        value: value.with(secret.to_owned()),
+                        what: format!("the header `{header}` of step `{}`", step.name),
+                    });
+                }
             }
         }
     }
@@ -56,6 +94,26 @@ pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
     }
     found.retain(|literal| literal.value.len() >= 4);
     found
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["basic", "bearer", "digest", "token", "apikey"].contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// The values of a cookie header.
+fn cookies<'v>(header: &str, value: &'v str) -> impl Iterator<Item = &'v str> {
+    let pairs = if header.eq_ignore_ascii_case("cookie") { value } else { "" };
+    pairs.split(';').filter_map(|pair| pair.split_once('=').map(|(_, value)| value.trim()))
+}
+
+/// Whether an environment variable's value is to be kept out of what is written: its name says so,
+/// or it is a URL with credentials.
+pub(crate) fn is_confidential(name: &str, value: &str) -> bool {
+    let credentials = value
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split(['/', '?']).next())
+        .is_some_and(|authority| authority.contains('@'));
+    value.len() >= 4 && (is_telling(name) || credentials)
 }
 
 /// Whether the name of a header or variable says that its value is a credential.
@@ -86,6 +144,13 @@ mod tests {
         let names =
             second_parts("a: http://h:${port.api}\nb: ${port.db-1} ${port.} ${port.x y}", "port");
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["api", "db-1"]);
+    }
+
+    #[test]
+    fn comments_and_literals_name_nothing() {
+        assert!(uses("# ${env.A}\na: b # ${env.B}\nc: $${env.C}\n", "env").is_empty());
+        let found = uses("a: b\nc: \"x ${env.D}\"\n", "env");
+        assert_eq!((found[0].line, found[0].column), (2, 7));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use seaworthy_document::{Located, nearest};
-use seaworthy_stats::{Assumptions, Statement};
+use seaworthy_stats::Statement;
 
 use super::{Checker, Objective};
 use crate::metric;
@@ -64,7 +64,7 @@ impl Checker<'_> {
         if let Some(phase) = &phase {
             tags.insert("phase".to_owned(), phase.clone());
         }
-        Some(Objective { name: objective.name.value.clone(), metric, tags, phase, statement })
+        Some(Objective { name: objective.name.clone(), metric, tags, phase, statement })
     }
 
     /// Whether a name that is referred to exists.
@@ -84,28 +84,5 @@ impl Checker<'_> {
         };
         self.error(wanted, "plan-unknown-name", format!("no {what} is named `{wanted}`"), &hint);
         false
-    }
-
-    pub(super) fn assumptions(&mut self, plan: &Plan) -> Assumptions {
-        let mut assumptions = Assumptions::default();
-        if let Some(confidence) = &plan.assume.confidence {
-            if confidence.value > 0.5 && confidence.value < 1.0 {
-                assumptions.confidence = confidence.value;
-            } else {
-                self.error(
-                    confidence,
-                    "plan-confidence",
-                    format!("{} is no confidence", confidence.value),
-                    "write a share between 0.5 and 1, as 0.95",
-                );
-            }
-        }
-        if let Some(time) = &plan.assume.correlation_time {
-            assumptions.tau0 = time.get().as_secs_f64().max(1.0);
-        }
-        if let Some(time) = &plan.assume.clump_time {
-            assumptions.kappa0 = time.get().as_secs_f64();
-        }
-        assumptions
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use seaworthy_document::{Located, nearest};
 use seaworthy_load::template::{Template, is_name};
+use seaworthy_net::Url;
 
 use super::{Checker, names};
 use crate::plan::Plan;
@@ -14,6 +15,12 @@ impl Checker<'_> {
         let known = self.launch_names(plan);
         for target in &plan.targets {
             self.template(&target.url, &known);
+            if !target.url.contains("${")
+                && let Err(error) = Url::parse(&target.url)
+            {
+                let hint = error.hint().unwrap_or_default();
+                self.error(&target.url, "plan-target", error.to_string(), hint);
+            }
             match &target.command {
                 None => {
                     for (set, what) in [
@@ -59,6 +66,12 @@ impl Checker<'_> {
                 self.template(&target.name.with(value.clone()), &known);
             }
             let Some(ready) = &target.ready else { continue };
+            if let Some(status) =
+                ready.status.as_ref().filter(|status| !(100..=599).contains(&status.value))
+            {
+                let reason = format!("{status} is not an HTTP status");
+                self.error(status, "plan-target", reason, "write one from 100 to 599");
+            }
             match &ready.path {
                 Some(path) if !path.starts_with('/') => {
                     self.error(
@@ -118,12 +131,18 @@ impl Checker<'_> {
         }
     }
 
-    /// Names known while targets are started: no secret is read yet.
+    /// Names known while targets are started: of the secrets, those of the environment.
     fn launch_names(&self, plan: &Plan) -> BTreeSet<String> {
         BUILT_IN
             .iter()
             .map(|name| (*name).to_owned())
             .chain(plan.variables.keys().cloned())
+            .chain(
+                plan.secrets
+                    .iter()
+                    .filter(|(_, it)| it.env.is_some())
+                    .map(|(name, _)| name.clone()),
+            )
             .collect()
     }
 
@@ -158,12 +177,16 @@ impl Checker<'_> {
                 }
             }
         }
-        for name in names::second_parts(text, "env") {
-            if std::env::var_os(&name).is_none() {
+    }
+
+    /// Environment variables that are named anywhere in the plan must be set.
+    pub(super) fn environment(&mut self, text: &str) {
+        for found in names::uses(text, "env") {
+            if std::env::var_os(&found.value).is_none() {
                 self.error(
-                    text,
+                    &found,
                     "plan-environment",
-                    format!("the environment variable {name} is not set"),
+                    format!("the environment variable {} is not set", found.value),
                     "set it for the command that runs the trial",
                 );
             }

@@ -7,7 +7,7 @@ use seaworthy_report::outcome::Objective;
 use seaworthy_stats::Assumptions;
 use seaworthy_stats::timeline::{Key, Timeline};
 
-use super::{RanPhase, judge_all};
+use super::{Circumstances, RanPhase, judge_all};
 use crate::check;
 use crate::metric;
 use crate::tally::FlowRun;
@@ -54,15 +54,25 @@ fn steady() -> RanPhase {
 }
 
 fn judged(timeline: &Timeline, phase: &RanPhase, interrupted: Option<&str>) -> Objective {
+    judged_without(timeline, phase, interrupted, &[])
+}
+
+fn judged_without(
+    timeline: &Timeline,
+    phase: &RanPhase,
+    interrupted: Option<&str>,
+    gone: &[String],
+) -> Objective {
     let objective = check::Objective {
-        name: "fast enough".to_owned(),
+        name: "fast enough".to_owned().into(),
         metric: metric::find("response_time").unwrap(),
         tags: BTreeMap::from([("flow".to_owned(), "browse".to_owned())]),
         phase: None,
         statement: "p95 < 100ms".parse().unwrap(),
     };
     let phases = std::slice::from_ref(phase);
-    judge_all(&[objective], &Assumptions::default(), timeline, phases, interrupted).remove(0)
+    let circumstances = Circumstances { interrupted, gone };
+    judge_all(&[objective], &Assumptions::default(), timeline, phases, circumstances).remove(0)
 }
 
 #[test]
@@ -85,6 +95,7 @@ fn what_ends_after_the_load_counts() {
     phase.drained = 219.5;
     let objective = judged(&timeline, &phase, None);
     assert_eq!(objective.n, 190 * 50 + 20 * 200);
+    assert_eq!(objective.seconds, 190, "the drain is no time under load");
     assert_ne!(objective.verdict, Verdict::Pass, "{}", objective.reason);
 }
 
@@ -115,6 +126,29 @@ fn doubts_take_a_pass_back() {
     cut.flows[0].youngest_cut = Some(BOUND * 2);
     assert_eq!(judged(&quiet(), &cut, None).verdict, Verdict::Pass);
 
+    // What was cut off is missing from every other metric, however old it was.
+    let mut service = quiet();
+    for second in 0..200 {
+        for _ in 0..50 {
+            service.record_rate(&Key::new("http_req_failed", [("flow", "browse")]), second, false);
+        }
+    }
+    let errors = check::Objective {
+        name: "errors".to_owned().into(),
+        metric: metric::find("http_req_failed").unwrap(),
+        tags: BTreeMap::new(),
+        phase: None,
+        statement: "rate < 5%".parse().unwrap(),
+    };
+    let of = |phase: &RanPhase| {
+        let objectives = std::slice::from_ref(&errors);
+        let phases = std::slice::from_ref(phase);
+        let none = Circumstances::default();
+        judge_all(objectives, &Assumptions::default(), &service, phases, none).remove(0)
+    };
+    assert_eq!(of(&steady()).verdict, Verdict::Pass);
+    inconclusive(of(&cut), "cut off");
+
     let mut late = quiet();
     for second in 10..200 {
         for _ in 0..10 {
@@ -126,6 +160,9 @@ fn doubts_take_a_pass_back() {
     let mut lost = quiet();
     lost.mark_lost(57);
     inconclusive(judged(&lost, &steady(), None), "report");
+
+    let gone = ["api".to_owned()];
+    inconclusive(judged_without(&quiet(), &steady(), None, &gone), "`api` ended by itself");
 
     inconclusive(judged(&quiet(), &steady(), Some("a hand on the keyboard")), "keyboard");
 }

@@ -1,0 +1,72 @@
+//! The default trial itself, cut to a few seconds: its setup fills a real hub, its four flows are
+//! answered rightly, and a plan that is met and long enough is a pass.
+
+use seaworthy_base::Verdict;
+
+use crate::evidence::Evidence;
+use crate::house::House;
+use crate::target::{Reply, Target};
+
+const DEFAULT: &str = include_str!("../../plans/default.yaml");
+
+#[test]
+fn the_default_plan_fills_the_hub_and_every_answer_is_right() {
+    let house = House::new();
+    let plan = DEFAULT
+        .replace("duration: 150s", "duration: 4s")
+        .replace("warmup: 10s", "warmup: 1s")
+        // What is tested is that answers are right; a busy machine must not run out of users.
+        .replace("preAllocatedVUs: 10", "gracefulStop: 60s, preAllocatedVUs: 10");
+    assert_ne!(plan, DEFAULT);
+    let ended = house.trial(&plan).expect(2);
+    let evidence = Evidence::of(&house, &ended);
+    let outcome = &evidence.outcome;
+    assert_eq!(outcome.targets.len(), 6);
+    for target in &outcome.targets {
+        assert!(target.ended.contains("stopped when asked"), "{}: {}", target.name, target.ended);
+    }
+    for (flow, arrivals) in [("session", 400), ("turn", 200), ("recall", 800), ("evaluation", 2000)]
+    {
+        let tags = [("flow", flow)];
+        assert_eq!(evidence.total("http_reqs", &tags), arrivals, "{flow}");
+        assert_eq!(evidence.total("http_reqs", &[("flow", flow), ("status", "500")]), 0, "{flow}");
+        let row = outcome.flows.iter().find(|row| row.name == flow).unwrap();
+        assert!(row.requests > 0, "{flow}");
+        assert_eq!((row.failed, row.checks_failed, row.dropped), (0, 0, 0), "{flow}");
+        assert!(row.checks_passed > 0, "{flow}");
+    }
+    assert_eq!(outcome.verdict, Verdict::Inconclusive, "three seconds prove nothing");
+}
+
+#[test]
+fn what_is_met_for_long_enough_is_a_pass_and_exit_0() {
+    let house = House::new();
+    let target = Target::start(|_| Reply::text(200, "{}"));
+    let plan = format!(
+        r#"apiVersion: seaworthy.dev/v1
+kind: Trial
+metadata: {{name: long-enough}}
+targets:
+  - {{name: api, url: "{}"}}
+flows:
+  - name: browse
+    target: api
+    steps:
+      - {{name: look, request: GET /look, expect: {{status: 200}}}}
+phases:
+  - name: steady
+    duration: 123s
+    load:
+      - {{flow: browse, executor: constant-arrival-rate, rate: 10, maxVUs: 10}}
+objectives:
+  - {{name: errors, metric: http_req_failed, require: rate < 25%}}
+  - {{name: right, metric: checks, require: rate > 75%}}
+"#,
+        target.url()
+    );
+    let ended = house.trial(&plan).expect(0);
+    let evidence = Evidence::of(&house, &ended);
+    assert_eq!(evidence.outcome.verdict, Verdict::Pass);
+    assert_eq!(target.count("/look"), 1230);
+    assert!(ended.stdout.contains("PASS"), "{}", ended.stdout);
+}

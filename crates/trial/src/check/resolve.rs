@@ -1,0 +1,61 @@
+//! Objectives must be about something: a series that some phase of the plan will make.
+
+use seaworthy_document::Finding;
+use seaworthy_load::Flow;
+
+use super::{Checker, Objective, Phase};
+
+impl Checker<'_> {
+    /// Refuses objectives that no series can match; warns when no objective would notice errors.
+    pub(super) fn resolvable(
+        &mut self,
+        phases: &[Phase],
+        flows: &[Flow],
+        objectives: &[Objective],
+    ) {
+        for objective in objectives {
+            if phases.iter().any(|phase| matches(objective, phase, flows)) {
+                continue;
+            }
+            let tags: Vec<String> =
+                objective.tags.iter().map(|(tag, value)| format!("{tag} {value}")).collect();
+            let about = match tags.is_empty() {
+                true => format!("`{}`", objective.metric.name),
+                false => format!("`{}` with {}", objective.metric.name, tags.join(", ")),
+            };
+            self.error(
+                &objective.name,
+                "plan-no-series",
+                format!("nothing in the plan measures {about}"),
+                "name a flow that a phase drives, one of its steps, or a check it expects",
+            );
+        }
+        let notices =
+            |objective: &Objective| matches!(objective.metric.name, "http_req_failed" | "checks");
+        if let Some(first) = objectives.first()
+            && !objectives.iter().any(notices)
+        {
+            self.findings.push(
+                Finding::warning("plan-no-errors", "no objective would notice failing requests")
+                    .at(first.name.place(self.file))
+                    .hint("add one about `http_req_failed` or `checks`: errors can be fast"),
+            );
+        }
+    }
+}
+
+/// Whether the phase makes a series of the objective's metric with its tags.
+fn matches(objective: &Objective, phase: &Phase, flows: &[Flow]) -> bool {
+    let wanted =
+        |tag: &str, value: &str| objective.tags.get(tag).is_none_or(|wanted| wanted == value);
+    if !wanted("phase", &phase.name) {
+        return false;
+    }
+    phase.loads.iter().filter(|load| wanted("flow", &load.flow)).any(|load| {
+        let Some(flow) = flows.iter().find(|flow| flow.name() == load.flow) else { return false };
+        match objective.metric.name {
+            "checks" => flow.checks().any(|check| wanted("check", &check)),
+            _ => flow.steps().any(|step| wanted("step", step)),
+        }
+    })
+}
