@@ -12,8 +12,8 @@ const RECENT: usize = 5;
 
 /// A timeline that many workers write to. Cheap to clone; clones are the same timeline.
 ///
-/// Each worker writes to its own shard, so that no two wait for each other; [`SharedTimeline::snapshot`]
-/// merges them.
+/// Workers write to shards, so that they seldom wait for each other; [`SharedTimeline::snapshot`] merges
+/// them.
 #[derive(Clone, Debug)]
 pub struct SharedTimeline(Arc<Inner>);
 

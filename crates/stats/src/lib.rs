@@ -17,6 +17,7 @@ pub mod simulate;
 mod special;
 pub mod statement;
 pub mod timeline;
+pub mod warmup;
 
 pub use error::Error;
 pub use histogram::Histogram;

@@ -5,15 +5,21 @@ use std::time::Duration;
 use seaworthy_base::{Instant, Span};
 use seaworthy_load::{Handle, PhaseReport, Service};
 use seaworthy_report::outcome::{Note, Severity};
+use seaworthy_stats::timeline::Window;
+use seaworthy_stats::warmup;
 
 use crate::check::Phase;
 use crate::diary::Diary;
+use crate::host::{self, Work};
 use crate::judge::RanPhase;
 use crate::launch::World;
 use crate::progress::{PhaseProgress, Progress};
 use crate::service::{Halt, Lived, Options};
 use crate::tally::FlowRun;
 
+/// The share of the processors' time that may go to others, or be stolen, without a word.
+const BUSY: f64 = 0.15;
+const STOLEN: f64 = 0.05;
 /// How often a phase is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -55,6 +61,7 @@ async fn one(
     })
     .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?;
     let handle = service.handle();
+    let before = (host::work(), world.sampler().cpu_seconds());
     diary.note("phase.started", &phase.name, format!("phase {} begins", phase.name));
     let report = {
         let load = service.run();
@@ -73,6 +80,11 @@ async fn one(
     note_exits(world, diary);
     diary.note("phase.ended", &phase.name, format!("phase {} ends", phase.name));
     remember(phase, &report, world, lived);
+    if let (Some(then), Some(now)) = (before.0, host::work()) {
+        let targets = world.sampler().cpu_seconds() - before.1;
+        lived.notes.extend(busy_with_others(phase, then, now, targets));
+    }
+    lived.notes.extend(slow_starts(phase, lived));
     Ok(())
 }
 
@@ -101,6 +113,50 @@ fn look(
         recent_p95: live.recent_p95.map(Duration::from_nanos),
     }));
     live.requests
+}
+
+/// A note when the machine's processors were busy with neither targets nor generator: a verdict that
+/// is not reached on such a machine says little about the service.
+fn busy_with_others(phase: &Phase, then: Work, now: Work, targets: f64) -> Option<Note> {
+    let cpus = f64::from(host::describe().cpus);
+    let whole = phase.duration.as_secs_f64() * cpus;
+    let others = (now.busy - then.busy - (now.own - then.own) - targets).max(0.0) / whole;
+    let stolen = (now.stolen - then.stolen) / whole;
+    (others > BUSY || stolen > STOLEN).then(|| Note {
+        severity: Severity::Warning,
+        text: format!(
+            "The machine was busy with other things in phase `{}`: {:.0} % of its processors' time went to neither the targets nor the load generator, and {:.0} % to other machines on the same hardware. An idle machine decides sooner.",
+            phase.name,
+            others * 100.0,
+            stolen * 100.0
+        ),
+    })
+}
+
+/// Notes for flows whose latency still settled after the declared warm-up. Within the first 30 s
+/// the check cries wolf too often to be repeated.
+fn slow_starts(phase: &Phase, lived: &Lived) -> Vec<Note> {
+    let Some(ran) = lived.phases.last() else { return Vec::new() };
+    let timeline = lived.timeline.snapshot();
+    let window = Window::new(ran.from.ceil() as u32, ran.under_load().to_second);
+    let note = |run: &FlowRun| {
+        let tags = [("phase", &ran.name), ("flow", &run.flow)];
+        let tags = tags.map(|(tag, value)| (tag.to_owned(), value.clone()));
+        let slots = timeline.select("response_time", &tags.into()).per_second(window);
+        let means: Option<Vec<f64>> =
+            slots.iter().map(|slot| slot.histogram.as_ref()?.mean()).collect();
+        let settled = u64::from(warmup::looks_like(&means?)?);
+        (settled > phase.warmup.as_secs().max(30)).then(|| Note {
+            severity: Severity::Warning,
+            text: format!(
+                "Flow `{}` in phase `{}`: the first {settled} s look like a warm-up (MSER-5), {} were declared. Nothing was cut; declare a longer warm-up and run again.",
+                run.flow,
+                phase.name,
+                Span(phase.warmup)
+            ),
+        })
+    };
+    ran.flows.iter().filter_map(note).collect()
 }
 
 fn note_exits(world: &World, diary: &Diary) {

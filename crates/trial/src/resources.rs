@@ -52,6 +52,11 @@ impl Sampler {
         }
     }
 
+    /// Processor time all targets used so far, as last sampled, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        lock(&self.state).values().filter_map(|watched| watched.samples.cpu_seconds).sum()
+    }
+
     /// Targets that ended by themselves since the last call.
     pub(crate) fn newly_exited(&self) -> Vec<(String, Exit)> {
         let mut exited = Vec::new();

@@ -37,8 +37,8 @@ metadata: {{name: secrets}}
 secrets:
   from_file: {{file: "${{plan}}/secret.txt"}}
   basic: {{file: "${{plan}}/secret.txt", basicUser: admin}}
-  from_environment: {{env: SEAWORTHY_TEST_SECRET}}
-  short: {{env: SEAWORTHY_TEST_SHORT}}
+  from_environment: {{env: SHIP_SECRET}}
+  short: {{env: SHIP_SHORT}}
 targets:
   - {{name: api, url: "{url}"}}
   - name: talker
@@ -64,7 +64,7 @@ flows:
     target: api
     steps:
       - name: do
-        request: POST /work/${{from_environment}}/${{token}}?key=${{from_file}}
+        request: POST /do/${{from_environment}}/${{token}}?key=${{from_file}}
         headers: {{X-Api-Key: {TYPED}, X-Short: "${{short}}"}}
         body: {{file: "${{from_file}}", env: "${{from_environment}}", token: "${{token}}", short: "${{short}}"}}
         expect: {{status: 200, json: {{"$.token": "${{from_file}}", "$.said": "${{token}}"}}}}
@@ -84,7 +84,7 @@ objectives:
 fn run(house: &House, text: &str) -> Ended {
     house.write("secret.txt", FROM_FILE);
     let mut command = house.trial_command(text);
-    command.env("SEAWORTHY_TEST_SECRET", FROM_ENVIRONMENT).env("SEAWORTHY_TEST_SHORT", SHORT);
+    command.env("SHIP_SECRET", FROM_ENVIRONMENT).env("SHIP_SHORT", SHORT);
     Running::start(command).end()
 }
 
@@ -122,7 +122,7 @@ fn no_secret_is_in_any_file_of_a_trial() {
     assert!(evidence.total("http_reqs", &[]) > 0);
     let log = fs::read_to_string(evidence.folder.join("logs/talker.log")).unwrap();
     assert!(log.contains("[redacted]"), "{log}");
-    assert!(!log.contains("SEAWORTHY_TEST_SECRET="), "targets do not inherit secrets:\n{log}");
+    assert!(!log.contains("SHIP_SECRET="), "targets do not inherit secrets:\n{log}");
     let leaks = leaks(&evidence.folder, &ended);
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
     // Nor is the Basic credential, which holds one.
