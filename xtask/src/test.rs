@@ -4,11 +4,20 @@ use anyhow::Result;
 
 use crate::{command, needs};
 
+/// Everything but the examples in the documentation. Some tests start an example as a process, so
+/// examples are built too.
+const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
+
 /// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
 pub(crate) fn run(extra: &[String]) -> Result<()> {
     let variables = needs::ready()?;
     let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
-    command::run(command::cargo(&arguments(&extra)).envs(variables))
+    if !extra.is_empty() {
+        return command::run(command::cargo(&arguments(&extra)).envs(variables));
+    }
+    // The documentation's examples first: the last line is then that of tests that ran.
+    command::run(command::cargo(&arguments(&["--doc"])).envs(variables.iter().cloned()))?;
+    command::run(command::cargo(&arguments(&TARGETS)).envs(variables))
 }
 
 /// The whole workspace, unless the caller has named packages.

@@ -4,6 +4,7 @@
 //! findings are printed, one after another, before the chore says no.
 
 mod code;
+mod codes;
 mod edges;
 mod files;
 mod manifests;
@@ -54,6 +55,7 @@ pub(crate) fn run() -> Result<()> {
 
     let mut findings = sources::check(&files);
     findings.extend(files::check(&files));
+    findings.extend(codes::check(&files));
     findings.extend(manifests::check(&files, &packages));
     findings.extend(edges::check(&files, &packages));
     findings.extend(tree::check(&files, &tree));
@@ -71,7 +73,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Every file below the root, without what tools write.
 fn read(root: &Path) -> Result<Vec<File>> {
-    const WRITTEN_BY_TOOLS: &[&str] = &[".git", ".seaworthy", "target"];
+    const WRITTEN_BY_TOOLS: &[&str] = &[".git", ".seaworthy", "target", "corpus", "artifacts"];
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
