@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time, read from and written as text such as `1m30s`. Units: `ns us µs ms s m h d`.
@@ -106,8 +107,39 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_any(Read)
+    }
+}
+
+struct Read;
+
+impl Visitor<'_> for Read {
+    type Value = Span;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a duration such as 500ms, 30s or 1m30s")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Span, E> {
+        match number {
+            0 => Ok(Span::default()),
+            _ => Err(E::custom(format!("`{number}` has no unit: write `{number}s` for seconds"))),
+        }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Span, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::custom(format!("`{number}` is no length of time"))),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Span, E> {
+        Err(E::custom(format!("`{number}` has no unit: write `{number}s` for seconds")))
     }
 }
 
@@ -147,6 +179,16 @@ mod tests {
         for wrong in ["", "10", "ten s", "5 parsecs", "-1s", "1e400s", "99999999999999999999d"] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_bare_number_is_told_its_unit() {
+        let said = serde_json::from_str::<Span>("150").unwrap_err().to_string();
+        assert!(said.contains("write `150s`"), "{said}");
+        assert_eq!(serde_json::from_str::<Span>("0").unwrap(), Span::default());
+        assert_eq!(serde_json::from_str::<Span>("\"2m\"").unwrap(), Span::seconds(120));
+        assert!(serde_json::from_str::<Span>("-3").is_err());
+        assert!(serde_json::from_str::<Span>("1.5").is_err());
     }
 
     proptest! {

@@ -12,17 +12,22 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance in two rows.
+/// Edits between two words: a letter more, less, other, or two neighbours swapped.
 fn distance(wanted: &[char], candidate: &str) -> usize {
+    let candidate: Vec<char> = candidate.to_lowercase().chars().take(64).collect();
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=wanted.len()).collect();
-    for (i, letter) in candidate.to_lowercase().chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+    for (i, letter) in candidate.iter().enumerate() {
+        let mut next = vec![i + 1];
         for (j, other) in wanted.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+            let mut least = (row[j] + usize::from(letter != other)).min(row[j + 1] + 1);
+            least = least.min(next[j] + 1);
+            if i > 0 && j > 0 && *letter == wanted[j - 1] && candidate[i - 1] == *other {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[wanted.len()]
 }
@@ -36,6 +41,7 @@ mod tests {
         let names = ["gateway", "memory", "policy"];
         assert_eq!(nearest("memroy", names), Some("memory"));
         assert_eq!(nearest("Gateway", names), Some("gateway"));
+        assert_eq!(nearest("pgae", ["page", "code"]), Some("page"));
         assert_eq!(nearest("kubernetes", names), None);
         assert_eq!(nearest("", []), None);
     }

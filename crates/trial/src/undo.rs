@@ -40,7 +40,7 @@ fn words(change: &Change) -> String {
     }
 }
 
-/// The same at the start of a trial: what is found is said, and never stops the new trial.
+/// The undoing at the start of a trial: what is found is said, and never stops the new trial.
 pub(crate) fn heal_quietly(house: &House, speaker: &Speaker) {
     let lines = heal(house).unwrap_or_else(|error| vec![error.to_string()]);
     for line in lines {
