@@ -267,7 +267,7 @@ fn what_cannot_be_read_is_placed_too() {
         ("expect: {status: []}", "the list of statuses is empty"),
         ("pause: soon", "`soon` is not a duration"),
         ("pause: [1s]", "invalid length 1"),
-        ("timeout: 5", "`5` is not a duration"),
+        ("timeout: 5", "`5` has no unit"),
         ("extract: {a: {haeder: b}}", "unknown field `haeder`"),
         ("expects: {}", "unknown field `expects`"),
     ] {
