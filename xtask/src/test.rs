@@ -4,9 +4,8 @@ use anyhow::Result;
 
 use crate::{command, needs};
 
-/// Everything but the examples in the documentation. Some tests start an example as a process, so
-/// examples are built too.
-const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
+/// Everything but the examples in the documentation.
+const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
 
 /// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
 pub(crate) fn run(extra: &[String]) -> Result<()> {
@@ -15,6 +14,9 @@ pub(crate) fn run(extra: &[String]) -> Result<()> {
     if !extra.is_empty() {
         return command::run(command::cargo(&arguments(&extra)).envs(variables));
     }
+    // Some tests start an example as a process, and only `cargo build` makes those.
+    let examples = ["build", "--locked", "--workspace", "--examples"];
+    command::run(command::cargo(&examples).envs(variables.iter().cloned()))?;
     // The documentation's examples first: the last line is then that of tests that ran.
     command::run(command::cargo(&arguments(&["--doc"])).envs(variables.iter().cloned()))?;
     command::run(command::cargo(&arguments(&TARGETS)).envs(variables))
