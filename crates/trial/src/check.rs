@@ -45,6 +45,15 @@ pub(crate) struct Phase {
     pub(crate) loads: Vec<Load>,
 }
 
+impl Phase {
+    /// When the last of its loads has begun its last iteration, counted from its start. What a
+    /// phase lasts beyond that is no time under load.
+    pub(crate) fn load_ends(&self) -> Duration {
+        let ends = self.loads.iter().map(|load| load.start + load.duration());
+        ends.max().unwrap_or_default().min(self.duration)
+    }
+}
+
 /// A plan that can run.
 #[derive(Clone, Debug)]
 pub struct Checked {

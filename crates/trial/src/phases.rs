@@ -169,7 +169,7 @@ fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Live
     let second = |moment: Instant| moment.saturating_duration_since(lived.started).as_secs_f64();
     let from = second(report.started);
     // The load's own end, not that of the last straggler; earlier when the trial was cut short.
-    let to = (from + phase.duration.as_secs_f64()).min(second(report.ended));
+    let to = (from + phase.load_ends().as_secs_f64()).min(second(report.ended));
     let mut notes = Vec::new();
     let mut warn = |text: String| {
         notes.push(Note { severity: Severity::Warning, text });

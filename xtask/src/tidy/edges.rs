@@ -19,7 +19,7 @@ const HOUSE: &[Room] = &[
     Room { floor: 1, name: "ledger", may: &["base"] },
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
-    Room { floor: 3, name: "hub", may: &["base", "document", "net", "ledger"] },
+    Room { floor: 3, name: "hub", may: &["base"] },
     Room {
         floor: 4,
         name: "trial",

@@ -130,6 +130,15 @@ const ERRORS: &[Case] = &[
 ];
 
 const WARNINGS: &[Case] = &[
+    // A load that ends early: the rest of the phase is no time under load.
+    Case(
+        "plan-undecidable",
+        "rate: 50, ",
+        "rate: 50, duration: 60s, ",
+        "fast, metric",
+        "`fast`",
+        "longer",
+    ),
     Case("plan-undecidable", "duration: 400s", "duration: 60s", "fast, metric", "`fast`", "longer"),
     Case(
         "plan-no-errors",

@@ -89,7 +89,7 @@ fn spoken_of<'p>(objective: &Objective, phases: &'p [Phase]) -> Vec<&'p Phase> {
 
 /// Seconds that will be judged.
 fn judged(phases: &[&Phase]) -> f64 {
-    phases.iter().map(|phase| phase.duration.saturating_sub(phase.warmup).as_secs_f64()).sum()
+    phases.iter().map(|phase| phase.load_ends().saturating_sub(phase.warmup).as_secs_f64()).sum()
 }
 
 /// Requests per second the objective will see; `None` when a closed model is among them.
