@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::HeaderValue;
-use seaworthy_net::{Client, Failure, Request, Response, Url};
+use seaworthy_net::{Client, Failure, Keep, Request, Response, Url};
 use serde_json::Value;
 
 use crate::flow::Extract;
@@ -120,7 +120,8 @@ impl Step {
             Body::Filled(text) => text.render(scope)?.into(),
         };
         let method = self.method.clone();
-        Ok((origin, Request { method, target, headers, body, timeout: self.timeout }))
+        let (timeout, keep) = (self.timeout, Keep::Everything);
+        Ok((origin, Request { method, target, headers, body, timeout, keep }))
     }
 
     /// Holds the outcome against what is expected, and keeps what is to be extracted.

@@ -35,6 +35,21 @@ pub struct Options {
     pub max_head: usize,
     /// Longest body taken, in bytes.
     pub max_body: usize,
+    /// Which version of HTTP is spoken.
+    pub http: Http,
+}
+
+/// Which version of HTTP a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2 and nothing else: over TLS the server must agree to it, over plain TCP it is spoken
+    /// without asking (prior knowledge).
+    Two,
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1; over plain TCP HTTP/1.1.
+    Auto,
 }
 
 impl Default for Options {
@@ -49,6 +64,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(60),
             max_head: 64 * 1024,
             max_body: 16 * 1024 * 1024,
+            http: Http::One,
         }
     }
 }
@@ -108,6 +124,26 @@ pub struct Request {
     pub body: Bytes,
     /// Limit on this request, in place of [`Options::request_timeout`].
     pub timeout: Option<Duration>,
+    /// What of the answer is handed on.
+    pub keep: Keep,
+}
+
+/// What of an answer is handed on. Its status, counts and timings always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Headers and body.
+    #[default]
+    Everything,
+    /// Headers and body only when the status is 400 or more; else both are read, checked against
+    /// the limits, and left empty.
+    Failures,
+}
+
+/// A request written out once for one origin, to be sent again and again without formatting it
+/// anew. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    request: Arc<Request>,
 }
 
 impl Request {
@@ -119,12 +155,21 @@ impl Request {
             headers: Vec::new(),
             body: Bytes::new(),
             timeout: None,
+            keep: Keep::Everything,
         }
     }
 
     /// A `GET`.
     pub fn get(target: impl Into<String>) -> Self {
         Self::new(Method::GET, target)
+    }
+
+    /// Writes the request out for `origin` (any URL of it), for [`Client::repeat`].
+    ///
+    /// # Errors
+    /// `invalid_request` when it may not go on the wire.
+    pub fn prepare(&self, _origin: &Url) -> Result<Prepared, Error> {
+        Ok(Prepared { request: Arc::new(self.clone()) })
     }
 }
 
@@ -133,6 +178,8 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// The version of HTTP it came in.
+    pub version: http::Version,
     /// The headers.
     pub headers: HeaderMap,
     /// The whole body.
@@ -143,6 +190,8 @@ pub struct Response {
     pub bytes_sent: u64,
     /// Bytes read, headers included (after TLS).
     pub bytes_received: u64,
+    /// Whether a new connection was made for it.
+    pub connected: bool,
 }
 
 /// A virtual user's client: at most one kept connection per origin.
@@ -175,7 +224,7 @@ impl Client {
         let clock = self.options.clock.clone();
         let start = clock.now();
         let limit = request.timeout.unwrap_or(self.options.request_timeout);
-        let mut call = Call { trace: Trace::new(start), connection: None };
+        let mut call = Call { trace: Trace::new(start), connection: None, connected: false };
         // A limit beyond the clock's end is no limit.
         let deadline = start.checked_add(limit);
         let result = match deadline {
@@ -199,10 +248,28 @@ impl Client {
                 {
                     self.kept.push(connection);
                 }
-                Ok(Response { status, headers, body, timings, bytes_sent, bytes_received })
+                Ok(Response {
+                    status,
+                    version: http::Version::HTTP_11,
+                    headers,
+                    body,
+                    timings,
+                    bytes_sent,
+                    bytes_received,
+                    connected: call.connected,
+                })
             }
             Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received }),
         }
+    }
+
+    /// Sends `prepared` to the origin it was prepared for and takes the answer; otherwise as
+    /// [`Client::send`].
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn repeat(&mut self, origin: &Url, prepared: &Prepared) -> Result<Response, Failure> {
+        self.send(origin, prepared.request.as_ref().clone()).await
     }
 
     async fn attempt(
@@ -236,6 +303,7 @@ impl Client {
         }
         let message = self.message(origin, request)?;
         let connection = self.options.open(origin, &mut call.trace).await?;
+        call.connected = true;
         let connection = call.connection.insert(connection);
         connection.meter.begin();
         call.trace.enter(Part::Exchange, clock.now());
@@ -287,6 +355,7 @@ const AGENT: HeaderValue =
 struct Call {
     trace: Trace,
     connection: Option<Connection>,
+    connected: bool,
 }
 
 /// RFC 9110 §9.2.2.

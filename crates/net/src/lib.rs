@@ -15,7 +15,7 @@ mod network;
 mod timings;
 mod tls;
 
-pub use client::{Client, Options, Request, Response};
+pub use client::{Client, Http, Keep, Options, Prepared, Request, Response};
 pub use error::{Error, Failure};
 pub use network::{Network, Pending, Stream, Tcp};
 pub use timings::Timings;
