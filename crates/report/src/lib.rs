@@ -11,12 +11,12 @@ mod chart;
 mod html;
 mod json;
 mod junit;
-mod number;
+pub mod number;
 pub mod outcome;
 mod reading;
 mod series;
 mod terminal;
-mod text;
+pub mod text;
 
 pub use html::html;
 pub use json::json;

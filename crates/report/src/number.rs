@@ -6,7 +6,7 @@ pub(crate) const UNKNOWN: &str = "not known";
 const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
 
 /// A duration in nanoseconds, as `12.3 ms` or `1.20 s`.
-pub(crate) fn duration(nanos: f64) -> String {
+pub fn duration(nanos: f64) -> String {
     if !nanos.is_finite() {
         return UNKNOWN.to_owned();
     }
@@ -90,12 +90,12 @@ pub(crate) fn trimmed(number: &str) -> &str {
 }
 
 /// A count, as `24,000`.
-pub(crate) fn count(count: u64) -> String {
+pub fn count(count: u64) -> String {
     group(&count.to_string())
 }
 
 /// A share as a percentage, with the digits that tell it from 0 and from 1: `0.12%`, `99.987%`.
-pub(crate) fn percent(ratio: f64) -> String {
+pub fn percent(ratio: f64) -> String {
     if ratio.is_finite() { format!("{}%", percent_digits(ratio)) } else { UNKNOWN.to_owned() }
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn short_percent(ratio: f64) -> String {
 }
 
 /// A rate, as `99.8/s`.
-pub(crate) fn rate(per_second: f64) -> String {
+pub fn rate(per_second: f64) -> String {
     if per_second.is_finite() {
         format!("{}/s", rate_digits(per_second))
     } else {
@@ -163,7 +163,7 @@ fn rate_digits(per_second: f64) -> String {
 }
 
 /// An amount of memory, as `412 MiB`.
-pub(crate) fn bytes(amount: f64) -> String {
+pub fn bytes(amount: f64) -> String {
     if !amount.is_finite() {
         return UNKNOWN.to_owned();
     }
@@ -189,7 +189,7 @@ pub(crate) fn short_bytes(amount: f64) -> String {
 }
 
 /// A length of time in seconds, as `8.4 s`, `54 s` or `2 min 34 s`.
-pub(crate) fn length(seconds: f64) -> String {
+pub fn length(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return UNKNOWN.to_owned();
     }

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// Ctrl-C, SIGTERM, and the terminal that goes away.
-struct Asked {
+pub(super) struct Asked {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -107,7 +107,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn listen() -> anyhow::Result<Self> {
+    pub(super) fn listen() -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
@@ -118,7 +118,7 @@ impl Asked {
     }
 
     /// Waits until somebody asks to stop.
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
