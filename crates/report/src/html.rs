@@ -106,6 +106,7 @@ fn page(view: &View<'_>) -> Markup {
                 }
                 main {
                     (notes(outcome))
+                    @if let Some(capacity) = &outcome.capacity { (capacity.section()) }
                     (objectives::section(outcome))
                     (flows::section(view))
                     (targets::section(view))

@@ -7,6 +7,7 @@
 //! Text that came from a plan, a target or a server is never trusted: control and direction-changing
 //! characters are removed ([`Outcome::printable`]) and the rest is escaped for where it goes.
 
+pub mod capacity;
 mod chart;
 mod html;
 mod json;

@@ -29,6 +29,7 @@ pub fn terminal(outcome: &Outcome, style: &Style) -> String {
     let outcome = &outcome.printable();
     let mut page = Page { lines: Vec::new(), color: style.color, width: style.width.max(40) };
     page.verdict(outcome);
+    page.capacity(outcome);
     if outcome.ending != Ending::CouldNotRun {
         page.objectives(&outcome.objectives);
     }
@@ -130,6 +131,16 @@ impl Page {
             number::length(outcome.seconds())
         );
         self.wrapped(DIM, 2, &facts);
+    }
+
+    fn capacity(&mut self, outcome: &Outcome) {
+        let Some(capacity) = &outcome.capacity else { return };
+        self.title("Capacity");
+        self.wrapped(BOLD, 2, &capacity.sentence);
+        if let Some(gave_way) = &capacity.gave_way {
+            self.wrapped("", 2, &format!("What gave way first: {gave_way}"));
+        }
+        self.lines.extend(capacity.lines());
     }
 
     fn objectives(&mut self, objectives: &[Objective]) {

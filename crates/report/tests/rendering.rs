@@ -40,6 +40,7 @@ fn empty() -> Outcome {
         phases: Vec::new(),
         events: Vec::new(),
         notes: Vec::new(),
+        capacity: None,
         seal: None,
     }
 }

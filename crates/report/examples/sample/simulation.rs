@@ -164,6 +164,7 @@ pub(crate) fn trial() -> (Outcome, Timeline) {
             },
             Note { severity: Severity::Info, text: "No model configured: turns are answered from stored memory.".to_owned() },
         ],
+        capacity: None,
         seal: Some("seaworthy receipts verify .seaworthy/trials/20261120t183826-demo".to_owned()),
     };
     (outcome, timeline)

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use seaworthy_base::{Clock, chance};
+use seaworthy_base::{Clock, Span, chance};
 use seaworthy_document::errors;
 use seaworthy_report::Style;
 use seaworthy_report::outcome::Ending;
-use seaworthy_trial::{Finished, Options, Service, Speaker};
+use seaworthy_trial::{Checked, Finished, Options, Service, Speaker, capacity};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +30,48 @@ pub(crate) struct Arguments {
     /// Seeds everything drawn at random, to repeat a trial's choices; random when not given.
     #[arg(long)]
     seed: Option<u64>,
+    #[command(flatten)]
+    capacity: CapacityArguments,
     /// Print `verdict.json` to stdout instead of the summary.
     #[arg(long)]
     json: bool,
+}
+
+/// How the capacity is searched for.
+#[derive(clap::Args)]
+struct CapacityArguments {
+    /// Search for the highest rate at which the objectives hold, in this phase or, without a name,
+    /// the first one an objective speaks of; its loads are scaled together.
+    #[arg(long, value_name = "PHASE", num_args = 0..=1, require_equals = true)]
+    find_capacity: Option<Option<String>>,
+    /// The length of a short probe; full-length ones are as long as a verdict takes.
+    #[arg(long, value_name = "TIME", default_value = "10s", requires = "find_capacity")]
+    probe: Span,
+    /// How close the two rates are to come.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", requires = "find_capacity",
+        value_parser = percent)]
+    precision: f64,
+    /// What the phase's rates are multiplied with at most (and divided by).
+    #[arg(long, value_name = "FACTOR", default_value_t = 64.0, requires = "find_capacity")]
+    max_factor: f64,
+}
+
+impl CapacityArguments {
+    fn settings(&self, plan: &Checked) -> anyhow::Result<Option<capacity::Settings>> {
+        let Some(phase) = &self.find_capacity else { return Ok(None) };
+        let (probe, precision) = (self.probe.get(), self.precision);
+        capacity::Settings::new(plan, phase.as_deref(), probe, precision, self.max_factor)
+            .map(Some)
+            .map_err(anyhow::Error::msg)
+    }
+}
+
+/// A share, as `10%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').map(str::trim).and_then(|text| text.parse().ok());
+    number
+        .map(|percent: f64| percent / 100.0)
+        .ok_or_else(|| "write a percentage, as `10%`".to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -51,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let (speaker, said) = Speaker::new();
     let stop = CancellationToken::new();
     let options = Options {
+        capacity: arguments.capacity.settings(&plan)?,
         plan,
         house: arguments.house.house()?,
         program: std::env::current_exe().context("cannot find this program's own file")?,

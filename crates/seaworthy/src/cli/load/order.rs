@@ -50,6 +50,8 @@ pub(super) struct Planned {
     pub(super) load: Load,
     client: seaworthy_net::Options,
     url: Url,
+    /// What the checks had to say that does not stop it.
+    warnings: String,
 }
 
 impl Order {
@@ -95,6 +97,7 @@ impl Order {
         };
         let load = plan(load, length)?;
         let mut remarks = Vec::new();
+        remarks.extend(Some(load.warnings.clone()).filter(|warnings| !warnings.is_empty()));
         remarks.extend(descriptors(load.load.max_vus()));
         if let Some(text) = &arguments.body
             && text.parse::<Span>().is_ok()
@@ -145,7 +148,8 @@ impl Planned {
         findings.extend(more);
         match (checked.pop(), entries.pop()) {
             (Some(flow), Some(load)) if !errors(&findings) => {
-                Ok(Self { flow, load, client: client.clone(), url: url.clone() })
+                let warnings = render_all(&findings, None);
+                Ok(Self { flow, load, client: client.clone(), url: url.clone(), warnings })
             }
             _ => bail!("this cannot be sent\n{}", render_all(&findings, None)),
         }
