@@ -29,7 +29,8 @@ const HOUSE: &[Room] = &[
         floor: 5,
         name: "seaworthy",
         may: &[
-            "base", "document", "stats", "net", "process", "ledger", "load", "report", "hub", "trial",
+            "base", "document", "stats", "net", "process", "ledger", "load", "report", "hub",
+            "trial",
         ],
     },
     // The chores know no crate, so that they run when a crate does not build.

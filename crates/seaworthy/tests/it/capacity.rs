@@ -7,6 +7,7 @@ use seaworthy_base::Verdict;
 
 use crate::evidence::Evidence;
 use crate::house::{House, Running};
+use crate::http::PATIENCE;
 use crate::target::{Reply, Target};
 use crate::trial::willing;
 
@@ -42,15 +43,15 @@ fn the_edge_of_a_server_that_does_one_thing_at_a_time_is_found() {
     });
     let house = House::new();
     let mut command = house.trial_command(&plan(&target.url()));
-    command.args(["--find-capacity", "--probe", "3s", "--precision", "25%", "--max-factor", "32"]);
-    let ended = Running::start(command).end().expect(0);
+    command.args(["--find-capacity", "--probe", "3s", "--precision", "50%", "--max-factor", "32"]);
+    let ended = Running::start(command).end_within(10 * PATIENCE).expect(0);
     let evidence = Evidence::of(&house, &ended);
     let capacity = evidence.outcome.capacity.as_ref().unwrap();
     let (holds, breaks) = (capacity.holds.as_ref().unwrap(), capacity.breaks.as_ref().unwrap());
     assert!(holds.per_second < 101.0, "{capacity:#?}");
     assert!(holds.per_second < breaks.per_second, "{capacity:#?}");
     assert_eq!(capacity.ended, "found", "{capacity:#?}");
-    assert!(breaks.per_second <= holds.per_second * 1.2501, "{capacity:#?}");
+    assert!(breaks.per_second <= holds.per_second * 1.5001, "{capacity:#?}");
     assert!(capacity.gave_way.as_ref().unwrap().contains('`'), "{capacity:#?}");
     // Only what was judged is claimed, and each probe is a phase of its own.
     let judged = |verdict| {
