@@ -85,11 +85,61 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// The answer's body is not what its `Content-Encoding` says, or that names an unknown coding.
+    #[error("the answer's body cannot be decoded as `{coding}`: {reason}")]
+    BodyUndecodable {
+        /// The coding, as the header names it.
+        coding: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Redirect after redirect, or in a circle.
+    #[error("redirected more than {limit} times")]
+    TooManyRedirects {
+        /// How many are followed.
+        limit: u8,
+    },
+    /// A redirect to what is no `http` or `https` URL.
+    #[error("redirected to `{location}`, which cannot be followed: {reason}")]
+    InvalidRedirect {
+        /// The `Location` header.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The answer does not begin an event stream.
+    #[error("status {status} with {reason} does not begin an event stream")]
+    NotAnEventStream {
+        /// The answer's status.
+        status: u16,
+        /// The content type, or what else is wrong.
+        reason: String,
+    },
+    /// An event, or a line of one, longer than the client takes.
+    #[error("an event is larger than {limit} bytes")]
+    EventTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The server did not agree to speak WebSocket.
+    #[error("the server did not open a WebSocket: status {status}, {reason}")]
+    NotAWebSocket {
+        /// The answer's status.
+        status: u16,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// A WebSocket message longer than the client takes.
+    #[error("a message is larger than {limit} bytes")]
+    MessageTooLarge {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 16] = [
+    pub const CODES: [&'static str; 23] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
@@ -106,6 +156,13 @@ impl Error {
         "protocol_error",
         "headers_too_large",
         "body_too_large",
+        "body_undecodable",
+        "too_many_redirects",
+        "invalid_redirect",
+        "not_an_event_stream",
+        "event_too_large",
+        "not_a_websocket",
+        "message_too_large",
     ];
 
     /// A stable name for the kind of error; the value of the tag `error`.
@@ -127,6 +184,13 @@ impl Error {
             Self::ProtocolError(_) => "protocol_error",
             Self::HeadersTooLarge => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyUndecodable { .. } => "body_undecodable",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
+            Self::InvalidRedirect { .. } => "invalid_redirect",
+            Self::NotAnEventStream { .. } => "not_an_event_stream",
+            Self::EventTooLarge { .. } => "event_too_large",
+            Self::NotAWebSocket { .. } => "not_a_websocket",
+            Self::MessageTooLarge { .. } => "message_too_large",
         }
     }
 
@@ -143,6 +207,9 @@ impl Error {
             }
             Self::NoLocalPort(_) => {
                 Some("let the service keep connections alive, or use fewer virtual users")
+            }
+            Self::TooManyRedirects { .. } => {
+                Some("call the address it ends at, or look for two pages that point at each other")
             }
             Self::TlsFailed(_) => Some("check the certificate, its host name and its issuer"),
             _ => None,

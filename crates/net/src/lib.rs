@@ -6,6 +6,7 @@
 //! [`Network`], the crate's seam, so the same client runs over in-memory streams on paused time.
 
 pub mod client;
+pub mod coding;
 pub mod url;
 
 mod connection;
