@@ -7,6 +7,8 @@
 
 pub mod client;
 pub mod coding;
+pub mod cookies;
+pub mod form;
 pub mod url;
 
 mod connection;
