@@ -1,6 +1,5 @@
 //! What can go wrong with a request, each with a stable code, and a failure with its timings.
 
-use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -73,8 +72,11 @@ pub enum Error {
     /// The peer closed the connection before a whole answer.
     #[error("the connection was closed before the whole answer had come")]
     ConnectionClosed,
-    /// What came is not HTTP/1.
-    #[error("the answer is not valid HTTP/1.1: {0}")]
+    /// The server gave up the request, but not the connection it came on (HTTP/2).
+    #[error("the server reset the stream: {0}")]
+    StreamReset(&'static str),
+    /// What came is not what the protocol allows.
+    #[error("the server broke the protocol: {0}")]
     ProtocolError(String),
     /// The answer's head is longer than the client takes.
     #[error("the answer's headers are too large or too many")]
@@ -139,7 +141,7 @@ pub enum Error {
 
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 23] = [
+    pub const CODES: [&'static str; 24] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
@@ -153,6 +155,7 @@ impl Error {
         "timeout",
         "connection_reset",
         "connection_closed",
+        "stream_reset",
         "protocol_error",
         "headers_too_large",
         "body_too_large",
@@ -181,6 +184,7 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::ConnectionReset => "connection_reset",
             Self::ConnectionClosed => "connection_closed",
+            Self::StreamReset(_) => "stream_reset",
             Self::ProtocolError(_) => "protocol_error",
             Self::HeadersTooLarge => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -235,27 +239,6 @@ impl Error {
         }
     }
 
-    /// Names the reason why a stream or an exchange broke.
-    pub(crate) fn exchanging(error: &hyper::Error) -> Self {
-        if error.is_parse_too_large() {
-            return Self::HeadersTooLarge;
-        }
-        if error.is_parse() || error.is_user() {
-            return Self::ProtocolError(deepest(error));
-        }
-        if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-            return Self::ConnectionClosed;
-        }
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(cause) = cause.downcast_ref::<io::Error>() {
-                return Self::streaming(cause);
-            }
-            source = cause.source();
-        }
-        Self::ProtocolError(deepest(error))
-    }
-
     /// Names the reason why reading or writing failed.
     pub(crate) fn streaming(error: &io::Error) -> Self {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
@@ -291,13 +274,4 @@ impl Failure {
     pub const fn code(&self) -> &'static str {
         self.error.code()
     }
-}
-
-/// The innermost message of an error, which names the actual mistake.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

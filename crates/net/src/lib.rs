@@ -9,18 +9,24 @@ pub mod client;
 pub mod coding;
 pub mod cookies;
 pub mod form;
+pub mod session;
+pub mod sse;
 pub mod url;
 
 mod connection;
+mod dial;
 mod error;
+mod http1;
 mod meter;
 mod network;
+mod request;
 mod timings;
 mod tls;
+mod wire;
 
 pub use client::{Client, Http, Keep, Options, Prepared, Request, Response};
 pub use error::{Error, Failure};
-pub use network::{Network, Pending, Stream, Tcp};
+pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use timings::Timings;
 pub use tls::Tls;
 pub use url::Url;
