@@ -6,6 +6,7 @@ pub(crate) mod head;
 mod alarm;
 mod exchange;
 mod scratch;
+mod streamed;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -22,6 +23,8 @@ use crate::meter::Meter;
 use crate::request::{Keep, Prepared, Request};
 use crate::url::Url;
 use crate::wire::Wire;
+
+pub(crate) use streamed::Begun;
 
 /// What a request says about reading its answer.
 #[derive(Clone, Copy, Debug)]

@@ -38,6 +38,11 @@ impl Body {
         Ok(Self { kept, length: 0, longest })
     }
 
+    /// A part of a body whose length is nobody's concern.
+    pub(crate) fn piece() -> Self {
+        Self { kept: Some(Vec::new()), length: 0, longest: usize::MAX }
+    }
+
     /// The bytes; empty unless they were to be kept.
     pub(crate) fn into_bytes(self) -> bytes::Bytes {
         self.kept.unwrap_or_default().into()

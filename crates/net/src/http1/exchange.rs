@@ -4,13 +4,14 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
 use crate::connection::Answer;
 use crate::error::Error;
 use crate::http1::body::{Body, Framing};
 use crate::http1::head::{self, Head};
-use crate::http1::{Connection, Limits, Message, poll_bytes, scratch};
+use crate::http1::{Begun, Connection, Limits, Message, poll_bytes, scratch};
 use crate::meter::Meter;
 
 /// An exchange under way.
@@ -27,6 +28,10 @@ pub(super) struct Exchange<'a> {
     /// The task has waited before: what woke it may have been the alarm.
     waited: bool,
     reads: u32,
+    /// The body is not waited for.
+    streams: bool,
+    /// How it goes on then.
+    framing: Option<Framing>,
     /// The answer, once its head is whole.
     answer: Option<(Head, Body)>,
 }
@@ -50,6 +55,8 @@ impl<'a> Exchange<'a> {
             broken: None,
             waited: false,
             reads: 0,
+            streams: false,
+            framing: None,
             answer: None,
         }
     }
@@ -78,6 +85,16 @@ impl<'a> Exchange<'a> {
             }
         }
         Poll::Pending
+    }
+
+    /// As [`Exchange::poll`], but done when the head is there. What came behind it is left in the
+    /// connection.
+    pub(super) fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<Result<Begun, Error>> {
+        self.streams = true;
+        let answer = ready!(self.poll(context))?;
+        let framing = self.framing.take();
+        let Answer { status, version, headers, .. } = answer;
+        Poll::Ready(Ok(Begun { status, version, headers, framing }))
     }
 
     #[cold]
@@ -199,6 +216,12 @@ impl<'a> Exchange<'a> {
                 }
             }
         };
+        if self.streams {
+            self.connection.partial = bytes.to_vec();
+            let Head { status, version, headers, framing, .. } = head;
+            self.framing = (framing != Framing::Length(0)).then_some(framing);
+            return Ok(Some(Answer { status, version, headers, body: Bytes::new() }));
+        }
         let mut body = Body::new(&head.framing, head.keeps, self.limits.max_body)?;
         let (taken, whole) = head.framing.take(bytes, &mut body)?;
         self.answer = Some((head, body));
