@@ -163,8 +163,8 @@ impl Client {
         let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
         match result {
             Ok(Answer { status, version, headers, body }) => {
-                // Not asked whether it is usable: that is done when it is needed.
-                self.kept.extend(connection);
+                // Whether the server closes it meanwhile shows when it is needed.
+                self.kept.extend(connection.filter(Connection::lasts));
                 Ok(Response {
                     status,
                     version,
@@ -209,7 +209,8 @@ async fn fresh(
 /// Whether a request that failed on a kept connection may be sent once more on a fresh one: the
 /// server cannot have acted on it, or acting twice does no harm.
 fn may_repeat(error: &Error, request: &Request, meter: &Meter) -> bool {
-    matches!(error, Error::ConnectionClosed | Error::ConnectionReset)
+    let lost = matches!(error, Error::ConnectionClosed | Error::ConnectionReset)
         && meter.first_read.is_none()
-        && (meter.sent == 0 || request.is_idempotent())
+        && (meter.sent == 0 || request.is_idempotent());
+    lost || matches!(error, Error::RequestRefused)
 }

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Version};
+use tokio::time::timeout_at;
 
-use crate::client::Options;
+use crate::client::{Http, Options};
 use crate::dial::Limit;
 use crate::error::Error;
 use crate::http1::{self, Limits, Message};
+use crate::http2;
 use crate::meter::Meter;
 use crate::request::{Prepared, Request};
 use crate::timings::{Part, Trace};
@@ -59,6 +61,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 enum Protocol {
     One(http1::Connection),
+    Two(Box<http2::Connection>),
 }
 
 impl Connection {
@@ -69,15 +72,29 @@ impl Connection {
         trace: &mut Trace,
     ) -> Result<Self, Error> {
         let wire = options.dial(origin, options.http, limit, trace).await?;
-        let protocol = Protocol::One(http1::Connection::new(wire));
         trace.enter(Part::Exchange, options.clock.now());
+        let protocol = if options.http == Http::Two || wire.chose_http2() {
+            let opened = http2::Connection::open(wire, options).await?;
+            Protocol::Two(Box::new(opened))
+        } else {
+            Protocol::One(http1::Connection::new(wire))
+        };
         Ok(Self { origin: origin.clone(), protocol })
+    }
+
+    /// Whether it is worth keeping after an exchange that came to its end.
+    pub(crate) fn lasts(&self) -> bool {
+        match &self.protocol {
+            Protocol::One(connection) => connection.is_clean(),
+            Protocol::Two(_) => true,
+        }
     }
 
     /// Whether a request may be sent on it, as far as can be seen without waiting.
     pub(crate) fn is_usable(&mut self) -> bool {
         match &mut self.protocol {
             Protocol::One(connection) => connection.is_usable(),
+            Protocol::Two(connection) => connection.is_usable(),
         }
     }
 
@@ -93,6 +110,17 @@ impl Connection {
             Protocol::One(connection) => {
                 let message = order.message(&self.origin)?;
                 connection.exchange(message, options.limits(time), meter).await
+            }
+            Protocol::Two(connection) => {
+                // Boxed, so that it costs those who speak HTTP/1.1 no memory.
+                let exchange = connection.exchange(&self.origin, order.request(), options, meter);
+                let exchange = Box::pin(exchange);
+                match time.deadline {
+                    Some(deadline) => {
+                        timeout_at(deadline, exchange).await.unwrap_or(Err(time.error()))
+                    }
+                    None => exchange.await,
+                }
             }
         }
     }

@@ -74,7 +74,11 @@ pub enum Error {
     ConnectionClosed,
     /// The server gave up the request, but not the connection it came on (HTTP/2).
     #[error("the server reset the stream: {0}")]
-    StreamReset(&'static str),
+    StreamReset(String),
+    /// The server gave the request back undone: it was about to close the connection, or takes no
+    /// more requests for now (HTTP/2).
+    #[error("the server gave the request back undone")]
+    RequestRefused,
     /// What came is not what the protocol allows.
     #[error("the server broke the protocol: {0}")]
     ProtocolError(String),
@@ -141,7 +145,7 @@ pub enum Error {
 
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 24] = [
+    pub const CODES: [&'static str; 25] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
@@ -156,6 +160,7 @@ impl Error {
         "connection_reset",
         "connection_closed",
         "stream_reset",
+        "request_refused",
         "protocol_error",
         "headers_too_large",
         "body_too_large",
@@ -185,6 +190,7 @@ impl Error {
             Self::ConnectionReset => "connection_reset",
             Self::ConnectionClosed => "connection_closed",
             Self::StreamReset(_) => "stream_reset",
+            Self::RequestRefused => "request_refused",
             Self::ProtocolError(_) => "protocol_error",
             Self::HeadersTooLarge => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",

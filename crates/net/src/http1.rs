@@ -106,6 +106,11 @@ impl Connection {
         Self { wire, partial: Vec::new(), alarm: Alarm::default(), clean: true }
     }
 
+    /// Whether the last exchange left it so that another may follow.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.clean
+    }
+
     /// Whether a request may be sent. Looks once, without waiting: has the server closed the
     /// connection meanwhile, or said something unasked? Nobody reads that as an answer. A system
     /// call is made only when the runtime knows of something to read.

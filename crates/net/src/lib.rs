@@ -17,6 +17,7 @@ mod connection;
 mod dial;
 mod error;
 mod http1;
+mod http2;
 mod meter;
 mod network;
 mod request;
