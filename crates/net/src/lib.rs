@@ -12,6 +12,7 @@ pub mod form;
 pub mod session;
 pub mod sse;
 pub mod url;
+pub mod websocket;
 
 mod connection;
 mod dial;
@@ -20,6 +21,7 @@ mod http1;
 mod http2;
 mod meter;
 mod network;
+mod opening;
 mod request;
 mod timings;
 mod tls;
