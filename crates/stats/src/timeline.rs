@@ -321,6 +321,14 @@ impl Timeline {
         Ok(())
     }
 
+    /// The series behind a handle.
+    ///
+    /// # Panics
+    /// When the handle is of another timeline.
+    pub fn at(&self, id: SeriesId) -> &Series {
+        &self.series[id.position]
+    }
+
     /// All series in the order of their keys.
     pub fn series(&self) -> impl Iterator<Item = (&Key, &Series)> {
         self.index
