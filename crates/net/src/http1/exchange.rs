@@ -94,7 +94,7 @@ impl<'a> Exchange<'a> {
         let answer = ready!(self.poll(context))?;
         let framing = self.framing.take();
         let Answer { status, version, headers, .. } = answer;
-        Poll::Ready(Ok(Begun { status, version, headers, framing }))
+        Poll::Ready(Ok(Begun { status, version, headers, framing, broken: None }))
     }
 
     #[cold]

@@ -19,6 +19,8 @@ pub(crate) struct Begun {
     pub(crate) headers: HeaderMap,
     /// `None` once the body is whole.
     pub(super) framing: Option<Framing>,
+    /// What is wrong behind the bytes handed on last.
+    pub(super) broken: Option<Error>,
 }
 
 impl Connection {
@@ -51,9 +53,12 @@ impl Connection {
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Error>> {
         loop {
+            if let Some(error) = begun.broken.take() {
+                return Poll::Ready(Err(error));
+            }
             let Some(framing) = &mut begun.framing else { return Poll::Ready(Ok(None)) };
             let mut body = Body::piece();
-            let whole = if self.partial.is_empty() {
+            let taken = if self.partial.is_empty() {
                 let mut scratch = scratch::reading();
                 let read = poll_bytes(&mut self.wire, context, &mut scratch);
                 let taken = read.map(|read| match read {
@@ -66,16 +71,22 @@ impl Connection {
                 });
                 scratch::read(scratch);
                 match ready!(taken) {
-                    Ok((_, whole)) => whole,
-                    Err(Some(error)) => return Poll::Ready(Err(error)),
-                    Err(None) if *framing == Framing::UntilClose => true,
-                    Err(None) => return Poll::Ready(Err(Error::ConnectionClosed)),
+                    Ok((_, whole)) => Ok(whole),
+                    Err(Some(error)) => Err(error),
+                    Err(None) if *framing == Framing::UntilClose => Ok(true),
+                    Err(None) => Err(Error::ConnectionClosed),
                 }
             } else {
-                framing.take(&std::mem::take(&mut self.partial), &mut body)?.1
+                let partial = std::mem::take(&mut self.partial);
+                framing.take(&partial, &mut body).map(|(_, whole)| whole)
             };
-            if whole {
-                begun.framing = None;
+            match taken {
+                Ok(false) => {}
+                Ok(true) => begun.framing = None,
+                Err(error) => {
+                    begun.framing = None;
+                    begun.broken = Some(error);
+                }
             }
             let bytes = body.into_bytes();
             if !bytes.is_empty() {
