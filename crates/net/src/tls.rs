@@ -8,9 +8,11 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::client::TlsStream;
 
+use crate::client::Http;
 use crate::error::Error;
-use crate::network::Stream;
+use crate::network::Plain;
 
 /// How servers are trusted. Cheap to clone; clones share one configuration and its sessions.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +24,7 @@ struct Source {
     roots: Vec<CertificateDer<'static>>,
     /// Whether certificates are not checked at all.
     unchecked: bool,
-    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    configs: OnceLock<Result<Configs, String>>,
 }
 
 impl Tls {
@@ -57,47 +59,71 @@ impl Tls {
     /// # Errors
     /// `tls_failed` when no certificate can be read.
     pub fn prepare(&self) -> Result<(), Error> {
-        self.config().map(drop)
+        self.configs().map(drop)
     }
 
+    /// Shakes hands over `plain`, offering what `http` asks for.
     pub(crate) async fn connect(
         &self,
         host: &str,
-        stream: Box<dyn Stream>,
-    ) -> Result<Box<dyn Stream>, Error> {
+        http: Http,
+        plain: Plain,
+    ) -> Result<TlsStream<Plain>, Error> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::TlsFailed(format!("`{host}` is not a host name")))?;
-        let connector = tokio_rustls::TlsConnector::from(self.config()?);
-        match connector.connect(name, stream).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => Err(match error.kind() {
-                io::ErrorKind::UnexpectedEof => {
-                    Error::TlsFailed("the server closed the connection in the handshake".to_owned())
-                }
-                _ => Error::streaming(&error),
-            }),
-        }
+        let configs = self.configs()?;
+        let config = match http {
+            Http::One => &configs.one,
+            Http::Two => &configs.two,
+            Http::Auto => &configs.auto,
+        };
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
+        connector.connect(name, plain).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::TlsFailed("the server closed the connection in the handshake".to_owned())
+            }
+            _ => Error::streaming(&error),
+        })
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.0.config.get_or_init(|| build(&self.0)).clone().map_err(Error::TlsFailed)
+    fn configs(&self) -> Result<&Configs, Error> {
+        let configs = self.0.configs.get_or_init(|| Configs::build(&self.0));
+        configs.as_ref().map_err(|reason| Error::TlsFailed(reason.clone()))
     }
 }
 
-fn build(source: &Source) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let builder = if source.unchecked {
-        let nobody = Unchecked(provider.signature_verification_algorithms);
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(nobody))
-    } else {
-        builder.with_root_certificates(roots(&source.roots)?)
-    };
-    let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// One configuration for each thing a client may offer. They share the roots and the sessions.
+#[derive(Debug)]
+struct Configs {
+    one: Arc<ClientConfig>,
+    two: Arc<ClientConfig>,
+    auto: Arc<ClientConfig>,
+}
+
+impl Configs {
+    fn build(source: &Source) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = if source.unchecked {
+            let nobody = Unchecked(provider.signature_verification_algorithms);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(nobody))
+        } else {
+            builder.with_root_certificates(roots(&source.roots)?)
+        };
+        let config = builder.with_no_client_auth();
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            Arc::new(config)
+        };
+        Ok(Self {
+            one: offering(&[b"http/1.1"]),
+            two: offering(&[b"h2"]),
+            auto: offering(&[b"h2", b"http/1.1"]),
+        })
+    }
 }
 
 fn roots(given: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {

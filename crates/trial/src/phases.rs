@@ -56,6 +56,7 @@ pub(crate) async fn one(
         variables: world.scope().values().clone(),
         client: world.client(options),
         seed: options.seed,
+        workers: None,
         clock: options.clock.clone(),
         timeline: lived.timeline.clone(),
         stop: options.stop.clone(),
