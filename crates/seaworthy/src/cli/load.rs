@@ -92,7 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     for line in order.remarks() {
         talk(&line);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // The load engine has threads of its own; here is only who waits for it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

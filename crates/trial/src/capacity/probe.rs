@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_base::Span;
-use seaworthy_load::{Executor, Load};
+use seaworthy_load::{Executor, Load, Schedule};
 use seaworthy_report::capacity::{FlowRate, Probe, Rate};
 use seaworthy_stats::plan::{decidable, needed_seconds};
 use seaworthy_stats::timeline::Timeline;
@@ -40,12 +40,21 @@ pub(super) fn scaled(load: &Load, factor: f64, length: Duration) -> Result<Load,
             let highest = stages.iter().map(|(_, target)| *target).fold(*start_vus, u32::max);
             Executor::ConstantVus { vus: vus(highest), duration: length }
         }
-        Executor::ConstantArrivalRate(arrivals) => {
+        Executor::Arrivals(arrivals) => {
             let mut arrivals = arrivals.clone();
-            arrivals.rate *= factor;
-            arrivals.duration = length;
+            // A rate that changes is held at its highest.
+            arrivals.schedule = Schedule::Constant {
+                rate: arrivals.schedule.highest() * factor,
+                unit: Duration::from_secs(1),
+                duration: length,
+            };
             arrivals.max_vus = vus(arrivals.max_vus).max(arrivals.max_vus);
-            Executor::ConstantArrivalRate(arrivals)
+            Executor::Arrivals(arrivals)
+        }
+        Executor::PerVuIterations { .. } | Executor::SharedIterations { .. } => {
+            return Err("a load with a fixed number of iterations has no rate to scale\n\
+                hint: name another phase, as `--find-capacity=PHASE`"
+                .to_owned());
         }
     };
     // What a broken rate leaves behind is cut off: it says no more than it has.

@@ -58,7 +58,9 @@ impl Tool {
         match self {
             Self::Ours(program) => {
                 words.push(program.display().to_string());
-                words.extend(["load", &task.url, "--json", "--no-live"].map(str::to_owned));
+                words.extend(
+                    ["load", &task.url, "--json", "--no-live", "--workers", "1"].map(str::to_owned),
+                );
                 words.extend(["-c".to_owned(), connections.clone()]);
                 if let Some(seconds) = task.seconds {
                     words.extend(["-z".to_owned(), format!("{seconds}s")]);
@@ -256,6 +258,9 @@ mod tests {
         };
         assert!(Tool::Wrk("wrk".into()).words(&task).is_none());
         let words = Tool::Ours("s".into()).words(&task).unwrap().join(" ");
-        assert_eq!(words, "s load http://a/ --json --no-live -c 10 -z 5s -q 300 --max-vus 10");
+        assert_eq!(
+            words,
+            "s load http://a/ --json --no-live --workers 1 -c 10 -z 5s -q 300 --max-vus 10"
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! From what was typed to a checked load: one flow of one step, sent exactly as it was typed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use seaworthy_base::{Clock, Span};
 use seaworthy_document::{errors, render_all};
 use seaworthy_load::check::{Known, flows, loads};
@@ -27,8 +27,6 @@ const MAX_VUS: u32 = 1000;
 const DURATION: Duration = Duration::from_secs(10);
 /// The most arrivals that wait. They take 24 bytes each.
 const BACKLOG: u32 = 1_000_000;
-/// File descriptors besides the connections: the runtime's, the terminal's, a log's.
-const OWN_FILES: u64 = 64;
 
 /// What is to be done, checked.
 pub(super) struct Order {
@@ -50,6 +48,7 @@ pub(super) struct Planned {
     pub(super) load: Load,
     client: seaworthy_net::Options,
     url: Url,
+    workers: Option<NonZeroUsize>,
     /// What the checks had to say that does not stop it.
     warnings: String,
 }
@@ -90,7 +89,8 @@ impl Order {
             ..seaworthy_net::Options::default()
         };
         let (load, length) = entry(arguments)?;
-        let plan = |load: Value, length| Planned::of(&flow, load, length, &client, &url);
+        let workers = arguments.workers;
+        let plan = |load: Value, length| Planned::of(&flow, load, length, &client, &url, workers);
         let warmup = match arguments.warmup.filter(|length| !length.get().is_zero()) {
             Some(length) => Some(plan(warming(arguments, length), length.get())?),
             None => None,
@@ -98,7 +98,6 @@ impl Order {
         let load = plan(load, length)?;
         let mut remarks = Vec::new();
         remarks.extend(Some(load.warnings.clone()).filter(|warnings| !warnings.is_empty()));
-        remarks.extend(descriptors(load.load.max_vus()));
         if let Some(text) = &arguments.body
             && text.parse::<Span>().is_ok()
         {
@@ -106,14 +105,15 @@ impl Order {
                 "note: `-d {text}` is sent as the body; how long is `-z {text}` or `--duration {text}`"
             ));
         }
-        let workers = arguments.workers.or_else(|| std::thread::available_parallelism().ok());
+        let workers = workers.or_else(|| std::thread::available_parallelism().ok());
+        let workers = workers.map_or(1, usize::from).min(load.load.max_vus() as usize);
         Ok(Self {
             url,
             method,
             body_bytes,
             insecure: arguments.insecure,
             http2: arguments.http2,
-            workers: workers.map_or(1, usize::from),
+            workers,
             warmup,
             load,
             remarks,
@@ -135,6 +135,7 @@ impl Planned {
         length: Duration,
         client: &seaworthy_net::Options,
         url: &Url,
+        workers: Option<NonZeroUsize>,
     ) -> anyhow::Result<Self> {
         let typed: spec::Flow = serde_json::from_value(flow.clone())
             .map_err(|error| anyhow!("{error}\nhint: see `seaworthy load --help`"))?;
@@ -149,7 +150,7 @@ impl Planned {
         match (checked.pop(), entries.pop()) {
             (Some(flow), Some(load)) if !errors(&findings) => {
                 let warnings = render_all(&findings, None);
-                Ok(Self { flow, load, client: client.clone(), url: url.clone(), warnings })
+                Ok(Self { flow, load, client: client.clone(), url: url.clone(), workers, warnings })
             }
             _ => bail!("this cannot be sent\n{}", render_all(&findings, None)),
         }
@@ -177,6 +178,7 @@ impl Planned {
             variables: BTreeMap::new(),
             client: self.client.clone(),
             seed,
+            workers: self.workers,
             clock: clock.clone(),
             timeline,
             stop: stop.clone(),
@@ -287,24 +289,6 @@ fn headers(typed: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
         }
     }
     Ok(headers)
-}
-
-/// Raises the limit on open files to what the connections need; says so where it does not reach.
-fn descriptors(vus: u32) -> Option<String> {
-    let needed = u64::from(vus) + OWN_FILES;
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return None;
-    }
-    let reachable = limit.maximum.map_or(needed, |most| most.min(needed));
-    limit.current = Some(reachable);
-    let raised = setrlimit(Resource::Nofile, limit).is_ok();
-    (!raised || reachable < needed).then(|| {
-        format!(
-            "note: {vus} connections need about {needed} open files, and at most {reachable} are allowed \
-             (hint: raise the hard limit, `ulimit -Hn`, or use fewer virtual users)"
-        )
-    })
 }
 
 fn explained(error: &seaworthy_net::Error) -> anyhow::Error {
