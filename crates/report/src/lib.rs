@@ -11,7 +11,7 @@ mod chart;
 mod html;
 mod json;
 mod junit;
-mod number;
+pub mod number;
 pub mod outcome;
 mod reading;
 mod series;

@@ -10,23 +10,31 @@
 mod check;
 mod diary;
 mod error;
-
+pub mod exposition;
 mod folder;
+mod gauge;
+mod gave_out;
 mod host;
 mod judge;
 mod launch;
+mod leaks;
+mod logtail;
+mod meter;
 mod metric;
 mod phases;
 pub mod plan;
 mod progress;
 mod resources;
 mod routines;
+mod saturation;
 mod scope;
+mod scrape;
 mod secrets;
 mod service;
 mod starter;
 mod tally;
 mod undo;
+mod watch;
 mod writing;
 
 pub use check::{Checked, check};
