@@ -17,7 +17,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use crate::error::Error;
 use crate::family::{Family, exits};
 use crate::journal::{Change, Journal, Token};
-use crate::resources::{self, Resources};
+use crate::resources::{self, Limits, Resources};
 use crate::table::{self, Identity};
 
 /// What to start and how.
@@ -267,6 +267,11 @@ impl Target {
     /// When `/proc` cannot be read.
     pub fn sample(&self) -> Result<Resources, Error> {
         resources::sample(&self.family).map_err(Error::Table)
+    }
+
+    /// The most it may use of the machine.
+    pub fn limits(&self) -> Limits {
+        resources::limits(self.pid())
     }
 
     /// Asks the whole family to end (SIGTERM), waits up to `grace`, kills what is left, and says

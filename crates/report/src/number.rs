@@ -15,7 +15,7 @@ pub fn duration(nanos: f64) -> String {
 }
 
 /// A duration without needless zeros, for bounds and axes: `200 ms`, `1.5 s`.
-pub(crate) fn short_duration(nanos: f64) -> String {
+pub fn short_duration(nanos: f64) -> String {
     if !nanos.is_finite() {
         return UNKNOWN.to_owned();
     }
@@ -49,7 +49,7 @@ fn scaled(nanos: f64, size: f64) -> String {
 }
 
 /// Three significant digits, and all digits before the point.
-pub(crate) fn three_digits(value: f64) -> String {
+pub fn three_digits(value: f64) -> String {
     if !value.is_finite() {
         return UNKNOWN.to_owned();
     }
@@ -85,7 +85,7 @@ fn group(digits: &str) -> String {
 }
 
 /// The number without zeros at the end of its fraction.
-pub(crate) fn trimmed(number: &str) -> &str {
+pub fn trimmed(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
@@ -122,7 +122,7 @@ fn percent_digits(ratio: f64) -> String {
 }
 
 /// A share without needless zeros, for bounds and axes: `0.1%`, `99.9%`.
-pub(crate) fn short_percent(ratio: f64) -> String {
+pub fn short_percent(ratio: f64) -> String {
     if !ratio.is_finite() {
         return UNKNOWN.to_owned();
     }
@@ -206,7 +206,7 @@ pub fn length(seconds: f64) -> String {
 }
 
 /// A place on the time axis, as `0:45`, `12:05` or `1:02:05`; a minus sign before the start.
-pub(crate) fn clock(seconds: f64) -> String {
+pub fn clock(seconds: f64) -> String {
     if !seconds.is_finite() {
         return UNKNOWN.to_owned();
     }

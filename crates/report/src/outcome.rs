@@ -3,6 +3,10 @@
 use seaworthy_base::{Event, Measurement, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
+mod gave_out;
+
+pub use gave_out::{First, Found, Knee, Leak, Level, Resource, Saturation, Status, Unit};
+
 use crate::capacity::Capacity;
 
 /// The outcome of a trial. Written as camelCase JSON it is `verdict.json`.
@@ -25,6 +29,15 @@ pub struct Outcome {
     pub objectives: Vec<Objective>,
     /// What each flow did in each phase.
     pub flows: Vec<Flow>,
+    /// Which resource gave out first; `None` when the trial did not come to a load.
+    #[serde(default)]
+    pub saturation: Option<Saturation>,
+    /// Each resource against its bound; what could not be read is listed as not measured.
+    #[serde(default)]
+    pub resources: Vec<Resource>,
+    /// What was looked for over long stretches of equal load: leaks, exhausted pools, growing logs.
+    #[serde(default)]
+    pub leaks: Vec<Leak>,
     /// The targets, how they ended and what they used.
     pub targets: Vec<Target>,
     /// The phases, in seconds since the timeline's start.
@@ -324,6 +337,9 @@ impl Outcome {
             interrupted,
             objectives,
             flows,
+            saturation,
+            resources,
+            leaks,
             targets,
             phases,
             events,
@@ -370,6 +386,12 @@ impl Outcome {
         for flow in flows {
             [&mut flow.phase, &mut flow.name].into_iter().for_each(&mut apply);
         }
+        saturation
+            .iter_mut()
+            .flat_map(Saturation::texts)
+            .chain(resources.iter_mut().flat_map(Resource::texts))
+            .chain(leaks.iter_mut().flat_map(Leak::texts))
+            .for_each(&mut apply);
         for Target {
             name,
             address,

@@ -5,12 +5,14 @@
 //! against a phase's seconds. Successive requests are correlated, so intervals rest on an effective
 //! sample size ([`ratio`]), and a run too short to know is `inconclusive`, never `pass`.
 //! [`plan`] tells before the run whether an objective can be decided at all, and [`simulate`]
-//! measures how often the judge is wrong.
+//! measures how often the judge is wrong. [`trend`] tells a leak from noise, and [`knee`] where a ramp
+//! bends.
 
 mod dense;
 mod error;
 pub mod histogram;
 pub mod judge;
+pub mod knee;
 mod long_run;
 pub mod plan;
 pub mod ratio;
@@ -18,6 +20,7 @@ pub mod simulate;
 mod special;
 pub mod statement;
 pub mod timeline;
+pub mod trend;
 pub mod warmup;
 
 pub use error::Error;

@@ -1,6 +1,6 @@
 //! The special functions the judge rests on: beta, gamma, normal and Student quantiles.
 
-use statrs::function::erf::erf_inv;
+use statrs::function::erf::{erf_inv, erfc};
 use statrs::function::gamma::{gamma_ur, ln_gamma};
 
 /// Halvings of an interval no wider than one: 2^-60 is below what an `f64` near one resolves.
@@ -9,6 +9,11 @@ const BISECTIONS: u32 = 60;
 /// The standard normal quantile.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     std::f64::consts::SQRT_2 * erf_inv(2.0 * p - 1.0)
+}
+
+/// The chance that a standard normal value lies above `z`.
+pub(crate) fn normal_above(z: f64) -> f64 {
+    0.5 * erfc(z / std::f64::consts::SQRT_2)
 }
 
 /// Student's t quantile: exact at one and two degrees of freedom (fewer than 2.5 count as two,
@@ -138,6 +143,8 @@ mod tests {
     fn normal_and_student_quantiles_match_scipy() {
         near(normal_quantile(0.975), 1.959_963_984_540_054, 1e-12);
         near(normal_quantile(0.995), 2.575_829_303_548_900_4, 1e-12);
+        near(normal_above(1.959_963_984_540_054), 0.025, 1e-9);
+        near(normal_above(4.0), 3.167_124_183_311_986e-5, 1e-9);
         near(student_quantile(0.975, 1.0), 12.706_204_736_174_694, 1e-9);
         near(student_quantile(0.975, 2.0), 4.302_652_729_749_462, 1e-9);
         near(student_quantile(0.975, 5.0), 2.570_581_835_636_314_6, 3e-4);

@@ -23,8 +23,10 @@ mod names;
 mod objectives;
 mod resolve;
 mod targets;
+mod watches;
 
 pub(crate) use names::is_confidential;
+pub(crate) use watches::resolve;
 
 /// An objective whose every word is known.
 #[derive(Clone, Debug)]

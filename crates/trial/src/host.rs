@@ -26,6 +26,8 @@ pub(crate) struct Work {
     pub(crate) stolen: f64,
     /// Time this process used.
     pub(crate) own: f64,
+    /// How many processors there are.
+    pub(crate) processors: f64,
 }
 
 /// Reads it; `None` where the system does not say.
@@ -47,7 +49,15 @@ pub(crate) fn work() -> Option<Work> {
         busy: (user + nice + system + irq + softirq) / ticks,
         stolen: stolen / ticks,
         own: (own.get(10)? + own.get(11)?) / ticks,
+        // A line for each, below that of all together.
+        processors: all.lines().skip(1).take_while(|line| line.starts_with("cpu")).count() as f64,
     })
+}
+
+/// How many bytes this user may still write to the disk that holds `path`.
+pub(crate) fn free_bytes(path: &std::path::Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
 fn memory_bytes() -> Option<u64> {

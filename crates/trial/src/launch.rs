@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
 use seaworthy_base::{Clock, Instant, Span};
+use seaworthy_load::SharedTimeline;
 use seaworthy_net::{Client, Request, Url};
 use seaworthy_process::{Journal, Launch, Scratch, Target, free_ports, last_lines, watchdog};
 use seaworthy_report::outcome;
@@ -17,10 +19,12 @@ use crate::diary::Diary;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::plan;
-use crate::resources::Sampler;
+use crate::resources::{Sampler, Seen};
 use crate::scope::Scope;
+use crate::scrape::Scrape;
 use crate::secrets::{self, Revealed};
 use crate::service::{Halt, Options};
+use crate::watch;
 use crate::writing::hash_file;
 
 /// How long a target has to get ready, and to stop, when the plan does not say.
@@ -30,6 +34,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How often readiness is asked for.
 const ASK_EVERY: Duration = Duration::from_millis(50);
+/// How often a target's own metrics are asked for when the plan does not say.
+const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 /// How many of a target's last log lines are shown when it fails.
 const LAST_LINES: usize = 12;
 
@@ -44,6 +50,7 @@ pub(crate) struct World {
     logs: PathBuf,
     targets: Vec<Running>,
     sampler: Sampler,
+    seen: Seen,
     identities: Vec<Value>,
     client: seaworthy_net::Options,
 }
@@ -106,6 +113,7 @@ impl World {
             logs: folder.logs(),
             targets: Vec::new(),
             sampler: Sampler::new(options.clock.clone(), began),
+            seen: Seen::default(),
             identities: Vec::new(),
             client: seaworthy_net::Options::default(),
         })
@@ -119,6 +127,10 @@ impl World {
         }
         for (target, running) in options.plan.plan().targets.iter().zip(&self.targets) {
             self.ready(target, running, &options.clock, &options.stop).await?;
+        }
+        for (position, target) in options.plan.plan().targets.iter().enumerate() {
+            let scrape = self.scrape(options, target, &self.targets[position])?;
+            self.sampler.scrape(scrape);
         }
         self.diary.tell("targets.ready", "", format!("{} target(s) ready", self.targets.len()));
         Ok(())
@@ -178,6 +190,41 @@ impl World {
         self.diary.note("target.started", &name, format!("process {}", process.pid()));
         let shown = Some(command.join(" "));
         Ok(Running { name, url, command: shown, process: Some(process), grace })
+    }
+
+    /// What is asked of a target's own metrics: what the plan declares, and what has a known name.
+    fn scrape(
+        &self,
+        options: &Options,
+        target: &plan::Target,
+        running: &Running,
+    ) -> Result<Scrape, Halt> {
+        let metrics = target.metrics.as_ref();
+        let mut headers = Vec::new();
+        for (name, value) in metrics.iter().flat_map(|metrics| &metrics.headers) {
+            let told = options.plan.render(value, &self.scope).map_err(Halt::CouldNotRun)?;
+            let header = (HeaderName::try_from(name), HeaderValue::try_from(told));
+            let (Ok(name), Ok(mut value)) = header else {
+                let why =
+                    format!("target `{}`: `{name}` is no header for its metrics", target.name);
+                return Err(Halt::CouldNotRun(why));
+            };
+            value.set_sensitive(true);
+            headers.push((name, value));
+        }
+        let declared = target.watch.iter().filter_map(|watch| check::resolve(watch).ok());
+        let known = watch::recognised(running.process.is_some());
+        Ok(Scrape {
+            target: running.name.clone(),
+            url: running.url.clone(),
+            path: metrics.and_then(|it| it.path.clone()).map_or("/metrics".into(), |it| it.value),
+            headers,
+            every: metrics.and_then(|it| it.every).map_or(SCRAPE_EVERY, |it| it.get()),
+            // Whoever declares what to watch says that there are metrics.
+            declared: metrics.is_some() || !target.watch.is_empty(),
+            watches: declared.chain(known).collect(),
+            client: self.client(options),
+        })
     }
 
     async fn ready(
@@ -358,9 +405,20 @@ impl World {
         &self.sampler
     }
 
+    /// Writes what is sampled into this timeline too, from now on.
+    pub(crate) fn record_to(&mut self, timeline: SharedTimeline) {
+        self.sampler.record_to(timeline);
+    }
+
+    /// What was seen of all resources, once the targets are stopped.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
     /// Stops every target, the last started first, and says how each ended.
     pub(crate) async fn stop(&mut self) -> Vec<outcome::Target> {
-        let mut samples = self.sampler.finish().await;
+        let (mut samples, seen) = self.sampler.finish().await;
+        self.seen = seen;
         let mut ended = Vec::new();
         for running in self.targets.drain(..).rev() {
             let words = match running.process {

@@ -99,6 +99,71 @@ pub struct Target {
     pub ready: Option<Ready>,
     /// How long it has to stop after the polite signal; 10 s when not given.
     pub stop_within: Option<Span>,
+    /// Where it tells its own metrics in Prometheus' text format; when not given, `/metrics` is
+    /// asked once, and read on if it answers.
+    pub metrics: Option<Metrics>,
+    /// Pools, caches, queues, queries and other levels in its metrics that are to keep a bound,
+    /// beside those whose names are well known.
+    #[serde(default)]
+    pub watch: Vec<Watch>,
+}
+
+/// Where a target tells its own metrics.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metrics {
+    /// The path asked with GET; `/metrics` when not given.
+    pub path: Option<Located<String>>,
+    /// Headers sent with it.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Located<String>>,
+    /// How often it is asked; 1 s when not given.
+    pub every: Option<Located<Span>>,
+}
+
+/// A resource in a target's metrics and the bound it should keep. Metrics are named as
+/// `db_in_use` or `jobs{state="waiting"}`; all series that match are summed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Watch {
+    /// What it is called in the report.
+    pub name: Located<String>,
+    /// What it is.
+    pub kind: Located<WatchKind>,
+    /// `pool`: the metric that tells how much is in use.
+    pub used: Option<Located<String>>,
+    /// `pool`: the metric that tells of how much, or a number.
+    pub limit: Option<Located<Value>>,
+    /// `pool`: the metric that tells how many wait for it, where there is one.
+    pub waiting: Option<Located<String>>,
+    /// `cache`: the counter of hits.
+    pub hits: Option<Located<String>>,
+    /// `cache`: the counter of misses.
+    pub misses: Option<Located<String>>,
+    /// `queue` and `gauge`: the metric that tells the level.
+    pub value: Option<Located<String>>,
+    /// `query`: the histogram of durations in seconds, without `_bucket`.
+    pub histogram: Option<Located<String>>,
+    /// The level it should stay below: a number, `80%`, or for `query` a time such as `100ms`.
+    pub below: Option<Located<Value>>,
+    /// The level it should stay above.
+    pub above: Option<Located<Value>>,
+}
+
+/// What a watched resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WatchKind {
+    /// Something there is a limited number of, as database connections: below 80 % of its limit.
+    Pool,
+    /// Hits and misses: more than 85 % hits.
+    Cache,
+    /// What waits to be done: must not go on growing, unless a bound is given.
+    Queue,
+    /// A histogram of durations: 95 of 100 below 100 ms.
+    Query,
+    /// Any level; needs a bound.
+    Gauge,
 }
 
 /// When a target counts as ready.

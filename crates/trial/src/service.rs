@@ -20,7 +20,7 @@ use crate::phases;
 use crate::progress::{Progress, Speaker};
 use crate::routines;
 use crate::tally;
-use crate::{host, undo, writing};
+use crate::{gave_out, host, undo, writing};
 
 /// Everything a trial is run with.
 pub struct Options {
@@ -115,6 +115,7 @@ impl Service {
         // As soon as it can be: a trial that is killed still says what it was.
         folder.write("plan.yaml", options.plan.text_without_literals().as_bytes())?;
         let mut lived = Lived::new(started, now, &options.plan);
+        world.record_to(lived.timeline.clone());
         let halt = live(options, &mut world, &diary, &mut lived).await.err();
         let gone = world.gone();
         // A secret that was never needed may still have been printed by the target that made it.
@@ -140,6 +141,14 @@ impl Service {
             Some(found) if halt.is_none() => (found.objectives, Some(found.capacity)),
             found => (judge(options.plan.objectives()), found.map(|found| found.capacity)),
         };
+        let gave_out = gave_out::find(
+            &options.plan,
+            &timeline,
+            &lived.phases,
+            world.seen(),
+            host::free_bytes(folder.path()),
+        );
+        lived.notes.extend(gave_out.notes);
         diary.note("trial.ended", &id, interrupted.as_deref().unwrap_or("ran to its end"));
         let outcome = Outcome {
             api_version: crate::plan::API_VERSION.to_owned(),
@@ -158,6 +167,9 @@ impl Service {
             flows: tally::flows(&timeline, &lived.phases),
             phases: tally::phases(&lived.phases),
             objectives,
+            saturation: gave_out.saturation,
+            resources: gave_out.resources,
+            leaks: gave_out.leaks,
             targets,
             events: diary.events(),
             notes: lived.notes,

@@ -65,6 +65,7 @@ impl Checker<'_> {
             for value in target.environment.values().chain(&target.folder) {
                 self.template(&target.name.with(value.clone()), &known);
             }
+            self.watches(target, &known);
             let Some(ready) = &target.ready else { continue };
             if let Some(status) =
                 ready.status.as_ref().filter(|status| !(100..=599).contains(&status.value))
@@ -153,7 +154,7 @@ impl Checker<'_> {
         names
     }
 
-    fn template(&mut self, text: &Located<String>, known: &BTreeSet<String>) {
+    pub(super) fn template(&mut self, text: &Located<String>, known: &BTreeSet<String>) {
         match Template::parse(text) {
             Err(error) => self.error(text, "plan-template", error.reason, error.hint),
             Ok(template) => {
