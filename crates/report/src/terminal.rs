@@ -6,6 +6,8 @@ use crate::outcome::{Ending, Flow, Objective, Severity};
 use crate::reading::{Reading, bound_of, mark};
 use crate::{Outcome, number, text};
 
+mod gave_out;
+
 /// How the summary is written. Whether `NO_COLOR` or a pipe forbids colour, the caller decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -34,6 +36,7 @@ pub fn terminal(outcome: &Outcome, style: &Style) -> String {
         page.objectives(&outcome.objectives);
     }
     page.flows(&outcome.flows);
+    page.gave_out(outcome);
     page.notes(outcome);
     page.files(outcome, style.folder.as_deref());
     page.lines.push(String::new());
