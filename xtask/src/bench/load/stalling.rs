@@ -1,5 +1,5 @@
-//! The stalling server: it answers at once for four seconds and not at all in the fifth. Which tool
-//! sees it?
+//! The stalling server: it answers at once for four seconds and not at all in the fifth, and what
+//! each tool sees of it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

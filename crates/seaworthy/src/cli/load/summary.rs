@@ -251,14 +251,11 @@ impl Summary {
                 generator.lost_seconds
             ));
         }
-        let few: Vec<String> = (QUANTILES.iter())
-            .filter(|&&q| q < 1.0 && self.latency.n as f64 * (1.0 - q) < FEW)
-            .map(|q| format!("p{}", trimmed(q * 100.0)))
-            .collect();
-        if self.latency.n > 0 && !few.is_empty() {
+        let few = |q: &&f64| **q < 1.0 && self.latency.n as f64 * (1.0 - **q) < FEW;
+        if let Some(first) = QUANTILES.iter().find(few).filter(|_| self.latency.n > 0) {
+            let percent = trimmed(first * 100.0);
             notes.push(format!(
-                "{} rest(s) on fewer than {FEW} slower requests ({} in all): take it as a hint",
-                few.join(", "),
+                "p{percent} and above rest on fewer than {FEW} slower requests ({} in all): take them as a hint",
                 self.latency.n
             ));
         }
