@@ -36,5 +36,5 @@ pub use load::{Arrivals, Executor, Load};
 pub use pacer::Timer;
 pub use recorder::Failures;
 pub use routine::{Setting, run_once};
-pub use service::{Handle, Live, LoadReport, Options, PhaseReport, Service};
+pub use service::{Handle, Live, LiveFlow, LoadReport, Options, PhaseReport, Service};
 pub use timeline::SharedTimeline;

@@ -127,9 +127,38 @@ pub struct Handle {
     counters: Vec<Arc<Counters>>,
     timeline: SharedTimeline,
     clock: Clock,
+    indexes: BTreeMap<String, Arc<AtomicU64>>,
+    flows: Vec<String>,
+}
+
+/// A flow's numbers while its phase runs, over all entries that drive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveFlow {
+    /// The next iteration's index.
+    pub next_index: u64,
+    /// Iterations under way, and arrivals that wait for a virtual user.
+    pub unfinished: u64,
+    /// Arrivals that were dropped.
+    pub dropped: u64,
 }
 
 impl Handle {
+    /// The numbers of each flow now, by its name.
+    pub fn flows(&self) -> BTreeMap<String, LiveFlow> {
+        let mut flows: BTreeMap<String, LiveFlow> = BTreeMap::new();
+        for (flow, counters) in self.flows.iter().zip(&self.counters) {
+            let live = flows.entry(flow.clone()).or_default();
+            let in_flight = counters.in_flight.load(Ordering::Relaxed);
+            live.unfinished +=
+                u64::try_from(in_flight).unwrap_or(0) + counters.backlog.load(Ordering::Relaxed);
+            live.dropped += counters.dropped.load(Ordering::Relaxed);
+        }
+        for (flow, index) in &self.indexes {
+            flows.entry(flow.clone()).or_default().next_index = index.load(Ordering::Relaxed);
+        }
+        flows
+    }
+
     /// The numbers now.
     pub fn live(&self) -> Live {
         let sum =
@@ -211,7 +240,26 @@ impl Service {
             counters: self.entries.iter().map(|(_, entry)| Arc::clone(&entry.counters)).collect(),
             timeline: self.options.timeline.clone(),
             clock: self.options.clock.clone(),
+            indexes: self
+                .indexes()
+                .map(|(flow, index)| (flow.to_owned(), Arc::clone(index)))
+                .collect(),
+            flows: self.entries.iter().map(|(load, _)| load.flow.clone()).collect(),
         }
+    }
+
+    /// The same load, with the iterations of each flow numbered from here on: what goes on after an
+    /// interruption uses no index twice.
+    #[must_use]
+    pub fn numbered_from(self, next: &BTreeMap<String, u64>) -> Self {
+        for (flow, index) in self.indexes() {
+            index.store(next.get(flow).copied().unwrap_or(0), Ordering::Relaxed);
+        }
+        self
+    }
+
+    fn indexes(&self) -> impl Iterator<Item = (&str, &Arc<AtomicU64>)> {
+        self.entries.iter().map(|(load, recruit)| (load.flow.as_str(), &recruit.index))
     }
 
     /// Runs every entry to its end. The phase begins now.
