@@ -17,6 +17,7 @@ pub mod template;
 mod error;
 mod executor;
 mod flow;
+mod length;
 mod load;
 mod pacer;
 mod program;
@@ -32,6 +33,7 @@ mod watch;
 
 pub use error::Error;
 pub use flow::{Flow, Routine};
+pub use length::times;
 pub use load::{Arrivals, Executor, Load};
 pub use pacer::Timer;
 pub use recorder::Failures;
