@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measurements that are too long for a test, by name.
 
+mod load;
+
 use anyhow::{Result, bail};
 
 use crate::command;
@@ -7,14 +9,21 @@ use crate::command;
 struct Bench {
     name: &'static str,
     tells: &'static str,
-    cargo: &'static [&'static str],
+    run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "stats",
-    tells: "how often the judge's intervals cover the truth, simulated, as a table",
-    cargo: &["run", "--release", "--locked", "-p", "seaworthy-stats", "--example", "coverage"],
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "load",
+        tells: "the load generator beside wrk and oha: cost, memory, and what a stalling server shows",
+        run: load::run,
+    },
+    Bench {
+        name: "stats",
+        tells: "how often the judge's intervals cover the truth, simulated, as a table",
+        run: stats,
+    },
+];
 
 /// Prints the benchmarks there are.
 pub(crate) fn list() -> Result<()> {
@@ -22,12 +31,23 @@ pub(crate) fn list() -> Result<()> {
     Ok(())
 }
 
-/// Runs one benchmark.
-pub(crate) fn run(name: &str) -> Result<()> {
+/// Runs one benchmark with its own arguments.
+pub(crate) fn run(name: &str, arguments: &[String]) -> Result<()> {
+    if name == "list" && arguments.is_empty() {
+        return list();
+    }
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         bail!("there is no benchmark `{name}`; there are:\n{}", listing());
     };
-    command::run(&mut command::cargo(bench.cargo))
+    (bench.run)(arguments)
+}
+
+fn stats(arguments: &[String]) -> Result<()> {
+    if let Some(first) = arguments.first() {
+        bail!("`bench stats` does not take `{first}`");
+    }
+    let words = ["run", "--release", "--locked", "-p", "seaworthy-stats", "--example", "coverage"];
+    command::run(&mut command::cargo(&words))
 }
 
 fn listing() -> String {
@@ -42,7 +62,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = run("nosuch").unwrap_err().to_string();
+        let error = run("nosuch", &[]).unwrap_err().to_string();
         assert!(error.contains("nosuch") && error.contains("stats"), "{error}");
+    }
+
+    #[test]
+    fn arguments_that_are_not_known_are_refused() {
+        for (name, argument) in [("stats", "--fast"), ("load", "--fast"), ("list", "all")] {
+            assert!(run(name, &[argument.to_owned()]).is_err(), "{name} {argument}");
+        }
     }
 }

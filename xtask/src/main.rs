@@ -17,7 +17,7 @@ usage: cargo xtask <chore>
   test [arguments of cargo test]   install what the tests need, then run every test
   ci                               what every change must pass: format, clippy, tidy, test
   tidy                             hold the sources against the house rules
-  bench [name]                     run a benchmark; without a name, list them
+  bench [name] [its arguments]     run a benchmark; without a name, list them
 
 `cargo xtask test -p seaworthy-stats` tests one crate, `cargo xtask test -- ledger` what is named so.";
 
@@ -41,12 +41,12 @@ fn chore(arguments: &[String]) -> Result<()> {
         ("ci", []) => ci::run(),
         ("tidy", []) => tidy::run(),
         ("bench", []) => bench::list(),
-        ("bench", [name]) => bench::run(name),
+        ("bench", [name, rest @ ..]) => bench::run(name, rest),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())
         }
-        ("ci" | "tidy" | "bench", rest) => {
+        ("ci" | "tidy", rest) => {
             bail!("`{name}` does not take `{}`\n\n{USAGE}", rest.join(" "))
         }
         _ => bail!("there is no chore `{name}`\n\n{USAGE}"),

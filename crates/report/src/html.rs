@@ -9,6 +9,7 @@ use crate::outcome::Severity;
 use crate::{Outcome, number, terminal, text};
 
 mod flows;
+mod gave_out;
 mod log;
 mod objectives;
 mod targets;
@@ -98,6 +99,7 @@ fn page(view: &View<'_>) -> Markup {
                     (facts(outcome))
                     nav aria-label="Sections" {
                         a href="#objectives" { "Objectives" }
+                        a href="#gave-out" { "What gave out" }
                         a href="#flows" { "Flows" }
                         a href="#targets" { "Targets" }
                         a href="#events" { "Events" }
@@ -106,7 +108,9 @@ fn page(view: &View<'_>) -> Markup {
                 }
                 main {
                     (notes(outcome))
+                    @if let Some(capacity) = &outcome.capacity { (capacity.section()) }
                     (objectives::section(outcome))
+                    (gave_out::section(view))
                     (flows::section(view))
                     (targets::section(view))
                     (log::events(view))

@@ -7,6 +7,7 @@
 //! Text that came from a plan, a target or a server is never trusted: control and direction-changing
 //! characters are removed ([`Outcome::printable`]) and the rest is escaped for where it goes.
 
+pub mod capacity;
 mod chart;
 mod html;
 mod json;
@@ -16,7 +17,7 @@ pub mod outcome;
 mod reading;
 mod series;
 mod terminal;
-mod text;
+pub mod text;
 
 pub use html::html;
 pub use json::json;

@@ -90,12 +90,12 @@ pub fn trimmed(number: &str) -> &str {
 }
 
 /// A count, as `24,000`.
-pub(crate) fn count(count: u64) -> String {
+pub fn count(count: u64) -> String {
     group(&count.to_string())
 }
 
 /// A share as a percentage, with the digits that tell it from 0 and from 1: `0.12%`, `99.987%`.
-pub(crate) fn percent(ratio: f64) -> String {
+pub fn percent(ratio: f64) -> String {
     if ratio.is_finite() { format!("{}%", percent_digits(ratio)) } else { UNKNOWN.to_owned() }
 }
 
@@ -131,7 +131,7 @@ pub fn short_percent(ratio: f64) -> String {
 }
 
 /// A rate, as `99.8/s`.
-pub(crate) fn rate(per_second: f64) -> String {
+pub fn rate(per_second: f64) -> String {
     if per_second.is_finite() {
         format!("{}/s", rate_digits(per_second))
     } else {

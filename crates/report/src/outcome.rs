@@ -7,6 +7,8 @@ mod gave_out;
 
 pub use gave_out::{First, Found, Knee, Leak, Level, Resource, Saturation, Status, Unit};
 
+use crate::capacity::Capacity;
+
 /// The outcome of a trial. Written as camelCase JSON it is `verdict.json`.
 ///
 /// Numbers that are not finite are written as `null` and read back as NaN.
@@ -44,6 +46,9 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// What a reader of the numbers must know besides.
     pub notes: Vec<Note>,
+    /// What a search for the capacity found; `None` in a trial that runs its plan's phases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// The command that verifies the receipts; `None` when nothing was sealed.
     pub seal: Option<String>,
 }
@@ -339,8 +344,12 @@ impl Outcome {
             phases,
             events,
             notes,
+            capacity,
             seal,
         } = self;
+        if let Some(capacity) = capacity {
+            capacity.each_text(&mut apply);
+        }
         let Trial { id, name, description, started: _, ended: _, seaworthy_version, host } = trial;
         let Host { os, kernel, cpus: _, memory_bytes: _ } = host;
         [api_version, id, name, description, seaworthy_version, os, kernel]

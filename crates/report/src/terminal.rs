@@ -6,6 +6,8 @@ use crate::outcome::{Ending, Flow, Objective, Severity};
 use crate::reading::{Reading, bound_of, mark};
 use crate::{Outcome, number, text};
 
+mod gave_out;
+
 /// How the summary is written. Whether `NO_COLOR` or a pipe forbids colour, the caller decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -29,10 +31,12 @@ pub fn terminal(outcome: &Outcome, style: &Style) -> String {
     let outcome = &outcome.printable();
     let mut page = Page { lines: Vec::new(), color: style.color, width: style.width.max(40) };
     page.verdict(outcome);
+    page.capacity(outcome);
     if outcome.ending != Ending::CouldNotRun {
         page.objectives(&outcome.objectives);
     }
     page.flows(&outcome.flows);
+    page.gave_out(outcome);
     page.notes(outcome);
     page.files(outcome, style.folder.as_deref());
     page.lines.push(String::new());
@@ -130,6 +134,16 @@ impl Page {
             number::length(outcome.seconds())
         );
         self.wrapped(DIM, 2, &facts);
+    }
+
+    fn capacity(&mut self, outcome: &Outcome) {
+        let Some(capacity) = &outcome.capacity else { return };
+        self.title("Capacity");
+        self.wrapped(BOLD, 2, &capacity.sentence);
+        if let Some(gave_way) = &capacity.gave_way {
+            self.wrapped("", 2, &format!("What gave way first: {gave_way}"));
+        }
+        self.lines.extend(capacity.lines());
     }
 
     fn objectives(&mut self, objectives: &[Objective]) {

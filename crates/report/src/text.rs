@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The text without control, escape and direction-changing characters; line breaks and tabs stay.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+pub fn clean(text: &str) -> Cow<'_, str> {
     if text.contains(unprintable) {
         Cow::Owned(text.chars().filter(|letter| !unprintable(*letter)).collect())
     } else {
@@ -19,7 +19,7 @@ fn unprintable(letter: char) -> bool {
 }
 
 /// The text on one line, each run of white space one blank.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn ended(text: &str) -> String {
 }
 
 /// Columns a terminal needs for the text.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.chars().map(letter_width).sum()
 }
 
@@ -59,7 +59,7 @@ fn letter_width(letter: char) -> usize {
 }
 
 /// The text cut to `columns`, with an ellipsis where something was cut.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
+pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
@@ -77,18 +77,18 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 }
 
 /// The text padded with blanks to `columns`.
-pub(crate) fn pad_right(text: &str, columns: usize) -> String {
+pub fn pad_right(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
 /// Blanks, then the text, `columns` wide.
-pub(crate) fn pad_left(text: &str, columns: usize) -> String {
+pub fn pad_left(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
 /// The text in lines of at most `columns`, broken between words, and inside a word only when it is
 /// longer than a line.
-pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = Vec::new();
     let mut line = String::new();

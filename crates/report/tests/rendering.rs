@@ -43,6 +43,7 @@ fn empty() -> Outcome {
         phases: Vec::new(),
         events: Vec::new(),
         notes: Vec::new(),
+        capacity: None,
         seal: None,
     }
 }
@@ -69,6 +70,16 @@ fn hostile() -> (Outcome, Timeline) {
         objective.subject = format!("response_time of flow {HOSTILE} in phase {HOSTILE}");
         objective.needs = Some(HOSTILE.to_owned());
     }
+    for resource in &mut outcome.resources {
+        for text in [&mut resource.what, &mut resource.target, &mut resource.reason] {
+            *text = HOSTILE.to_owned();
+        }
+    }
+    if let Some(saturation) = &mut outcome.saturation {
+        saturation.sentence = HOSTILE.to_owned();
+        saturation.advice = HOSTILE.to_owned();
+    }
+    outcome.leaks[0].sentence = HOSTILE.to_owned();
     outcome.flows.truncate(1);
     outcome.flows[0].name = HOSTILE.to_owned();
     outcome.flows[0].phase = HOSTILE.to_owned();
@@ -166,6 +177,7 @@ fn the_page_is_whole_and_fetches_nothing() {
     assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'"));
     for part in [
         "id=\"objectives\"",
+        "id=\"gave-out\"",
         "id=\"flows\"",
         "id=\"targets\"",
         "id=\"events\"",
@@ -174,6 +186,17 @@ fn the_page_is_whole_and_fetches_nothing() {
         "class=\"marktop\"",
         "p95 &lt; 500ms",
         "all 2 CPUs",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    for part in [
+        "pool turns of gateway gave out first",
+        "✗ over",
+        "? not measured",
+        "<b>Found. </b>Memory of memory rose",
+        "1 looked for and not found",
+        "they do not change the verdict",
+        "&lt; 80%",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -224,6 +247,7 @@ fn nothing_measured_is_said_and_not_drawn() {
     for target in &mut outcome.targets {
         target.samples.clear();
     }
+    outcome.resources.clear();
     let page = checked_html(&outcome, &Timeline::new(timeline.start(), BTreeMap::new()));
     for drawing in ["class=\"line", "class=\"column", "class=\"interval", "class=\"bar"] {
         assert!(!page.contains(drawing), "{drawing}");
@@ -237,7 +261,8 @@ fn nothing_measured_is_said_and_not_drawn() {
 
 #[test]
 fn lost_seconds_break_lines_and_are_shown() {
-    let (outcome, timeline) = sample();
+    let (mut outcome, timeline) = sample();
+    outcome.resources.clear();
     let mut partial = Timeline::new(timeline.start(), BTreeMap::new());
     let key = Key::new("response_time", [("flow", "sessions"), ("phase", "baseline")]);
     for second in (0..180).filter(|second| *second != 100) {
@@ -272,6 +297,9 @@ fn strange_numbers_and_long_trials_stay_in_the_picture() {
         to_second: f64::INFINITY,
     });
     outcome.targets[0].samples[3].cpu_cores = f64::NAN;
+    outcome.resources[0].levels[3].value = f64::NAN;
+    outcome.resources[0].levels[4].second = f64::INFINITY;
+    outcome.resources[1].bound = Some(f64::NAN);
     outcome.targets[0].samples[4].second = f64::NEG_INFINITY;
     let mut timeline = Timeline::new(outcome.trial.started, BTreeMap::new());
     let tags = [("flow", "sessions"), ("phase", "baseline")];
@@ -303,6 +331,10 @@ fn verdict_json_is_read_back_as_it_was() {
     assert_eq!(value["objectives"][0]["boundNs"], 200_000_000);
     assert_eq!(value["objectives"][6]["direction"], "above");
     assert_eq!(value["notes"][0]["severity"], "warning");
+    assert_eq!(value["resources"][0]["status"], "over");
+    assert_eq!(value["resources"][3]["status"], "notMeasured");
+    assert_eq!(value["saturation"]["first"]["kind"], "pool");
+    assert_eq!(value["leaks"][0]["status"], "found");
     assert!(value["targets"][0]["samples"][0]["cpuCores"].is_number());
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
     assert_eq!(keys[..4], ["apiVersion", "trial", "verdict", "ending"]);
@@ -349,6 +381,14 @@ fn the_summary_fits_its_width_and_says_all() {
         }
         assert_eq!(text.matches("✓ pass").count(), 6);
         assert_eq!(text.matches("✗ FAIL").count(), 2);
+        let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("What gave out pool turns of gateway gave out first"), "{text}");
+        assert!(said.contains("To do: Raise pool turns of gateway from 12"), "{text}");
+        assert!(said.contains("found: Memory of memory rose by 381 MiB/h"), "{text}");
+        assert!(
+            said.contains("1 resource(s) over their bounds, 2 within, 1 not measured"),
+            "{text}"
+        );
         assert_eq!(text.matches("? inconclusive").count(), 1);
         assert!(text.contains("missing: "));
         assert!(text.contains("n 75,000"));

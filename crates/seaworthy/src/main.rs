@@ -22,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Run a trial and write its signed verdict and report.
     Trial(cli::trial::Arguments),
+    /// Put load on one URL, as wrk, oha and hey do.
+    Load(cli::load::Arguments),
     /// Check a plan, write a starter plan, print the plan's JSON Schema.
     Plan(cli::plan::Arguments),
     /// Verify, show and audit receipts; show and rotate the signing key.
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Trial(arguments) => cli::trial::run(&arguments),
+        Command::Load(arguments) => cli::load::run(&arguments),
         Command::Plan(arguments) => cli::plan::run(&arguments),
         Command::Receipts(arguments) => cli::receipts::run(&arguments),
         Command::Hub(arguments) => cli::hub::run(&arguments),

@@ -133,8 +133,8 @@ fn judge_one(
 }
 
 /// What an objective is judged on.
-struct Evidence {
-    counts: Counts,
+pub(crate) struct Evidence {
+    pub(crate) counts: Counts,
     /// Where the trial was stopped and resumed: how many iterations were under way then, and the
     /// counts as they are if every one of them was bad. What would have become of them nobody saw.
     worst: Option<(u64, Counts)>,
@@ -143,7 +143,11 @@ struct Evidence {
 /// The seconds of every window, one after another. What ended after the load is counted in its last
 /// second: those requests must not be left out, and their seconds are not seconds under load. What
 /// the timeline cannot tell is a lost second: it makes the verdict inconclusive.
-fn evidence(objective: &check::Objective, timeline: &Timeline, phases: &[&RanPhase]) -> Evidence {
+pub(crate) fn evidence(
+    objective: &check::Objective,
+    timeline: &Timeline,
+    phases: &[&RanPhase],
+) -> Evidence {
     let selection = timeline.select(objective.metric.name, &objective.tags);
     let mut all = Counts { n: Vec::new(), bad: Vec::new(), histogram: None, lost: 0 };
     let share = !matches!(objective.statement, Statement::Throughput { .. });
@@ -247,11 +251,7 @@ fn lag(
     q: f64,
     bound_ns: u64,
 ) -> Option<Doubt> {
-    let tags = objective.phase.iter().map(|phase| ("phase".to_owned(), phase.clone())).collect();
-    let selection = timeline.select("generator_lag", &tags);
-    let mut lag = Histogram::new();
-    phases.iter().for_each(|phase| lag.merge(&selection.histogram(phase.with_drain())));
-    match lag.quantile(q) {
+    match generator_lag(timeline, objective.phase.as_deref(), phases).quantile(q) {
         Some(lag) if lag.high > bound_ns / 10 => Some(Doubt {
             reason: format!(
                 "the load generator itself was late: its lag at the same percentile was {}, more than a tenth of the bound",
@@ -265,6 +265,19 @@ fn lag(
             needs: "a phase that runs long enough for the generator to watch itself".to_owned(),
         }),
     }
+}
+
+/// How late the generator did what it had a time for.
+pub(crate) fn generator_lag(
+    timeline: &Timeline,
+    phase: Option<&str>,
+    phases: &[&RanPhase],
+) -> Histogram {
+    let tags = phase.iter().map(|phase| ("phase".to_owned(), (*phase).to_owned())).collect();
+    let selection = timeline.select("generator_lag", &tags);
+    let mut lag = Histogram::new();
+    phases.iter().for_each(|phase| lag.merge(&selection.histogram(phase.with_drain())));
+    lag
 }
 
 fn tell(

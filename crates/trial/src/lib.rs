@@ -7,6 +7,7 @@
 //! What is absent: no engine is implemented here, no verdict is computed here (`stats` does), and
 //! nothing here knows the hub: it is a target like any other.
 
+pub mod capacity;
 mod check;
 mod diary;
 mod error;

@@ -45,7 +45,8 @@ pub(crate) async fn run(
     if options.stop.is_cancelled() { Err(Halt::Interrupted) } else { Ok(()) }
 }
 
-async fn one(
+/// Runs one phase; what it came to is added to `lived`.
+pub(crate) async fn one(
     options: &Options,
     rest: &Rest,
     after: Duration,

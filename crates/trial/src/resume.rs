@@ -56,6 +56,14 @@ pub(crate) struct Rest {
     pub(crate) indexes: BTreeMap<String, u64>,
 }
 
+impl Rest {
+    /// The phase from its beginning.
+    pub(crate) fn whole(phase: &Phase) -> Self {
+        let (phase, indexes) = (phase.clone(), BTreeMap::new());
+        Self { phase, offset: Duration::ZERO, again: false, indexes }
+    }
+}
+
 impl Former {
     /// Opens trial `id` to go on with it. It is verified first: a sealed trial with its seal, one
     /// that was killed with the receipts it has.
@@ -147,7 +155,16 @@ impl Former {
     /// # Errors
     /// [`Error::Resume`] with the first line that differs.
     pub fn same_plan(&self, plan: &Checked) -> Result<(), Error> {
-        if seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256 {
+        let planned = |name: &str| plan.phases().iter().any(|phase| phase.name == name);
+        let same = seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256;
+        if same && !self.state.segments.iter().all(|segment| planned(&segment.name)) {
+            return Err(Error::Resume {
+                trial: self.state.trial.clone(),
+                reason: "it searched for the capacity".to_owned(),
+                hint: "a search is not gone on with; begin it anew".to_owned(),
+            });
+        }
+        if same {
             return Ok(());
         }
         let then = read_plain(&self.folder.join("plan.yaml")).unwrap_or_default();
@@ -256,8 +273,7 @@ pub(crate) fn rest(phase: &Phase, ran: &[RanPhase]) -> Option<Rest> {
         return None;
     }
     if segments().next().is_none() {
-        let (phase, indexes) = (phase.clone(), BTreeMap::new());
-        return Some(Rest { phase, offset: Duration::ZERO, again: false, indexes });
+        return Some(Rest::whole(phase));
     }
     // How far whole seconds were measured; a renewed warm-up leads no further than where it was.
     let reached = |segment: &RanPhase| segment.offset + (segment.to.floor() - segment.from);

@@ -9,6 +9,7 @@ use seaworthy_report::outcome::{Ending, Note, Outcome, Severity, Trial};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::capacity;
 use crate::check::Checked;
 use crate::diary::Diary;
 use crate::error::Error;
@@ -40,6 +41,8 @@ pub struct Options {
     pub resume: Option<Former>,
     /// Seeds everything drawn at random.
     pub seed: u64,
+    /// Searches for the capacity in place of running the plan's phases.
+    pub capacity: Option<capacity::Settings>,
     /// Told what happens as it happens.
     pub speaker: Speaker,
     /// Cancelled to stop the trial early and keep what was measured.
@@ -81,6 +84,8 @@ pub(crate) struct Lived {
     pub(crate) spool: Spool,
     pub(crate) phases: Vec<RanPhase>,
     pub(crate) notes: Vec<Note>,
+    /// What a search for the capacity has found.
+    pub(crate) capacity: Option<capacity::Found>,
 }
 
 /// A trial about to run.
@@ -134,7 +139,7 @@ impl Service {
         let targets = world.stop().await;
         options.speaker.say(Progress::Stage("judging"));
         let interrupted = halt.as_ref().map(Halt::words);
-        let ending = match halt {
+        let ending = match &halt {
             None => Ending::Completed,
             Some(Halt::Interrupted) => Ending::Interrupted,
             Some(Halt::CouldNotRun(_)) => Ending::CouldNotRun,
@@ -142,13 +147,14 @@ impl Service {
         let timeline = lived.spool.finish(ending).await?;
         let slow = phases::slow_starts(options.plan.phases(), &lived.phases, &timeline);
         lived.notes.extend(slow);
-        let objectives = judge_all(
-            options.plan.objectives(),
-            options.plan.assumptions(),
-            &timeline,
-            &lived.phases,
-            Circumstances { interrupted: interrupted.as_deref(), gone: &gone },
-        );
+        let circumstances = Circumstances { interrupted: interrupted.as_deref(), gone: &gone };
+        let (assumptions, phases) = (options.plan.assumptions(), &lived.phases);
+        let judge = |asked| judge_all(asked, assumptions, &timeline, phases, circumstances);
+        let (objectives, capacity) = match lived.capacity.take() {
+            // A search that came to its end has judged already, each probe by itself.
+            Some(found) if halt.is_none() => (found.objectives, Some(found.capacity)),
+            found => (judge(options.plan.objectives()), found.map(|found| found.capacity)),
+        };
         let gave_out = gave_out::find(
             &options.plan,
             &timeline,
@@ -181,6 +187,7 @@ impl Service {
             targets,
             events: diary.events(),
             notes: lived.notes,
+            capacity,
             seal: Some(format!("seaworthy receipts verify {}", folder.shown())),
         };
 
@@ -195,6 +202,9 @@ impl Service {
             "ending": outcome.ending,
             "interrupted": outcome.interrupted,
         });
+        if let Some(capacity) = &outcome.capacity {
+            ledger.append("capacity.searched", writing::searched(capacity))?;
+        }
         ledger.append("trial.judged", summary)?;
         let written = folder.written();
         seaworthy_ledger::seal_written(folder.path(), &mut ledger, &mut house, &written)?;
@@ -260,7 +270,10 @@ async fn set_up_and_load(
 ) -> Result<(), Halt> {
     options.speaker.say(Progress::Stage("setting up"));
     routines::run(options.plan.setup(), "setup", options, world, diary).await?;
-    phases::run(options, world, diary, lived).await
+    match &options.capacity {
+        Some(settings) => capacity::run(settings, options, world, diary, lived).await,
+        None => phases::run(options, world, diary, lived).await,
+    }
 }
 
 impl Lived {
@@ -300,7 +313,7 @@ impl Lived {
         };
         let (clock, stop) = (options.clock.clone(), options.stop.clone());
         let spool = Spool::open(folder, timeline.clone(), clock, state, former, stop)?;
-        Ok(Self { started, timeline, spool, phases, notes })
+        Ok(Self { started, timeline, spool, phases, notes, capacity: None })
     }
 }
 

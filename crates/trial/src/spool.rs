@@ -143,6 +143,19 @@ impl Spool {
         page.state.notes = notes.to_vec();
     }
 
+    /// Writes down what was measured so far and reads everything back: what a decision in the middle
+    /// of a trial rests on is what is on disk.
+    ///
+    /// # Errors
+    /// As [`Spool::finish`].
+    pub(crate) fn so_far(&self) -> Result<Timeline, Error> {
+        self.inner.write(u32::MAX, true);
+        match self.inner.page().failure.take() {
+            Some(failure) => Err(failure),
+            None => self.inner.read_back(),
+        }
+    }
+
     /// Writes down what is left, syncs it, and reads back everything that was measured.
     ///
     /// # Errors
@@ -164,10 +177,7 @@ impl Spool {
         page.file.sync_all().map_err(Error::io("sync", &path))?;
         write_state(folder, &page.state, true)?;
         folder.wrote(TIMELINE, page.hash.hex());
-        let measured = File::open(&path).map_err(Error::io("open", &path))?;
-        Timeline::decode(BufReader::with_capacity(1 << 16, measured)).map_err(|error| {
-            Error::Internal(format!("{} cannot be read back: {error}", path.display()))
-        })
+        self.inner.read_back()
     }
 }
 
@@ -199,6 +209,14 @@ async fn write_until(inner: Arc<Inner>, done: CancellationToken) {
 impl Inner {
     fn page(&self) -> MutexGuard<'_, Page> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_back(&self) -> Result<Timeline, Error> {
+        let path = self.folder.path().join(TIMELINE);
+        let measured = File::open(&path).map_err(Error::io("open", &path))?;
+        Timeline::decode(BufReader::with_capacity(1 << 16, measured)).map_err(|error| {
+            Error::Internal(format!("{} cannot be read back: {error}", path.display()))
+        })
     }
 
     /// Writes down every second before this one, and how far the trial came.

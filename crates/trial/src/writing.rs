@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use seaworthy_base::Event;
+use seaworthy_report::capacity::Capacity;
 use seaworthy_report::outcome::{Objective, Outcome};
 use seaworthy_stats::timeline::Timeline;
 use serde_json::{Value, json};
@@ -63,6 +64,17 @@ pub(crate) fn statement(objective: &Objective) -> Value {
         "bound": objective.bound,
         "n": objective.n.to_string(),
         "reason": objective.reason,
+    })
+}
+
+/// A search for the capacity as its receipt states it: rates with the verdicts they rest on.
+pub(crate) fn searched(capacity: &Capacity) -> Value {
+    json!({
+        "phase": capacity.phase,
+        "ended": capacity.ended,
+        "sentence": capacity.sentence,
+        "holdsPerSecond": capacity.holds.as_ref().map(|rate| rate.per_second),
+        "breaksPerSecond": capacity.breaks.as_ref().map(|rate| rate.per_second),
     })
 }
 

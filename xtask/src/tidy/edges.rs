@@ -28,7 +28,10 @@ const HOUSE: &[Room] = &[
     Room {
         floor: 5,
         name: "seaworthy",
-        may: &["base", "document", "stats", "process", "ledger", "report", "hub", "trial"],
+        may: &[
+            "base", "document", "stats", "net", "process", "ledger", "load", "report", "hub",
+            "trial",
+        ],
     },
     // The chores know no crate, so that they run when a crate does not build.
     Room { floor: 0, name: "xtask", may: &[] },

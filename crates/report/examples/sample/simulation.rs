@@ -13,6 +13,9 @@ use seaworthy_report::outcome::{
 };
 use seaworthy_stats::{Assumptions, Comparison, Key, Statement, Timeline, Window};
 
+#[path = "pools.rs"]
+mod pools;
+
 const START: Timestamp = Timestamp::from_nanos(1_795_199_906_000_000_000);
 const PHASES: [(&str, u32, u32, u32); 2] = [("baseline", 0, 30, 180), ("peak", 180, 190, 260)];
 
@@ -119,12 +122,15 @@ const ASKED: [(&str, usize, &str, &str, &str, &str); 8] = [
 /// The simulated trial: the same every time.
 pub(crate) fn trial() -> (Outcome, Timeline) {
     let mut timeline = Timeline::new(START, bounds());
-    let mut busy = BTreeMap::new();
+    let (mut busy, mut in_use) = (BTreeMap::new(), pools::InUse::new());
     let mut chance = Chance::seeded(2);
-    let flows: Vec<Flow> =
-        LOADS.iter().map(|load| run(load, &mut chance, &mut timeline, &mut busy)).collect();
+    let flows: Vec<Flow> = LOADS
+        .iter()
+        .map(|load| run(load, &mut chance, &mut timeline, &mut busy, &mut in_use))
+        .collect();
     let objectives: Vec<Objective> =
         ASKED.iter().map(|asked| objective(asked, &timeline)).collect();
+    let resources = pools::resources(&in_use);
     let outcome = Outcome {
         api_version: "seaworthy.dev/v1".to_owned(),
         trial: Trial {
@@ -146,6 +152,9 @@ pub(crate) fn trial() -> (Outcome, Timeline) {
         interrupted: None,
         objectives,
         flows,
+        saturation: Some(pools::saturation(&resources)),
+        resources,
+        leaks: pools::leaks(),
         targets: targets(&busy),
         phases: PHASES
             .iter()
@@ -164,6 +173,7 @@ pub(crate) fn trial() -> (Outcome, Timeline) {
             },
             Note { severity: Severity::Info, text: "No model configured: turns are answered from stored memory.".to_owned() },
         ],
+        capacity: None,
         seal: Some("seaworthy receipts verify .seaworthy/trials/20261120t183826-demo".to_owned()),
     };
     (outcome, timeline)
@@ -185,7 +195,13 @@ fn at(second: f64) -> Timestamp {
 /// Processor time in use by each flow's target, per second.
 type Busy = BTreeMap<(&'static str, u32), f64>;
 
-fn run(load: &Load, chance: &mut Chance, timeline: &mut Timeline, busy: &mut Busy) -> Flow {
+fn run(
+    load: &Load,
+    chance: &mut Chance,
+    timeline: &mut Timeline,
+    busy: &mut Busy,
+    in_use: &mut pools::InUse,
+) -> Flow {
     let (phase, from, _, to) = PHASES[load.phase];
     let tags = [("phase", phase), ("flow", load.flow)];
     let key = |metric: &str| Key::new(metric, tags);
@@ -220,6 +236,7 @@ fn run(load: &Load, chance: &mut Chance, timeline: &mut Timeline, busy: &mut Bus
         let requests = Key::new("http_reqs", [tags[0], tags[1], ("status", status)]);
         timeline.record_counter(&requests, second, 1.0);
         timeline.record_counter(&iterations, second, 1.0);
+        *in_use.entry((load.flow, second)).or_insert(0.0) += took;
         *busy.entry((target_of(load.flow), second)).or_insert(0.0) += took * 0.08;
     }
     let total = u64::from(arrivals);

@@ -2,6 +2,7 @@
 
 pub(crate) mod heal;
 pub(crate) mod hub;
+pub(crate) mod load;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod receipts;

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use seaworthy_base::{Clock, chance};
+use seaworthy_base::{Clock, Span, chance};
 use seaworthy_document::errors;
 use seaworthy_report::Style;
 use seaworthy_report::outcome::Ending;
-use seaworthy_trial::{Choice, Finished, Former, Options, Service, Speaker, profile};
+use seaworthy_trial::{
+    Checked, Choice, Finished, Former, Options, Service, Speaker, capacity, profile,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +47,8 @@ pub(crate) struct Arguments {
     /// Seeds everything drawn at random, to repeat a trial's choices; random when not given.
     #[arg(long)]
     seed: Option<u64>,
+    #[command(flatten)]
+    capacity: CapacityArguments,
     /// Print `verdict.json` to stdout instead of the summary.
     #[arg(long)]
     json: bool,
@@ -56,6 +60,44 @@ fn factor(text: &str) -> Result<f64, String> {
         Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
         _ => Err("it is a number above 0, as 0.01".to_owned()),
     }
+}
+
+/// How the capacity is searched for.
+#[derive(clap::Args)]
+struct CapacityArguments {
+    /// Search for the highest rate at which the objectives hold, in this phase or, without a name,
+    /// the first one an objective speaks of; its loads are scaled together.
+    #[arg(long, value_name = "PHASE", num_args = 0..=1, require_equals = true,
+        conflicts_with = "resume")]
+    find_capacity: Option<Option<String>>,
+    /// The length of a short probe; full-length ones are as long as a verdict takes.
+    #[arg(long, value_name = "TIME", default_value = "10s", requires = "find_capacity")]
+    probe: Span,
+    /// How close the two rates are to come.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", requires = "find_capacity",
+        value_parser = percent)]
+    precision: f64,
+    /// What the phase's rates are multiplied with at most (and divided by).
+    #[arg(long, value_name = "FACTOR", default_value_t = 64.0, requires = "find_capacity")]
+    max_factor: f64,
+}
+
+impl CapacityArguments {
+    fn settings(&self, plan: &Checked) -> anyhow::Result<Option<capacity::Settings>> {
+        let Some(phase) = &self.find_capacity else { return Ok(None) };
+        let (probe, precision) = (self.probe.get(), self.precision);
+        capacity::Settings::new(plan, phase.as_deref(), probe, precision, self.max_factor)
+            .map(Some)
+            .map_err(anyhow::Error::msg)
+    }
+}
+
+/// A share, as `10%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').map(str::trim).and_then(|text| text.parse().ok());
+    number
+        .map(|percent: f64| percent / 100.0)
+        .ok_or_else(|| "write a percentage, as `10%`".to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -94,6 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let (speaker, said) = Speaker::new();
     let stop = CancellationToken::new();
     let options = Options {
+        capacity: arguments.capacity.settings(&plan)?,
         plan,
         house: arguments.house.house()?,
         program: std::env::current_exe().context("cannot find this program's own file")?,
@@ -164,7 +207,7 @@ fn choice(arguments: &Arguments, former: Option<&Former>) -> anyhow::Result<Choi
 }
 
 /// Ctrl-C, SIGTERM, and the terminal that goes away.
-struct Asked {
+pub(super) struct Asked {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -173,7 +216,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn listen() -> anyhow::Result<Self> {
+    pub(super) fn listen() -> anyhow::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
@@ -184,7 +227,7 @@ impl Asked {
     }
 
     /// Waits until somebody asks to stop.
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

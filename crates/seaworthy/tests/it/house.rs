@@ -204,9 +204,14 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
+    pub(crate) fn end(self) -> Ended {
+        self.end_within(3 * PATIENCE)
+    }
+
+    /// Waits longer for its end.
+    pub(crate) fn end_within(mut self, patience: Duration) -> Ended {
         // Its end of the pipes closes when it ends; a reader that does not end means that it hangs.
-        until("the command ends", || self.child.try_wait().unwrap().is_some());
+        until_within("the command ends", patience, || self.child.try_wait().unwrap().is_some());
         let status = self.child.wait().unwrap();
         let mut said = self.readers.drain(..).map(|reader| reader.join().unwrap());
         let (stdout, stderr) = (said.next().unwrap(), said.next().unwrap());
@@ -224,9 +229,13 @@ impl Drop for Running {
 }
 
 /// Waits until a condition holds; the deadline is for a machine that is busy.
+pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_within(what, 3 * PATIENCE, holds);
+}
+
 #[expect(clippy::disallowed_methods, reason = "a deadline for real processes, on the real clock")]
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + 3 * PATIENCE;
+fn until_within(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !holds() {
         assert!(Instant::now() < deadline, "it never comes to this: {what}");
         // Looking again at once would take the processor from what is waited for.

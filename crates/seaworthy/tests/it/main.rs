@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, real processes, real sockets, real files.
 #![expect(clippy::unwrap_used, reason = "what is not there in a test is the test's failure")]
 
+mod capacity;
 mod default_plan;
 mod disk;
 mod evidence;
@@ -10,9 +11,11 @@ mod hub;
 mod hub_crash;
 mod hub_fsync;
 mod lifecycle;
+mod load;
 mod plan;
 mod receipts;
 mod report_page;
 mod secrets;
 mod target;
+mod tls_server;
 mod trial;

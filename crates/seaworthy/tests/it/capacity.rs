@@ -1,0 +1,106 @@
+//! `seaworthy trial --find-capacity` against a server whose capacity is known.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use seaworthy_base::Verdict;
+
+use crate::evidence::Evidence;
+use crate::house::{House, Running};
+use crate::http::PATIENCE;
+use crate::target::{Reply, Target};
+use crate::trial::willing;
+
+fn plan(url: &str) -> String {
+    format!(
+        r#"apiVersion: seaworthy.dev/v1
+kind: Trial
+metadata: {{name: edge}}
+targets:
+  - {{name: api, url: "{url}"}}
+flows:
+  - {{name: work, target: api, steps: [{{name: do, request: GET /work}}]}}
+phases:
+  - name: steady
+    duration: 10s
+    load: [{{flow: work, executor: constant-arrival-rate, rate: 20, maxVUs: 50}}]
+objectives:
+  - {{name: fast, metric: response_time, require: p95 < 400ms}}
+  - {{name: errors, metric: http_req_failed, require: rate < 1%}}
+  - {{name: pace, metric: iterations, require: throughput > 19/s}}
+"#
+    )
+}
+
+#[test]
+fn the_edge_of_a_server_that_does_one_thing_at_a_time_is_found() {
+    // Ten milliseconds for each request, one after another: a hundred a second and no more.
+    let one_at_a_time = Mutex::new(());
+    let target = Target::start(move |_| {
+        let _turn = one_at_a_time.lock().unwrap();
+        std::thread::park_timeout(Duration::from_millis(10));
+        Reply::text(200, "done")
+    });
+    let house = House::new();
+    let mut command = house.trial_command(&plan(&target.url()));
+    command.args(["--find-capacity", "--probe", "3s", "--precision", "50%", "--max-factor", "32"]);
+    let ended = Running::start(command).end_within(10 * PATIENCE).expect(0);
+    let evidence = Evidence::of(&house, &ended);
+    let capacity = evidence.outcome.capacity.as_ref().unwrap();
+    let (holds, breaks) = (capacity.holds.as_ref().unwrap(), capacity.breaks.as_ref().unwrap());
+    assert!(holds.per_second < 101.0, "{capacity:#?}");
+    assert!(holds.per_second < breaks.per_second, "{capacity:#?}");
+    assert_eq!(capacity.ended, "found", "{capacity:#?}");
+    assert!(breaks.per_second <= holds.per_second * 1.5001, "{capacity:#?}");
+    assert!(capacity.gave_way.as_ref().unwrap().contains('`'), "{capacity:#?}");
+    // Only what was judged is claimed, and each probe is a phase of its own.
+    let judged = |verdict| {
+        let full = capacity.probes.iter().filter(|probe| probe.full_length);
+        full.filter(|probe| probe.verdict == Some(verdict)).map(|probe| probe.rate.factor).collect()
+    };
+    let (passed, failed): (Vec<f64>, Vec<f64>) = (judged(Verdict::Pass), judged(Verdict::Fail));
+    assert!(passed.contains(&holds.factor) && failed.contains(&breaks.factor), "{capacity:#?}");
+    assert_eq!(evidence.outcome.phases.len(), capacity.probes.len());
+    for (probe, phase) in capacity.probes.iter().zip(&evidence.outcome.phases) {
+        assert_eq!(probe.phase, phase.name);
+        assert_eq!(probe.verdict.is_some(), probe.full_length);
+    }
+    assert!(evidence.events.iter().filter(|event| event.kind == "capacity.decided").count() > 4);
+    assert!(
+        evidence.receipts.iter().any(|receipt| receipt.to_string().contains("capacity.searched"))
+    );
+    assert!(ended.stdout.contains("the capacity lies between"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused_with_a_hint() {
+    let (house, target) = (House::new(), willing());
+    let refused = |plan: &str, arguments: &[&str], said: &str| {
+        let mut command = house.trial_command(plan);
+        command.args(arguments);
+        let ended = Running::start(command).end().expect(3);
+        assert!(ended.stderr.contains(said), "{arguments:?}: {}", ended.all());
+    };
+    let plan = plan(&target.url());
+    refused(&plan, &["--find-capacity=stedy"], "did you mean `steady`?");
+    refused(&plan, &["--find-capacity", "--probe", "1s"], "2s or longer");
+    refused(&plan, &["--find-capacity", "--precision", "10"], "write a percentage");
+    refused(&plan, &["--find-capacity", "--precision", "0.1%"], "0.5% to 100%");
+    refused(&plan, &["--find-capacity", "--max-factor", "0.5"], "1 to 10000");
+    refused(&plan, &["--probe", "5s"], "--find-capacity");
+}
+
+#[test]
+fn a_search_that_is_stopped_keeps_what_it_has() {
+    let (house, target) = (House::new(), willing());
+    let mut command = house.trial_command(&plan(&target.url()));
+    command.args(["--find-capacity", "--probe", "2s"]);
+    let running = Running::start(command);
+    running.wait_said("capacity-2: short probe");
+    running.signal(rustix::process::Signal::INT);
+    let ended = running.end().expect(4);
+    let evidence = Evidence::of(&house, &ended);
+    let capacity = evidence.outcome.capacity.as_ref().unwrap();
+    assert_eq!(capacity.ended, "stopped");
+    assert_eq!((capacity.probes.len(), &capacity.holds), (1, &None));
+}

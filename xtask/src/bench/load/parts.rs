@@ -1,0 +1,217 @@
+//! What is measured against nginx: processor time and instructions a request, memory a virtual user,
+//! memory over many requests, the cost of an open model at a low rate.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::Bench;
+use super::table::{Table, megabytes, milliseconds, spread};
+use super::tools::{Task, Tool, find};
+
+const CONNECTIONS: u32 = 50;
+
+fn task(bench: &Bench) -> Result<Task> {
+    Ok(Task {
+        url: bench.nginx()?.url.clone(),
+        connections: CONNECTIONS,
+        seconds: None,
+        requests: None,
+        rate: None,
+        corrected: false,
+    })
+}
+
+/// Requests per CPU-second, closed model.
+pub(super) fn cost(bench: &Bench) -> Result<String> {
+    let seconds = if bench.quick { 2 } else { 6 };
+    let task = Task { seconds: Some(seconds), ..task(bench)? };
+    let table = paired(bench, &task, |tool| tool.words(&task).is_some())?;
+    Ok(format!(
+        "### Processor time a request\n\nnginx `return 200 'ok'`, {CONNECTIONS} connections, as fast as it goes, {seconds} s a run.\n\n{table}"
+    ))
+}
+
+/// The same at a rate that leaves both sides idle most of the time.
+pub(super) fn low(bench: &Bench) -> Result<String> {
+    let seconds = if bench.quick { 2 } else { 6 };
+    let task = Task { seconds: Some(seconds), rate: Some(1000), ..task(bench)? };
+    let table = paired(bench, &task, |tool| tool.words(&task).is_some())?;
+    Ok(format!(
+        "### An open model at a low rate\n\n1,000 requests a second, {CONNECTIONS} connections, {seconds} s a run.\n\n{table}"
+    ))
+}
+
+/// Every tool that can, round by round; ratios are of pairs in one round.
+fn paired(bench: &Bench, task: &Task, can: impl Fn(&Tool) -> bool) -> Result<Table> {
+    #[derive(Default)]
+    struct Seen {
+        per_thousand: Vec<f64>,
+        per_cpu_second: Vec<f64>,
+        p50: Vec<f64>,
+        p99: Vec<f64>,
+        peak: Vec<f64>,
+    }
+    let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
+    for round in 0..bench.rounds {
+        for tool in bench.rotated(round).filter(|tool| can(tool)) {
+            let (ran, said) = tool.run(&bench.pins, task)?;
+            let row = seen.entry(tool.name()).or_default();
+            row.per_thousand.push(ran.cpu_seconds / said.requests as f64 * 1e3);
+            row.per_cpu_second.push(said.requests as f64 / ran.cpu_seconds.max(1e-9));
+            row.p50.extend(said.at(50.0));
+            row.p99.extend(said.at(99.0));
+            row.peak.push(ran.peak_rss as f64);
+        }
+    }
+    let ours = seen.get(bench.ours.name()).context("nothing of ours was measured")?;
+    let ours_pace = ours.per_cpu_second.clone();
+    let mut table = Table::new(&[
+        "tool",
+        "CPU-s / 1,000 requests",
+        "requests / CPU-s",
+        "ours ÷ this",
+        "p50",
+        "p99",
+        "peak memory",
+    ]);
+    for tool in bench.tools.iter().filter(|tool| can(tool)) {
+        let Some(row) = seen.get(tool.name()) else { continue };
+        let ratios: Vec<f64> =
+            ours_pace.iter().zip(&row.per_cpu_second).map(|(ours, this)| ours / this).collect();
+        table.row(vec![
+            tool.name().to_owned(),
+            spread(&row.per_thousand, |value| format!("{value:.4}")),
+            spread(&row.per_cpu_second, |value| format!("{value:.0}")),
+            spread(&ratios, |value| format!("{value:.2}")),
+            spread(&row.p50, milliseconds),
+            spread(&row.p99, milliseconds),
+            spread(&row.peak, megabytes),
+        ]);
+    }
+    Ok(table)
+}
+
+/// Memory of a virtual user: what many take beyond what one takes.
+pub(super) fn vus(bench: &Bench) -> Result<String> {
+    let (many, seconds) = if bench.quick { (1000, 3) } else { (5000, 10) };
+    let base = Task { seconds: Some(seconds), ..task(bench)? };
+    let mut table = Table::new(&["tool", "1 connection", "with all", "a connection"]);
+    for tool in &bench.tools {
+        let peak = |connections| -> Result<f64> {
+            let (ran, _) = tool.run(&bench.pins, &Task { connections, ..base.clone() })?;
+            Ok(ran.peak_rss as f64)
+        };
+        match (peak(1), peak(many)) {
+            (Ok(one), Ok(all)) => table.row(vec![
+                tool.name().to_owned(),
+                megabytes(one),
+                megabytes(all),
+                format!("{:.1} KB", (all - one) / f64::from(many - 1) / 1e3),
+            ]),
+            (one, all) => {
+                let error =
+                    one.and(all).map_or_else(|error| format!("{error:#}"), |_| String::new());
+                table.row(vec![
+                    tool.name().to_owned(),
+                    "not measured".to_owned(),
+                    error,
+                    String::new(),
+                ]);
+            }
+        }
+    }
+    Ok(format!(
+        "### Memory of a virtual user\n\n{many} connections, peak resident memory.\n\n{table}"
+    ))
+}
+
+/// Memory over many requests.
+pub(super) fn flat(bench: &Bench) -> Result<String> {
+    let requests: u64 = if bench.quick { 300_000 } else { 10_000_000 };
+    let task = Task { requests: Some(requests), ..task(bench)? };
+    let mut table = Table::new(&["tool", "at 10 %", "at 50 %", "at the end", "peak"]);
+    for tool in bench.tools.iter().filter(|tool| tool.words(&task).is_some()) {
+        let (ran, _) = tool.run(&bench.pins, &task)?;
+        let at = |share: f64| {
+            let last = ran.rss.len().saturating_sub(1) as f64;
+            ran.rss.get((last * share) as usize).map_or(0.0, |(_, bytes)| *bytes as f64)
+        };
+        table.row(vec![
+            tool.name().to_owned(),
+            megabytes(at(0.1)),
+            megabytes(at(0.5)),
+            megabytes(at(1.0)),
+            megabytes(ran.peak_rss as f64),
+        ]);
+    }
+    Ok(format!(
+        "### Memory over {requests} requests\n\nResident memory at shares of the run's time, {CONNECTIONS} connections.\n\n{table}"
+    ))
+}
+
+/// Instructions a request, by callgrind: the difference of two runs, so that starting up is left out.
+pub(super) fn callgrind(bench: &Bench) -> Result<String> {
+    let valgrind = find("valgrind").context("valgrind is not on PATH")?;
+    let (few, many) = if bench.quick { (500, 2500) } else { (2000, 12_000) };
+    let base = task(bench)?;
+    let mut table = Table::new(&["tool", "instructions a request"]);
+    for tool in &bench.tools {
+        let (short, long) = match tool {
+            Tool::Wrk(_) => (
+                Task { seconds: Some(3), ..base.clone() },
+                Task { seconds: Some(if bench.quick { 6 } else { 12 }), ..base.clone() },
+            ),
+            _ => (
+                Task { requests: Some(few), ..base.clone() },
+                Task { requests: Some(many), ..base.clone() },
+            ),
+        };
+        let instructions = |task: &Task| -> Result<(f64, f64)> {
+            let file =
+                std::env::temp_dir().join(format!("seaworthy-{}.callgrind", std::process::id()));
+            let wrapped = Wrapped { valgrind: &valgrind, file: &file, tool };
+            let counted = wrapped.run(bench, task);
+            // Only the number is of interest.
+            let _ = std::fs::remove_file(&file);
+            counted
+        };
+        let ((less, short), (more, long)) = (instructions(&short)?, instructions(&long)?);
+        table.row(vec![
+            tool.name().to_owned(),
+            format!("{:.0}", (more - less) / (long - short).max(1.0)),
+        ]);
+    }
+    Ok(format!(
+        "### Instructions a request\n\ncallgrind, user space only, {CONNECTIONS} connections, kept alive.\n\n{table}"
+    ))
+}
+
+struct Wrapped<'a> {
+    valgrind: &'a PathBuf,
+    file: &'a PathBuf,
+    tool: &'a Tool,
+}
+
+impl Wrapped<'_> {
+    /// Instructions and requests.
+    fn run(&self, bench: &Bench, task: &Task) -> Result<(f64, f64)> {
+        let words = self.tool.words(task).context("the tool cannot do that")?;
+        let mut all = vec![
+            self.valgrind.display().to_string(),
+            "--tool=callgrind".to_owned(),
+            format!("--callgrind-out-file={}", self.file.display()),
+        ];
+        all.extend(words);
+        let ran = bench.pins.run(&all)?;
+        let said = self.tool.read(&ran.stdout).context("the tool said nothing under valgrind")?;
+        let collected = ran
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once("Collected : ").map(|(_, number)| number.trim()))
+            .and_then(|number| number.parse::<f64>().ok())
+            .context("callgrind collected nothing")?;
+        Ok((collected, said.requests as f64))
+    }
+}
