@@ -112,13 +112,17 @@ impl Connection {
         meter: &mut Meter,
     ) -> Result<Begun, Error> {
         let message = message(origin, request)?;
-        if !std::mem::take(&mut self.new) {
+        let new = std::mem::take(&mut self.new);
+        if !new {
             self.driver.begin();
         }
         let Self { sender, driver, .. } = self;
         let ready = std::future::poll_fn(|context| sender.poll_ready(context));
-        // What fails here has not left.
-        driver.run(meter, ready).await.map_err(|_| Error::RequestRefused)?;
+        // What fails here has not left; a kept connection is then simply over.
+        driver.run(meter, ready).await.map_err(|error| match new {
+            true => named(&error),
+            false => Error::RequestRefused,
+        })?;
         let (answer, body) =
             sender.send_request(message, request.body.is_empty()).map_err(|error| named(&error))?;
         let mut exchange = Exchange { answer, body, rest: request.body.clone() };

@@ -302,20 +302,35 @@ async fn a_request_that_was_not_looked_at_is_made_anew_on_a_fresh_connection() {
 
 #[tokio::test]
 async fn a_request_that_may_have_been_done_is_made_anew_only_if_that_does_no_harm() {
-    for (method, expected, counts) in
-        [(Method::GET, "done", (2, 3)), (Method::POST, "connection_closed", (1, 2))]
-    {
-        let (url, connections, requests) = failing(|_| Vec::new(), true).await;
-        let mut client = Client::new(two());
-        client.send(&url, Request::get("/")).await.unwrap();
-        let told = match client.send(&url, Request::new(method, "/")).await {
-            Ok(response) => String::from_utf8(response.body.to_vec()).unwrap(),
-            Err(failure) => failure.code().to_owned(),
-        };
-        assert_eq!(told, expected);
-        let seen = (connections.load(Ordering::SeqCst), requests.load(Ordering::SeqCst));
-        assert_eq!(seen, counts);
+    let closed: fn(u32) -> Vec<u8> = |_| Vec::new();
+    // These say that the second request's stream, the third, was looked at.
+    let gone: fn(u32) -> Vec<u8> = |_| go_away(3, 0);
+    let calm: fn(u32) -> Vec<u8> = |_| go_away(3, 11);
+    for then in [closed, gone, calm] {
+        for (method, expected, counts) in
+            [(Method::GET, "done", (2, 3)), (Method::POST, "connection_closed", (1, 2))]
+        {
+            let (url, connections, requests) = failing(then, true).await;
+            let mut client = Client::new(two());
+            client.send(&url, Request::get("/")).await.unwrap();
+            let told = match client.send(&url, Request::new(method, "/")).await {
+                Ok(response) => String::from_utf8(response.body.to_vec()).unwrap(),
+                Err(failure) => failure.code().to_owned(),
+            };
+            assert_eq!(told, expected);
+            let seen = (connections.load(Ordering::SeqCst), requests.load(Ordering::SeqCst));
+            assert_eq!(seen, counts);
+        }
     }
+    // As long as the connection stands the answer may still come.
+    let (url, connections, requests) = failing(calm, false).await;
+    let mut client = Client::new(two());
+    client.send(&url, Request::get("/")).await.unwrap();
+    let mut request = Request::new(Method::POST, "/");
+    request.timeout = Some(Duration::from_millis(100));
+    assert_eq!(client.send(&url, request).await.unwrap_err().code(), "timeout");
+    let seen = (connections.load(Ordering::SeqCst), requests.load(Ordering::SeqCst));
+    assert_eq!(seen, (1, 2));
 }
 
 #[tokio::test]
@@ -428,6 +443,30 @@ async fn servers_that_break_the_rules_are_told_apart() {
         let text = format!("{broken:?}");
         let failure = hostile(move |_| vec![broken.clone()], false).await;
         assert_eq!(failure.code(), "protocol_error", "{text}: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn servers_that_do_not_even_wait_for_a_request() {
+    for (says, codes) in [
+        (Vec::new(), &["connection_closed", "connection_reset"][..]),
+        (go_away(0, 0), &["request_refused", "connection_closed", "connection_reset"]),
+        (b"220 mail ready, and here is what else we do\r\n".to_vec(), &["protocol_error"]),
+    ] {
+        let (listener, url) = listen("http").await;
+        tokio::spawn(async move {
+            let mut streams = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.write_all(&says).await;
+                if says.starts_with(b"220") {
+                    streams.push(stream);
+                }
+            }
+        });
+        for _ in 0..20 {
+            let failure = Client::new(two()).send(&url, Request::get("/")).await.unwrap_err();
+            assert!(codes.contains(&failure.code()), "{failure:?}");
+        }
     }
 }
 
