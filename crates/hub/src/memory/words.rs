@@ -9,7 +9,7 @@ const LONGEST_WORD: usize = 64;
 ///
 /// A word is a run of Unicode alphanumeric characters and the combining marks inside it. Han and
 /// kana are written without spaces, so there every character is a word. Folding maps each character
-/// to upper case and back to lower case, which is what makes `Straße`, `STRASSE` and `strasse` one.
+/// to lower, upper and lower case again, which is what makes `Straße`, `STRAẞE` and `strasse` one.
 /// Composed and decomposed spellings are not unified.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let mut rest = text.chars().peekable();
@@ -57,7 +57,12 @@ const FUNCTION_WORDS: [&str; 68] = [
 ];
 
 fn fold(letter: char, word: &mut String) {
-    word.extend(letter.to_uppercase().flat_map(char::to_lowercase));
+    if letter.is_ascii() {
+        word.push(letter.to_ascii_lowercase());
+    } else {
+        let lower = letter.to_lowercase();
+        word.extend(lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    }
 }
 
 fn is_inside(letter: char) -> bool {
@@ -86,7 +91,7 @@ mod tests {
             split("The Aurora's cargo: memory-42!"),
             ["the", "aurora", "s", "cargo", "memory", "42"]
         );
-        assert_eq!(split("STRASSE Straße strasse"), ["strasse"; 3]);
+        assert_eq!(split("STRASSE Straße STRAẞE strasse"), ["strasse"; 4]);
         assert_eq!(split("ΟΔΟΣ οδος οδός"), ["οδοσ", "οδοσ", "οδόσ"]);
         assert_eq!(split("東京 タワー"), ["東", "京", "タ", "ワ", "ー"]);
         assert_eq!(split("e\u{301}te\u{301}"), ["e\u{301}te\u{301}"]);
