@@ -1,6 +1,8 @@
 //! Text to words: Unicode letters and digits in runs, case folded; the same for rows and for queries.
 
 use std::collections::HashSet;
+use std::iter::Peekable;
+use std::str::Chars;
 
 /// A word longer than this is cut here: it bounds what hostile text puts into an index.
 const LONGEST_WORD: usize = 64;
@@ -14,21 +16,36 @@ const LONGEST_WORD: usize = 64;
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let mut rest = text.chars().peekable();
     std::iter::from_fn(move || {
-        while rest.next_if(|&letter| !letter.is_alphanumeric()).is_some() {}
-        let first = rest.next()?;
         let mut word = String::new();
-        fold(first, &mut word);
-        if !stands_alone(first) {
-            while let Some(letter) =
-                rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
-            {
-                if word.len() < LONGEST_WORD {
-                    fold(letter, &mut word);
-                }
+        next(&mut rest, &mut word).then_some(word)
+    })
+}
+
+/// Tells `each` the words of `text`, as [`words`] gives them.
+pub fn each(text: &str, mut each: impl FnMut(&str)) {
+    let mut rest = text.chars().peekable();
+    let mut word = String::new();
+    while next(&mut rest, &mut word) {
+        each(&word);
+    }
+}
+
+/// Reads the next word into `word`; false at the end.
+fn next(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> bool {
+    word.clear();
+    while rest.next_if(|&letter| !letter.is_alphanumeric()).is_some() {}
+    let Some(first) = rest.next() else { return false };
+    fold(first, word);
+    if !stands_alone(first) {
+        while let Some(letter) =
+            rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
+        {
+            if word.len() < LONGEST_WORD {
+                fold(letter, word);
             }
         }
-        Some(word)
-    })
+    }
+    true
 }
 
 /// What a query asks for: its distinct words in order of appearance, without English function words
