@@ -1,4 +1,4 @@
-//! Who is calling: bearer tokens verified by identity, capabilities and tenants checked here.
+//! Who is calling: bearer tokens judged by identity, capabilities and tenants checked here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,22 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
-use seaworthy_base::Timestamp;
+use prometheus_client::metrics::counter::Counter;
+use seaworthy_base::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::identity;
+use crate::metrics::Metrics;
 use crate::peer::{self, Trail};
 use crate::problem::Problem;
+
+mod follower;
+mod verdicts;
+
+pub(crate) use follower::{HOLD, LEASE, News, Question, ROUTE as CHANGES};
+pub(crate) use verdicts::{Lease, Mark, Name, SKEW, Verdicts};
 
 /// The tenant of the platform's own operators.
 pub const SYSTEM: &str = "system";
@@ -28,6 +38,8 @@ pub struct Caller {
     pub tenant: String,
     /// What the token allows, such as `memory:write`; `*` allows everything.
     pub capabilities: Vec<String>,
+    /// When the token ends.
+    pub expires_at: Timestamp,
     /// The token itself, to be passed on to other roles.
     pub token: Token,
 }
@@ -106,25 +118,95 @@ pub struct Verified {
     pub jti: String,
 }
 
-/// How a role has tokens verified: by asking identity, or directly in the identity role itself.
+/// How a role has tokens judged: by identity, whose verdict is used again while it is known to hold.
 #[derive(Clone)]
-pub(crate) enum Authenticator {
-    Peer(peer::Client),
-    Local(Arc<identity::Identity>),
+pub(crate) struct Authenticator {
+    source: Source,
+    hits: Counter,
+    misses: Counter,
+}
+
+/// Where verdicts come from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Identity is played by this process and shares its verdicts.
+    Here(Arc<identity::Identity>),
+    /// Identity is another process; its changes are followed.
+    Elsewhere {
+        /// Asked about tokens that there is no verdict on.
+        identity: peer::Client,
+        /// What it said, as long as it holds.
+        verdicts: Arc<Verdicts>,
+    },
 }
 
 #[derive(Serialize)]
-struct Question<'a> {
+struct Asked<'a> {
     token: &'a Token,
 }
 
+impl Source {
+    /// Follows identity in another process until `stop`.
+    pub(crate) fn elsewhere(
+        identity: peer::Client,
+        clock: &Clock,
+        stop: &CancellationToken,
+    ) -> Self {
+        let verdicts = Arc::new(Verdicts::new(clock.clone(), Lease::Until(clock.now())));
+        tokio::spawn(follower::follow(
+            identity.clone(),
+            Arc::clone(&verdicts),
+            clock.clone(),
+            stop.clone(),
+        ));
+        Self::Elsewhere { identity, verdicts }
+    }
+}
+
 impl Authenticator {
-    async fn verify(&self, trail: &Trail, token: &Token) -> Result<Verified, Problem> {
-        match self {
-            Self::Local(identity) => identity.verify(token.reveal()).await,
-            Self::Peer(client) => {
+    /// Judges by `source`, counted in the role's own metrics.
+    pub(crate) fn new(source: Source, metrics: &Metrics) -> Self {
+        let (hits, misses) = metrics.cache("tokens");
+        Self { source, hits, misses }
+    }
+
+    /// Whom the token speaks for, now.
+    pub(crate) async fn verify(
+        &self,
+        trail: &Trail,
+        token: &Token,
+    ) -> Result<Arc<Verified>, Problem> {
+        let verdicts = self.verdicts();
+        let name = Name::of(token.reveal());
+        if let Some(verified) = verdicts.get(&name) {
+            self.hits.inc();
+            return Ok(verified);
+        }
+        self.misses.inc();
+        let since = verdicts.revision();
+        let verified = Arc::new(self.ask(trail, token).await?);
+        verdicts.keep(name, Arc::clone(&verified), since);
+        Ok(verified)
+    }
+
+    /// Told whenever verdicts were dropped: whoever goes on for long must look again then.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.verdicts().watch()
+    }
+
+    fn verdicts(&self) -> &Verdicts {
+        match &self.source {
+            Source::Here(identity) => identity.verdicts(),
+            Source::Elsewhere { verdicts, .. } => verdicts,
+        }
+    }
+
+    async fn ask(&self, trail: &Trail, token: &Token) -> Result<Verified, Problem> {
+        match &self.source {
+            Source::Here(identity) => identity.verify(token.reveal()).await,
+            Source::Elsewhere { identity, .. } => {
                 let verified: Result<Verified, Problem> =
-                    client.post(trail, "/v1/tokens/verify", &Question { token }).await;
+                    identity.post(trail, "/v1/tokens/verify", &Asked { token }).await;
                 match verified {
                     Ok(verified) if verified.valid => Ok(verified),
                     Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Err(problem),
@@ -142,24 +224,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        if let Some(caller) = parts.extensions.get::<Self>() {
-            return Ok(caller.clone());
-        }
         let token = bearer(&parts.headers)?;
         let authenticator = parts
             .extensions
             .get::<Authenticator>()
-            .cloned()
             .ok_or_else(|| Problem::internal(&"the route has no authenticator"))?;
         let verified = authenticator.verify(&Trail::of(&parts.headers), &token).await?;
-        let caller = Self {
-            subject: verified.user_id,
-            tenant: verified.tenant_id,
-            capabilities: verified.capabilities,
+        Ok(Self {
+            subject: verified.user_id.clone(),
+            tenant: verified.tenant_id.clone(),
+            capabilities: verified.capabilities.clone(),
+            expires_at: verified.expires_at,
             token,
-        };
-        parts.extensions.insert(caller.clone());
-        Ok(caller)
+        })
     }
 }
 
@@ -193,6 +270,7 @@ mod tests {
             subject: "ada".into(),
             tenant: tenant.into(),
             capabilities: capabilities.iter().map(|one| (*one).to_owned()).collect(),
+            expires_at: Timestamp::default(),
             token: Token::new("secret"),
         }
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::auth::{Authenticator, Caller};
+use crate::auth::Caller;
 use crate::options::Role;
 use crate::orchestrator::{self, Message, Start};
 use crate::peer::{Client, Trail};
@@ -67,7 +67,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         .route("/v1/recall/{*key}", get(recall).delete(recall))
         .route("/v1/evaluate", post(to_policy))
         .with_state(gateway);
-    Ok(Part { routes, authenticator: Authenticator::Peer(identity), store: None, needs })
+    Ok(Part { routes, authenticator: context.authenticator(&identity), store: None, needs })
 }
 
 async fn status(caller: Caller, State(gateway): State<Gateway>) -> Json<Value> {

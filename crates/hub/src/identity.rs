@@ -6,15 +6,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use seaworthy_base::Clock;
 
-use crate::auth::{Authenticator, Verified};
+use crate::auth::{Authenticator, CHANGES, Lease, Source, Verdicts, Verified};
 use crate::options::{self, Role};
 use crate::problem::Problem;
 use crate::server::{Context, Error, Part};
 use crate::store::Store;
 
 mod admin;
+mod changes;
 mod check;
 mod keys;
 mod people;
@@ -29,6 +31,8 @@ pub(crate) struct Identity {
     keys: keys::Ring,
     lives: options::Tokens,
     admin: admin::Digest,
+    verdicts: Arc<Verdicts>,
+    changes: changes::Changes,
     wrong_credentials: Counter,
     issued: Counter,
     revoked: Counter,
@@ -39,6 +43,11 @@ impl Identity {
     pub(crate) async fn verify(&self, token: &str) -> Result<Verified, Problem> {
         tokens::verify(self, token).await
     }
+
+    /// The verdicts kept in this process.
+    pub(crate) fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
+    }
 }
 
 /// Opens the role: keys, admin credential, rows.
@@ -47,18 +56,33 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let folder = context.folder();
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let now = context.clock.wall();
-    let admin = admin::bootstrap(&store, &folder, now).await?;
+    let (admin, first) = admin::bootstrap(&store, &folder, now).await?;
     let lives = context.options.tokens.clone();
     let keys = keys::Ring::open(&store, &folder, &lives, now).await?;
     let forgotten = rows::prune(&store, now).await.map_err(refuse)?;
     tracing::debug!(forgotten, "revocations of expired tokens forgotten");
     let count = |name: &str, help: &str| context.metrics.register(name, help, Counter::default());
+    let verdicts = Arc::new(Verdicts::new(context.clock.clone(), Lease::Own));
+    let followers = context.metrics.register(
+        "identity_followers",
+        "Processes that keep verdicts and are told of changes",
+        Gauge::default(),
+    );
+    let changes = changes::Changes::new(
+        context.clock.clone(),
+        Arc::clone(&verdicts),
+        first,
+        followers,
+        context.stop.clone(),
+    );
     let identity = Arc::new(Identity {
         store: store.clone(),
         clock: context.clock.clone(),
         keys,
         lives,
         admin,
+        verdicts,
+        changes,
         wrong_credentials: count(
             "identity_credential_failures",
             "Requests with a wrong admin credential",
@@ -70,13 +94,15 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         .route("/v1/tokens/issue", post(tokens::post_issue))
         .route("/v1/tokens/verify", post(tokens::post_verify))
         .route("/v1/tokens/revoke", post(tokens::post_revoke))
+        .route(CHANGES, post(changes::post_changes))
         .route("/v1/tenants/{id}", get(people::get_tenant).put(people::put_tenant))
         .route("/v1/users/{id}", get(people::get_user).put(people::put_user))
         .route("/.well-known/jwks.json", get(tokens::get_keys))
         .with_state(Arc::clone(&identity));
+    context.play_identity(&identity);
     Ok(Part {
         routes,
-        authenticator: Authenticator::Local(identity),
+        authenticator: Authenticator::new(Source::Here(identity), &context.metrics),
         store: Some(store),
         needs: Vec::new(),
     })

@@ -5,7 +5,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::auth::{Authenticator, Caller};
+use crate::auth::Caller;
 use crate::options::Role;
 use crate::problem::{Body, Problem};
 use crate::server::{Context, Error, Part};
@@ -26,7 +26,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let identity = context.peer(Role::Identity)?;
     let routes = Router::new().route("/v1/infer/sync", post(infer)).route("/models", get(models));
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: Authenticator::Peer(identity), store: None, needs })
+    Ok(Part { routes, authenticator: context.authenticator(&identity), store: None, needs })
 }
 
 /// What the responder is asked: a prompt, and the memories it may quote.

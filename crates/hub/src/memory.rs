@@ -11,7 +11,7 @@ use seaworthy_base::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::auth::{Authenticator, Caller};
+use crate::auth::Caller;
 use crate::inference::responder;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
@@ -117,7 +117,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         .route("/v1/rag/retrieve", post(retrieve))
         .with_state(memory);
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: Authenticator::Peer(identity), store: Some(store), needs })
+    Ok(Part { routes, authenticator: context.authenticator(&identity), store: Some(store), needs })
 }
 
 const fn default_limit() -> usize {

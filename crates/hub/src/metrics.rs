@@ -23,6 +23,8 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     service: &'static str,
     requests: Family<Labels, Counter>,
+    cache_hits: Family<Cache, Counter>,
+    cache_misses: Family<Cache, Counter>,
     durations: Family<Labels, Histogram, fn() -> Histogram>,
 }
 
@@ -34,6 +36,11 @@ struct Labels {
     status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cache {
+    cache: &'static str,
+}
+
 impl Metrics {
     /// Metrics of the service with this name.
     pub fn new(service: &'static str) -> Self {
@@ -43,9 +50,14 @@ impl Metrics {
             registry: Arc::default(),
             service,
             requests: Family::clone(&requests),
+            cache_hits: Family::default(),
+            cache_misses: Family::default(),
             durations: Family::clone(&durations),
         };
         metrics.register("http_requests", "Requests answered", requests);
+        let (hits, misses) = (metrics.cache_hits.clone(), metrics.cache_misses.clone());
+        metrics.register("cache_hits", "What was asked for and kept", hits);
+        metrics.register("cache_misses", "What was asked for and had to be made", misses);
         metrics.register(
             "http_request_duration_seconds",
             "Time from a request's head to its response's head",
@@ -59,6 +71,13 @@ impl Metrics {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         registry.register(name, help, metric.clone());
         metric
+    }
+
+    /// The hits and misses of the role's cache with this name.
+    pub(crate) fn cache(&self, cache: &'static str) -> (Counter, Counter) {
+        let labels = Cache { cache };
+        let count = |family: &Family<Cache, Counter>| family.get_or_create(&labels).clone();
+        (count(&self.cache_hits), count(&self.cache_misses))
     }
 
     /// Counts one answered request.

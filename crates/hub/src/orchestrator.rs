@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{Authenticator, Caller};
 use crate::memory::{LONGEST_METADATA, LONGEST_VALUE};
 use crate::options::Role;
-use crate::peer::{Client, Trail};
+use crate::peer::Trail;
 use crate::problem::{self, Body, Path, Problem, Query};
 use crate::server::{Context, Error, Part};
 use crate::store::Store;
@@ -47,11 +47,11 @@ const LONGEST_CAPSULE: usize = 200;
 const MOST_LISTED: u32 = 500;
 
 /// What the role's routes share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Orchestrator {
     store: Store,
     turns: Turns,
-    identity: Client,
+    authenticator: Authenticator,
     stop: CancellationToken,
 }
 
@@ -122,11 +122,12 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
     let needs = peers.iter().chain([&identity]).cloned().collect();
+    let authenticator = context.authenticator(&identity);
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
         turns,
-        identity: identity.clone(),
+        authenticator: authenticator.clone(),
         stop: context.stop.clone(),
     };
     let routes = Router::new()
@@ -136,7 +137,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         .route("/v1/sessions/{id}/events", get(events_of))
         .route(turn::ROUTE, post(step))
         .with_state(hub);
-    Ok(Part { routes, authenticator: Authenticator::Peer(identity), store: Some(store), needs })
+    Ok(Part { routes, authenticator, store: Some(store), needs })
 }
 
 async fn begin(
@@ -254,10 +255,14 @@ async fn events_of(
         return Err(events::invalid());
     }
     if streamed {
-        let (feed, token) = (hub.turns.feed, caller.token);
-        let listener = Listener { identity: hub.identity, trail, token };
-        let stream = events::stream(hub.store, feed, session, listener, after, hub.stop);
-        return Ok(stream.into_response());
+        let listener = Listener {
+            authenticator: hub.authenticator,
+            clock: hub.turns.clock,
+            trail,
+            token: caller.token,
+            expires_at: caller.expires_at,
+        };
+        return Ok(events::stream(hub.store, hub.turns.feed, session, listener, after, hub.stop));
     }
     let next = page.last().map(|event| event.id).filter(|last| *last < latest);
     Ok(Json(json!({"session_id": session, "events": page, "next_after": next})).into_response())

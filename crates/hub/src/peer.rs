@@ -1,9 +1,13 @@
-//! Calls from one role to another: deadline, forwarded identity and trace, problems passed on.
+//! Calls from one role to another, over HTTP or within the process: deadline, forwarded identity and
+//! trace, problems passed on.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use bytes::Bytes;
 use http::request::Parts;
@@ -12,10 +16,10 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,10 +77,51 @@ pub struct Client(Arc<Line>);
 #[derive(Debug)]
 struct Line {
     role: Role,
-    base: Uri,
+    /// Where it answers, for people to read.
+    place: String,
     deadline: Duration,
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    way: Way,
 }
+
+#[derive(Debug)]
+enum Way {
+    /// Over the network.
+    Wire { base: Uri, http: legacy::Client<HttpConnector, Full<Bytes>> },
+    /// The role is played by this process: its routes are called as the network would call them,
+    /// with the same authentication and the same checks.
+    Inside(Door),
+}
+
+/// A role's routes, once it is open, for others in the same process.
+#[derive(Clone, Default)]
+pub(crate) struct Door(Arc<RwLock<Option<Router>>>);
+
+impl Door {
+    /// From here on calls come in.
+    pub(crate) fn open(&self, routes: Router) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(routes);
+    }
+
+    /// No more calls. Routes hold clients that hold doors: unless closed they would hold each other
+    /// for ever.
+    pub(crate) fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn routes(&self) -> Option<Router> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Door(..)")
+    }
+}
+
+/// In a request's extensions when it came from another role in this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FromInside;
 
 impl Client {
     /// A client for `role` at `base`; every call ends within `deadline`.
@@ -99,7 +144,19 @@ impl Client {
             // that is just being closed.
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
-        Ok(Self(Arc::new(Line { role, base: uri, deadline, http })))
+        let way = Way::Wire { base: uri, http };
+        Ok(Self(Arc::new(Line { role, place: base.to_owned(), deadline, way })))
+    }
+
+    /// A client for `role` behind a door of this process.
+    pub(crate) fn inside(role: Role, door: Door, deadline: Duration) -> Self {
+        let place = "this process".to_owned();
+        Self(Arc::new(Line { role, place, deadline, way: Way::Inside(door) }))
+    }
+
+    /// Whether the role is played by this process.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self.0.way, Way::Inside(_))
     }
 
     /// `GET path`, read as JSON.
@@ -153,7 +210,7 @@ impl Client {
         path: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Response<Incoming>, Problem> {
+    ) -> Result<Response<Body>, Problem> {
         let mut request = self.request(trail, method, path, body)?;
         for (name, value) in &headers {
             request.headers_mut().insert(name, value.clone());
@@ -169,7 +226,7 @@ impl Client {
             Ok(Ok((parts, _))) if parts.status.is_success() => Ok(()),
             Ok(Ok((parts, _))) => Err(format!("{} answers {}", self.0.role, parts.status)),
             Ok(Err(_)) | Err(_) => {
-                Err(format!("{} cannot be reached at {}", self.0.role, self.0.base))
+                Err(format!("{} cannot be reached at {}", self.0.role, self.0.place))
             }
         }
     }
@@ -203,9 +260,12 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Problem> {
-        let mut parts = self.0.base.clone().into_parts();
-        parts.path_and_query =
-            Some(path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?);
+        let path = path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
+        let mut parts = match &self.0.way {
+            Way::Wire { base, .. } => base.clone().into_parts(),
+            Way::Inside(_) => http::uri::Parts::default(),
+        };
+        parts.path_and_query = Some(path);
         let uri = Uri::from_parts(parts).map_err(|error| Problem::internal(&error))?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
@@ -216,11 +276,28 @@ impl Client {
         Ok(request)
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Problem> {
-        self.0.http.request(request).await.map_err(|error| {
-            tracing::warn!(role = %self.0.role, base = %self.0.base, %error, "peer cannot be reached");
-            Problem::unavailable("peer_unreachable", format!("{} cannot be reached", self.0.role))
-        })
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Problem> {
+        match &self.0.way {
+            Way::Wire { http, .. } => match http.request(request).await {
+                Ok(response) => Ok(response.map(Body::new)),
+                Err(error) => Err(self.unreachable(&error)),
+            },
+            Way::Inside(door) => {
+                let routes = door.routes().ok_or_else(|| self.unreachable(&"it is closed"))?;
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(FromInside);
+                let service = TowerToHyperService::new(routes);
+                match hyper::service::Service::call(&service, request).await {
+                    Ok(response) => Ok(response),
+                    Err(never) => match never {},
+                }
+            }
+        }
+    }
+
+    fn unreachable(&self, error: &dyn fmt::Display) -> Problem {
+        tracing::warn!(role = %self.0.role, place = self.0.place, %error, "peer cannot be reached");
+        Problem::unavailable("peer_unreachable", format!("{} cannot be reached", self.0.role))
     }
 
     async fn within<T>(
@@ -228,7 +305,7 @@ impl Client {
         call: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
         tokio::time::timeout(self.0.deadline, call).await.unwrap_or_else(|_| {
-            tracing::warn!(role = %self.0.role, base = %self.0.base, "peer did not answer in time");
+            tracing::warn!(role = %self.0.role, place = self.0.place, "peer did not answer in time");
             Err(Problem::unavailable(
                 "peer_timeout",
                 format!("{} did not answer in time", self.0.role),
@@ -260,7 +337,7 @@ impl Client {
     }
 
     fn unreadable(&self, reason: &str) -> Problem {
-        tracing::warn!(role = %self.0.role, base = %self.0.base, reason, "peer's answer is unreadable");
+        tracing::warn!(role = %self.0.role, place = self.0.place, reason, "peer's answer is unreadable");
         Problem::new(
             StatusCode::BAD_GATEWAY,
             "peer_unreadable",

@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use seaworthy_base::Clock;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Authenticator, Caller};
+use crate::auth::Caller;
 use crate::metrics;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
@@ -71,7 +71,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         .with_state(policy);
     Ok(Part {
         routes,
-        authenticator: Authenticator::Peer(identity.clone()),
+        authenticator: context.authenticator(&identity),
         store: Some(store),
         needs: vec![identity],
     })

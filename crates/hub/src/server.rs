@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use seaworthy_base::Clock;
@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Authenticator;
+use crate::auth::{self, Authenticator};
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::options::{Options, Role};
 use crate::store::{self, Migration, Store};
@@ -94,8 +95,15 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Cancelled when the service is to stop; streams end then.
     pub(crate) stop: CancellationToken,
-    addresses: Arc<BTreeMap<Role, SocketAddr>>,
-    stores: Arc<Mutex<Vec<Store>>>,
+    house: Arc<House>,
+}
+
+/// What the roles of one process share.
+struct House {
+    doors: BTreeMap<Role, peer::Door>,
+    stores: Mutex<Vec<Store>>,
+    identity: OnceLock<Arc<Identity>>,
+    tokens: OnceLock<auth::Source>,
 }
 
 impl Context {
@@ -113,19 +121,37 @@ impl Context {
             .await
             .unwrap_or_else(|_| Err(store::Error::Failed("opening it panicked".into())))
             .map_err(|source| Error::Store { role, source })?;
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
+        self.house.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
         Ok(store)
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
     /// default loopback port.
     pub(crate) fn peer(&self, role: Role) -> Result<peer::Client, Error> {
-        let base = match (self.options.peers.get(role), self.addresses.get(&role)) {
-            (Some(base), _) => base.to_owned(),
-            (None, Some(address)) => format!("http://{address}"),
-            (None, None) => format!("http://{}", role.address()),
-        };
-        Ok(peer::Client::new(role, &base, self.options.limits.peer_timeout)?)
+        let deadline = self.options.limits.peer_timeout;
+        let said = self.options.peers.get(role);
+        // Also when the operator said so, in the address that the role was told to listen on.
+        let here = said.is_none_or(|base| base == format!("http://{}", self.options.address(role)));
+        if let Some(door) = self.house.doors.get(&role).filter(|_| here) {
+            return Ok(peer::Client::inside(role, door.clone(), deadline));
+        }
+        let fallback = format!("http://{}", role.address());
+        Ok(peer::Client::new(role, said.unwrap_or(&fallback), deadline)?)
+    }
+
+    /// How tokens are judged: with identity when this process plays it, else by asking and following
+    /// it, once for all roles here.
+    pub(crate) fn authenticator(&self, identity: &peer::Client) -> Authenticator {
+        let source = self.house.tokens.get_or_init(|| match self.house.identity.get() {
+            Some(here) if identity.is_inside() => auth::Source::Here(Arc::clone(here)),
+            _ => auth::Source::elsewhere(identity.clone(), &self.clock, &self.stop),
+        });
+        Authenticator::new(source.clone(), &self.metrics)
+    }
+
+    /// Makes this process's identity known to its other roles, which are opened after it.
+    pub(crate) fn play_identity(&self, identity: &Arc<Identity>) {
+        let _ = self.house.identity.set(Arc::clone(identity));
     }
 }
 
@@ -144,8 +170,8 @@ pub(crate) struct Part {
 /// A hub that is bound and opened; [`Service::run`] serves it.
 pub struct Service {
     roles: Vec<(TcpListener, Router)>,
-    stores: Arc<Mutex<Vec<Store>>>,
-    addresses: Arc<BTreeMap<Role, SocketAddr>>,
+    house: Arc<House>,
+    addresses: BTreeMap<Role, SocketAddr>,
     options: Arc<Options>,
     stop: CancellationToken,
 }
@@ -169,17 +195,26 @@ impl Service {
         if listeners.is_empty() {
             return Err(Error::NoRoles);
         }
-        let mut service = Self {
-            roles: Vec::new(),
-            stores: Arc::default(),
-            addresses: Arc::new(addresses),
-            options,
-            stop: CancellationToken::new(),
+        let house = House {
+            doors: addresses.keys().map(|role| (*role, peer::Door::default())).collect(),
+            stores: Mutex::default(),
+            identity: OnceLock::new(),
+            tokens: OnceLock::new(),
         };
-        for (role, listener) in listeners {
+        let stop = CancellationToken::new();
+        let mut service =
+            Self { roles: Vec::new(), house: Arc::new(house), addresses, options, stop };
+        for role in Role::ALL {
+            let Some(listener) = listeners.remove(&role) else { continue };
             let context = service.context(role);
             match start(&context).await {
-                Ok(part) => service.roles.push((listener, track::wrap(part, &context))),
+                Ok(part) => {
+                    let routes = track::wrap(part, &context);
+                    if let Some(door) = service.house.doors.get(&role) {
+                        door.open(routes.clone());
+                    }
+                    service.roles.push((listener, routes));
+                }
                 Err(error) => {
                     service.close().await;
                     return Err(error);
@@ -196,8 +231,7 @@ impl Service {
             clock: self.options.clock.clone(),
             metrics: Metrics::new(role.service()),
             stop: self.stop.clone(),
-            addresses: Arc::clone(&self.addresses),
-            stores: Arc::clone(&self.stores),
+            house: Arc::clone(&self.house),
         }
     }
 
@@ -228,9 +262,18 @@ impl Service {
     /// Closes every store, so that their folders are free once this returns.
     async fn close(&self) {
         let stores =
-            std::mem::take(&mut *self.stores.lock().unwrap_or_else(PoisonError::into_inner));
+            std::mem::take(&mut *self.house.stores.lock().unwrap_or_else(PoisonError::into_inner));
         for store in stores {
             store.close().await;
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for door in self.house.doors.values() {
+            door.close();
         }
     }
 }

@@ -18,6 +18,28 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// SHA-256 of bytes that come one after another, as a file that is appended to.
+#[derive(Clone)]
+pub struct RunningHash(digest::Context);
+
+impl Default for RunningHash {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl RunningHash {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all bytes so far, in lower-case hex.
+    pub fn hex(&self) -> String {
+        hex(self.0.clone().finish().as_ref())
+    }
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;

@@ -29,7 +29,7 @@ mod verify;
 pub use audit::{Audit, audit};
 pub use error::Error;
 pub use finding::{CODES, Finding};
-pub use key::{PublicKey, SigningKey, sha256};
+pub use key::{PublicKey, RunningHash, SigningKey, sha256};
 pub use keystore::{Keystore, ListedKey, Role, default_folder};
 pub use ledger::Ledger;
 pub use receipt::{Receipt, Signature, VERSION};

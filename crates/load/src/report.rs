@@ -81,6 +81,17 @@ pub struct Live {
     pub recent_p95: Option<u64>,
 }
 
+/// A flow's numbers while its phase runs, over all entries that drive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveFlow {
+    /// The next iteration's index.
+    pub next_index: u64,
+    /// Iterations under way, and arrivals that wait for a virtual user.
+    pub unfinished: u64,
+    /// Iterations that never began.
+    pub dropped: u64,
+}
+
 /// Reads a running phase's numbers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -90,6 +101,20 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The numbers of each flow now, by its name.
+    pub fn flows(&self) -> BTreeMap<String, LiveFlow> {
+        let mut flows: BTreeMap<String, LiveFlow> = BTreeMap::new();
+        for lane in self.entries.iter().flat_map(|entry| &entry.lanes) {
+            let live = flows.entry(lane.program.flow.clone()).or_default();
+            let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
+            live.unfinished += in_flight.sum::<u64>() + lane.backlog.load(Ordering::Relaxed);
+            live.dropped += total(lane, |counters| &counters.dropped);
+            // One count, whichever entry makes the iteration.
+            live.next_index = lane.index.load(Ordering::Relaxed);
+        }
+        flows
+    }
+
     /// The numbers now.
     pub fn live(&self) -> Live {
         let lanes = || self.entries.iter().flat_map(|entry| &entry.lanes);

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::length::times;
+
 /// The moments at which iterations begin, counted from the entry's start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
@@ -48,10 +50,18 @@ impl Ramp {
     pub fn new(start: f64, unit: Duration, stages: &[(Duration, f64)]) -> Self {
         let unit = unit.as_secs_f64();
         let mut from = start / unit;
+        Self::of(stages.iter().map(|&(length, target)| {
+            let stretch = (length, from, target / unit);
+            from = target / unit;
+            stretch
+        }))
+    }
+
+    /// From each stretch's length and the rates at its two ends, per second.
+    fn of(stretches: impl Iterator<Item = (Duration, f64, f64)>) -> Self {
         let mut ramp = Self { stretches: Vec::new(), length: Duration::ZERO, highest: 0.0 };
         let mut before = 0.0;
-        for &(length, target) in stages {
-            let to = target / unit;
+        for (length, from, to) in stretches {
             if !length.is_zero() {
                 let begins = ramp.length.as_secs_f64();
                 let seconds = length.as_secs_f64();
@@ -61,7 +71,6 @@ impl Ramp {
                 ramp.highest = ramp.highest.max(from).max(to);
                 before = until;
             }
-            from = to;
         }
         ramp
     }
@@ -93,6 +102,46 @@ impl Stretch {
 }
 
 impl Schedule {
+    /// The same rates over a length multiplied by `factor`.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        match self {
+            Self::Constant { rate, unit, duration } => {
+                Self::Constant { rate: *rate, unit: *unit, duration: times(*duration, factor) }
+            }
+            Self::Ramping(ramp) => {
+                let stretches = ramp.stretches.iter();
+                Self::Ramping(Ramp::of(stretches.map(|stretch| {
+                    let length = Duration::from_secs_f64(stretch.length);
+                    (times(length, factor), stretch.from, stretch.to)
+                })))
+            }
+        }
+    }
+
+    /// What is left after `gone`, going on at the rate it had there.
+    #[must_use]
+    pub fn since(&self, gone: Duration) -> Self {
+        match self {
+            Self::Constant { rate, unit, duration } => {
+                let duration = duration.saturating_sub(gone);
+                Self::Constant { rate: *rate, unit: *unit, duration }
+            }
+            Self::Ramping(ramp) => {
+                let gone = gone.as_secs_f64();
+                Self::Ramping(Ramp::of(ramp.stretches.iter().filter_map(|stretch| {
+                    let into = (gone - stretch.begins).max(0.0);
+                    let left = stretch.length - into;
+                    let growth = (stretch.to - stretch.from) / stretch.length;
+                    (left > 0.0).then(|| {
+                        let from = stretch.from + growth * into;
+                        (Duration::from_secs_f64(left), from, stretch.to)
+                    })
+                })))
+            }
+        }
+    }
+
     /// How many iterations are due in all.
     pub fn total(&self) -> u64 {
         match self {

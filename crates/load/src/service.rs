@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use seaworthy_base::{Clock, Instant};
 use seaworthy_net::Url;
@@ -148,6 +148,17 @@ impl Service {
             timeline: self.timeline.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    /// The same load, with the iterations of each flow numbered from here on: what goes on after an
+    /// interruption uses no index twice.
+    #[must_use]
+    pub fn numbered_from(self, next: &BTreeMap<String, u64>) -> Self {
+        for lane in self.entries.iter().flat_map(|(_, recruit)| &recruit.lanes) {
+            let first = next.get(&lane.program.flow).copied().unwrap_or(0);
+            lane.index.store(first, Ordering::Relaxed);
+        }
+        self
     }
 
     /// Runs every entry to its end. The phase begins now.

@@ -84,6 +84,21 @@ impl SharedTimeline {
         merged
     }
 
+    /// Takes out what was recorded before a second, to be written down: what is over need not stay
+    /// in memory. A worker that was held up may still record something for an earlier second; the
+    /// next call takes it.
+    #[must_use]
+    pub fn drain(&self, second: u32) -> Timeline {
+        let mut merged = self.shard(0).timeline().take_before(second);
+        for position in 1..self.0.shards.len() {
+            let taken = self.shard(position).timeline().take_before(second);
+            merged
+                .merge(&taken)
+                .expect("shards are made from one empty timeline: same start, same bounds");
+        }
+        merged
+    }
+
     /// A quantile of the response times of the last few seconds, in nanoseconds.
     pub fn recent_response_time(&self, q: f64, now: Instant) -> Option<u64> {
         let from = self.second(now).saturating_sub(RECENT);

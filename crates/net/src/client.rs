@@ -12,7 +12,7 @@ use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
 use crate::network::{Network, Tcp};
-use crate::timings::{Part, Timings, Trace};
+use crate::timings::{Timings, Trace};
 use crate::tls::Tls;
 use crate::url::Url;
 
@@ -138,7 +138,7 @@ impl Client {
         let mut meter = Meter::default();
         let mut answered = None;
         if let Some(mut connection) = usable(&mut self.kept, origin) {
-            trace.enter(Part::Exchange, start);
+            trace = Trace::exchanging(start);
             match connection.exchange(order, options, limit, &mut meter).await {
                 Err(error) if may_repeat(&error, order.request(), &meter) => {
                     // The dead connection's time stays booked; the call goes on with a fresh one.

@@ -5,6 +5,7 @@ pub(crate) mod head;
 
 mod alarm;
 mod exchange;
+mod memory;
 mod scratch;
 mod streamed;
 
@@ -27,7 +28,7 @@ use crate::wire::Wire;
 pub(crate) use streamed::Begun;
 
 /// What a request says about reading its answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// It is a `HEAD`: the answer has no body, whatever it states.
     pub(crate) head: bool,

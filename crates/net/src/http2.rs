@@ -61,7 +61,7 @@ impl Connection {
             .enable_push(false)
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
-            .max_header_list_size(u32::try_from(options.max_head.max(8192)).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(most_refused(options)).unwrap_or(u32::MAX))
             .handshake(stream)
             .await
             .map_err(|error| named(&error))?;
@@ -112,13 +112,17 @@ impl Connection {
         meter: &mut Meter,
     ) -> Result<Begun, Error> {
         let message = message(origin, request)?;
-        if !std::mem::take(&mut self.new) {
+        let new = std::mem::take(&mut self.new);
+        if !new {
             self.driver.begin();
         }
         let Self { sender, driver, .. } = self;
         let ready = std::future::poll_fn(|context| sender.poll_ready(context));
-        // What fails here has not left.
-        driver.run(meter, ready).await.map_err(|_| Error::RequestRefused)?;
+        // What fails here has not left; a kept connection is then simply over.
+        driver.run(meter, ready).await.map_err(|error| match new {
+            true => named(&error),
+            false => Error::RequestRefused,
+        })?;
         let (answer, body) =
             sender.send_request(message, request.body.is_empty()).map_err(|error| named(&error))?;
         let mut exchange = Exchange { answer, body, rest: request.body.clone() };
@@ -135,10 +139,19 @@ impl Connection {
             Pin::new(&mut exchange.answer).poll(context)
         })
         .await
-        .map_err(|error| named(&error))?;
+        .map_err(|error| match named(&error) {
+            // Nothing but a head came, and it was refused on our side.
+            Error::ProtocolError(_)
+                if error.is_library() && meter.received > most_refused(options) as u64 =>
+            {
+                Error::HeadersTooLarge
+            }
+            error => error,
+        })?;
         meter.first_read = Some(options.clock.now());
         let (head, body) = response.into_parts();
-        if head.headers.len() > MOST_HEADERS {
+        let sizes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        if head.headers.len() > MOST_HEADERS || sizes.sum::<usize>() > longest_head(options) {
             return Err(Error::HeadersTooLarge);
         }
         Ok(Begun { status: head.status.as_u16(), headers: head.headers, body })
@@ -170,6 +183,16 @@ impl Connection {
             }),
         }
     }
+}
+
+/// Longest head taken, in bytes.
+fn longest_head(options: &Options) -> usize {
+    options.max_head.max(8192)
+}
+
+/// Longest head that is read at all: those that are a little too long are told from broken ones.
+fn most_refused(options: &Options) -> usize {
+    longest_head(options).saturating_mul(4)
 }
 
 impl std::fmt::Debug for Connection {

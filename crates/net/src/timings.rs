@@ -65,6 +65,11 @@ impl Trace {
         Self { timings: Timings::default(), part: Part::Blocked, since: now }
     }
 
+    /// A request that needs no connection made: its exchange begins at once.
+    pub(crate) fn exchanging(now: Instant) -> Self {
+        Self { timings: Timings::default(), part: Part::Exchange, since: now }
+    }
+
     /// Books the time since the last call under the part that ends, and starts `part`.
     pub(crate) fn enter(&mut self, part: Part, now: Instant) {
         self.book(now, &Meter::default());

@@ -329,6 +329,33 @@ impl Timeline {
         &self.series[id.position]
     }
 
+    /// Takes out what was recorded before a second, lost seconds too: what is over can be written
+    /// down and forgotten. The series, and handles of them, stay good.
+    #[must_use]
+    pub fn take_before(&mut self, second: u32) -> Self {
+        let mut taken = self.empty_like();
+        let lost = self.lost.split_off(&second);
+        taken.lost = std::mem::replace(&mut self.lost, lost);
+        for (key, ids) in &self.index {
+            for id in ids {
+                let slots = &mut self.series[id.position].slots;
+                if slots.first_key_value().is_none_or(|(&first, _)| first >= second) {
+                    continue;
+                }
+                let rest = slots.split_off(&second);
+                let over = std::mem::replace(slots, rest);
+                let position = taken.series_id(key, id.kind).position;
+                taken.series[position].slots = over;
+            }
+        }
+        taken
+    }
+
+    /// Whether nothing was recorded and no second was lost.
+    pub fn is_empty(&self) -> bool {
+        self.lost.is_empty() && self.series.iter().all(|series| series.slots.is_empty())
+    }
+
     /// All series in the order of their keys.
     pub fn series(&self) -> impl Iterator<Item = (&Key, &Series)> {
         self.index

@@ -19,6 +19,7 @@ use crate::judge::{Circumstances, judge_all};
 use crate::launch::World;
 use crate::phases;
 use crate::progress::Progress;
+use crate::resume::Rest;
 use crate::service::{Halt, Lived, Options};
 use probe::{Coarse, Lengths};
 use search::{Hope, Limits, Next, Search, Seen, Why};
@@ -194,11 +195,13 @@ impl Hunt<'_> {
         diary.tell("capacity.probe", &name, said);
         options.speaker.say(Progress::Stage("searching for the capacity"));
         let before = lived.notes.len();
-        phases::one(options, &phase, world, diary, lived).await?;
+        let rest = Rest::whole(&phase);
+        phases::one(options, &rest, Duration::ZERO, world, diary, lived).await?;
         if options.stop.is_cancelled() {
             return Ok(());
         }
-        let timeline = lived.timeline.snapshot();
+        let timeline =
+            lived.spool.so_far().map_err(|error| Halt::CouldNotRun(error.to_string()))?;
         let Some(ran) = lived.phases.last() else { return Ok(()) };
         let ran = std::slice::from_ref(ran);
         let mut row = probe::row(&timeline, &ran[0], factor);

@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 
 use crate::metric::Metric;
 use crate::plan::{API_VERSION, Plan};
+use crate::profile;
 use crate::scope::{REDACTED, Scope};
 
 mod assume;
 mod decide;
 mod names;
 mod objectives;
+mod phases;
 mod resolve;
 mod targets;
 mod watches;
@@ -61,6 +63,7 @@ impl Phase {
 pub struct Checked {
     plan: Plan,
     text: String,
+    choice: Choice,
     folder: PathBuf,
     setup: Vec<Routine>,
     flows: Vec<Flow>,
@@ -75,14 +78,38 @@ pub struct Checked {
 /// The most free ports a plan may ask for.
 const MOST_PORTS: usize = 1_000;
 
+/// What is chosen when a plan is run, beside the plan itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// A profile to run the plan's flows under, in place of its phases.
+    pub profile: Option<profile::Name>,
+    /// What every length of the phases is multiplied with; neither rates, pauses, timeouts nor
+    /// graceful stops are.
+    pub time_scale: f64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { profile: None, time_scale: 1.0 }
+    }
+}
+
 /// Checks a plan's text. `file` is how findings name it; other paths in the plan count from its
 /// folder. The plan is there exactly when no finding is an error.
 pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
-    let plan: Plan = match yaml(file, text) {
+    check_as(file, text, Choice::default())
+}
+
+/// The same for a plan that is to be run under a profile or at another length.
+pub fn check_as(file: &str, text: &str, choice: Choice) -> (Option<Checked>, Vec<Finding>) {
+    let mut plan: Plan = match yaml(file, text) {
         Ok(plan) => plan,
         Err(finding) => return (None, vec![finding]),
     };
     let mut checker = Checker { file, findings: Vec::new() };
+    if let Some(name) = choice.profile {
+        checker.replace_phases(&mut plan, name);
+    }
     checker.heading(&plan);
     let assumptions = checker.assumptions(&plan);
     checker.targets(&plan);
@@ -94,7 +121,7 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     let setup = checker.routines(&plan.setup, &mut known);
     let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
     checker.findings.extend(findings);
-    let phases = checker.phases(&plan, &known);
+    let phases = checker.phases(&plan, &known, choice.time_scale);
     let teardown = checker.routines(&plan.teardown, &mut known);
     let objectives = checker.objectives(&plan);
     let ports = names::second_parts(text, "port").len();
@@ -105,10 +132,10 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     }
     checker.resolvable(&phases, &flows, &objectives);
     // What is wrong already would only be said again in other words.
-    let notes = match errors(&checker.findings) {
-        true => Vec::new(),
-        false => checker.decidable(&phases, &flows, &objectives, &assumptions),
-    };
+    let mut notes = phases::scale_note(choice.time_scale);
+    if !errors(&checker.findings) {
+        notes.extend(checker.decidable(&phases, &flows, &objectives, &assumptions));
+    }
     let literals = names::literals(&plan);
     for literal in &literals {
         let what = format!("{} is written into the plan", literal.what);
@@ -128,6 +155,7 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     let checked = Checked {
         folder: folder_of(file),
         text: text.to_owned(),
+        choice,
         setup,
         flows,
         teardown,
@@ -185,6 +213,11 @@ impl Checked {
     /// The plan as it was typed.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What was chosen beside the plan.
+    pub(crate) fn choice(&self) -> Choice {
+        self.choice
     }
 
     /// The plan as it was typed, without the credentials that were typed into it.
@@ -377,27 +410,6 @@ impl Checker<'_> {
             }
         }
         routines
-    }
-
-    fn phases(&mut self, plan: &Plan, known: &Known<'_>) -> Vec<Phase> {
-        let mut phases = Vec::new();
-        for phase in &plan.phases {
-            let duration = phase.duration.get();
-            let warmup = phase.warmup.as_ref().map_or(Duration::ZERO, |warmup| warmup.get());
-            if let Some(typed) = phase.warmup.as_ref().filter(|_| warmup >= duration) {
-                self.error(
-                    typed,
-                    "plan-warmup",
-                    format!("the warm-up of {typed} leaves nothing of {}", Span(duration)),
-                    "make the phase longer than its warm-up",
-                );
-            }
-            let (loads, findings) =
-                seaworthy_load::check::loads(known, &plan.flows, &phase.load, duration);
-            self.findings.extend(findings);
-            phases.push(Phase { name: phase.name.value.clone(), duration, warmup, loads });
-        }
-        phases
     }
 }
 

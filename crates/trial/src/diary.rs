@@ -31,9 +31,17 @@ impl Diary {
         Ok(Self { clock, speaker, pages })
     }
 
+    /// Takes over the events of a trial that this one goes on with.
+    pub(crate) fn take_over(&self, events: Vec<Event>) {
+        events.into_iter().for_each(|event| self.write(event));
+    }
+
     /// Notes an event.
     pub(crate) fn note(&self, kind: &str, subject: &str, text: impl Into<String>) {
-        let event = Event::new(self.clock.wall(), kind, subject, text);
+        self.write(Event::new(self.clock.wall(), kind, subject, text));
+    }
+
+    fn write(&self, event: Event) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(mut line) = serde_json::to_vec(&event) {
             line.push(b'\n');

@@ -22,6 +22,16 @@ pub enum Error {
     /// A process could not be handled.
     #[error(transparent)]
     Process(#[from] seaworthy_process::Error),
+    /// A trial cannot be gone on with.
+    #[error("trial {trial} cannot be resumed: {reason}")]
+    Resume {
+        /// Its id.
+        trial: String,
+        /// Why not.
+        reason: String,
+        /// What can be done instead.
+        hint: String,
+    },
     /// The trial's own work failed in a way that says nothing about the target.
     #[error("{0}")]
     Internal(String),
@@ -34,6 +44,7 @@ impl Error {
             Self::Io { .. } => "trial-io",
             Self::Ledger(error) => error.code(),
             Self::Process(error) => error.code(),
+            Self::Resume { .. } => "trial-resume",
             Self::Internal(_) => "trial-internal",
         }
     }
@@ -53,6 +64,7 @@ impl Error {
             },
             Self::Ledger(error) => error.hint(),
             Self::Process(error) => error.hint(),
+            Self::Resume { hint, .. } => Some(hint.clone()),
             Self::Internal(_) => None,
         }
     }

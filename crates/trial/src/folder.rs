@@ -90,20 +90,37 @@ impl Folder {
     /// # Errors
     /// The path that could not be written, and why.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        self.replace(name, content, true)
+    }
+
+    /// The same for a file that is written again and again: when it is not synced, a power failure
+    /// may leave what it held before.
+    ///
+    /// # Errors
+    /// The path that could not be written, and why.
+    pub(crate) fn replace(&self, name: &str, content: &[u8], sync: bool) -> Result<(), Error> {
         let path = self.path.join(name);
         let partial = self.path.join(format!("{name}.partial"));
         // New, never somebody's link: targets know where this folder is.
         let _ = fs::remove_file(&partial);
         let written = File::create_new(&partial)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|mut file| {
+                file.write_all(content)?;
+                if sync { file.sync_all() } else { Ok(()) }
+            })
             .and_then(|()| fs::rename(&partial, &path));
-        let mut hashes = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        hashes.insert(name.to_owned(), seaworthy_ledger::sha256(content));
+        self.wrote(name, seaworthy_ledger::sha256(content));
         written.map_err(|error| {
             // What is left of it says less than nothing; when even that fails, the seal is missing.
             let _ = fs::remove_file(&partial);
             Error::io("write", &path)(error)
         })
+    }
+
+    /// Notes the hash of a file that was written otherwise: what the seal must find.
+    pub(crate) fn wrote(&self, name: &str, sha256: String) {
+        let mut hashes = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.insert(name.to_owned(), sha256);
     }
 
     /// What was written, by name: the hash of each file.

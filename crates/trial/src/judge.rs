@@ -10,15 +10,22 @@ use seaworthy_report::outcome::{Direction, Objective, Observed};
 use seaworthy_stats::statement::{Comparison, Statement};
 use seaworthy_stats::timeline::{Counts, Timeline, Window};
 use seaworthy_stats::{Assumptions, Histogram, Judgement};
+use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::metric::Metric;
 use crate::tally::FlowRun;
 
-/// A phase as it really ran, in seconds since the timeline's start.
-#[derive(Clone, Debug)]
+/// A phase as it really ran, in seconds since the timeline's start; or, when the trial was stopped in
+/// it and resumed, one of the segments it ran in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RanPhase {
     pub(crate) name: String,
+    /// Where in the phase it began: 0 unless it was resumed.
+    pub(crate) offset: f64,
+    /// Whether the phase came to its end in it.
+    pub(crate) complete: bool,
     pub(crate) from: f64,
     pub(crate) warmup_until: f64,
     /// When the load ended.
@@ -41,6 +48,7 @@ impl RanPhase {
             same.offered_per_second.zip(run.offered_per_second).map(|(one, other)| one + other);
         same.dropped += run.dropped;
         same.interrupted += run.interrupted;
+        same.unseen += run.unseen;
         same.youngest_cut = match (same.youngest_cut, run.youngest_cut) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -96,8 +104,17 @@ fn judge_one(
         .iter()
         .filter(|phase| objective.phase.as_ref().is_none_or(|name| *name == phase.name))
         .collect();
-    let counts = evidence(objective, timeline, &spoken_of);
+    let Evidence { counts, worst } = evidence(objective, timeline, &spoken_of);
     let mut judgement = counts.judge(&objective.statement, assumptions);
+    if let Some((unseen, worst)) = worst
+        && judgement.verdict == Verdict::Pass
+        && worst.judge(&objective.statement, assumptions).verdict != Verdict::Pass
+    {
+        let reason = format!(
+            "{unseen} iterations were under way when the trial was stopped, and had they all been bad, this could not be said"
+        );
+        judgement.doubt(&reason, "more measurement, or a trial that is not stopped");
+    }
     for doubt in doubts(objective, timeline, &spoken_of, judgement.verdict) {
         judgement.doubt(&doubt.reason, &doubt.needs);
     }
@@ -115,6 +132,14 @@ fn judge_one(
     tell(objective, assumptions, judgement, counts.n.iter().sum())
 }
 
+/// What an objective is judged on.
+pub(crate) struct Evidence {
+    pub(crate) counts: Counts,
+    /// Where the trial was stopped and resumed: how many iterations were under way then, and the
+    /// counts as they are if every one of them was bad. What would have become of them nobody saw.
+    worst: Option<(u64, Counts)>,
+}
+
 /// The seconds of every window, one after another. What ended after the load is counted in its last
 /// second: those requests must not be left out, and their seconds are not seconds under load. What
 /// the timeline cannot tell is a lost second: it makes the verdict inconclusive.
@@ -122,15 +147,14 @@ pub(crate) fn evidence(
     objective: &check::Objective,
     timeline: &Timeline,
     phases: &[&RanPhase],
-) -> Counts {
+) -> Evidence {
     let selection = timeline.select(objective.metric.name, &objective.tags);
     let mut all = Counts { n: Vec::new(), bad: Vec::new(), histogram: None, lost: 0 };
+    let share = !matches!(objective.statement, Statement::Throughput { .. });
+    let mut stops: Vec<(usize, u64)> = Vec::new();
     for phase in phases {
         let load = phase.under_load();
-        let window = match objective.statement {
-            Statement::Throughput { .. } => load,
-            Statement::Quantile { .. } | Statement::Ratio { .. } => phase.with_drain(),
-        };
+        let window = if share { phase.with_drain() } else { load };
         let Ok(mut counts) = selection.counts(&objective.statement, window) else {
             all.lost += window.seconds() as usize;
             continue;
@@ -145,11 +169,26 @@ pub(crate) fn evidence(
         all.n.extend(counts.n);
         all.bad.extend(counts.bad);
         all.lost += counts.lost;
+        let wanted = objective.tags.get("flow");
+        let flows = phase.flows.iter().filter(|run| wanted.is_none_or(|flow| *flow == run.flow));
+        let unseen: u64 = flows.map(|run| run.unseen).sum();
+        if share && unseen > 0 && seconds > 0 {
+            stops.push((all.n.len() - 1, unseen));
+        }
         if let Some(more) = counts.histogram {
             all.histogram.get_or_insert_default().merge(&more);
         }
     }
-    all
+    let worst = (!stops.is_empty()).then(|| {
+        let mut worst = all.clone();
+        // Without the number it would be more pessimistic still; but no more can be bad than are.
+        for &(second, unseen) in &stops {
+            worst.bad[second] += unseen;
+            worst.n[second] = worst.n[second].max(worst.bad[second]);
+        }
+        (stops.iter().map(|(_, unseen)| unseen).sum(), worst)
+    });
+    Evidence { counts: all, worst }
 }
 
 /// What makes a measurement worth no verdict: why, and what is missing.

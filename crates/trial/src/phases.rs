@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_base::{Instant, Span};
 use seaworthy_load::{Handle, PhaseReport, Service};
 use seaworthy_report::outcome::{Note, Severity};
-use seaworthy_stats::timeline::Window;
+use seaworthy_stats::timeline::{Timeline, Window};
 use seaworthy_stats::warmup;
 
 use crate::check::Phase;
@@ -14,6 +14,7 @@ use crate::host::{self, Work};
 use crate::judge::RanPhase;
 use crate::launch::World;
 use crate::progress::{PhaseProgress, Progress};
+use crate::resume::{self, Rest};
 use crate::service::{Halt, Lived, Options};
 use crate::tally::FlowRun;
 
@@ -30,12 +31,16 @@ pub(crate) async fn run(
     diary: &Diary,
     lived: &mut Lived,
 ) -> Result<(), Halt> {
-    for phase in options.plan.phases() {
+    let former = lived.phases.clone();
+    let left: Vec<Rest> =
+        options.plan.phases().iter().filter_map(|phase| resume::rest(phase, &former)).collect();
+    for (position, rest) in left.iter().enumerate() {
         if options.stop.is_cancelled() {
             return Err(Halt::Interrupted);
         }
         options.speaker.say(Progress::Stage("under load"));
-        one(options, phase, world, diary, lived).await?;
+        let after = left[position + 1..].iter().map(|rest| rest.phase.duration).sum();
+        one(options, rest, after, world, diary, lived).await?;
     }
     if options.stop.is_cancelled() { Err(Halt::Interrupted) } else { Ok(()) }
 }
@@ -43,11 +48,13 @@ pub(crate) async fn run(
 /// Runs one phase; what it came to is added to `lived`.
 pub(crate) async fn one(
     options: &Options,
-    phase: &Phase,
+    rest: &Rest,
+    after: Duration,
     world: &mut World,
     diary: &Diary,
     lived: &mut Lived,
 ) -> Result<(), Halt> {
+    let phase = &rest.phase;
     let service = Service::new(seaworthy_load::Options {
         phase: phase.name.clone(),
         loads: phase.loads.clone(),
@@ -61,10 +68,18 @@ pub(crate) async fn one(
         timeline: lived.timeline.clone(),
         stop: options.stop.clone(),
     })
-    .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?;
+    .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?
+    .numbered_from(&rest.indexes);
     let handle = service.handle();
     let before = (host::work(), world.sampler().cpu_seconds());
-    diary.note("phase.started", &phase.name, format!("phase {} begins", phase.name));
+    if rest.again {
+        let at = Span(rest.offset + phase.warmup.min(phase.duration));
+        let text = format!("phase {} goes on at {at}, after its warm-up again", phase.name);
+        diary.note("phase.resumed", &phase.name, text);
+    } else {
+        diary.note("phase.started", &phase.name, format!("phase {} begins", phase.name));
+    }
+    lived.spool.begin(beginning(rest, options.clock.now(), lived.started), handle.clone());
     let report = {
         let load = service.run();
         tokio::pin!(load);
@@ -74,26 +89,31 @@ pub(crate) async fn one(
         loop {
             tokio::select! {
                 report = &mut load => break report,
-                _ = looks.tick() => before = look(options, phase, world, diary, &handle, began, before),
+                _ = looks.tick() => {
+                    before = look(options, phase, after, world, diary, &handle, began, before);
+                }
             }
         }
     };
     let report = report.map_err(|error| Halt::CouldNotRun(error.to_string()))?;
     note_exits(world, diary);
     diary.note("phase.ended", &phase.name, format!("phase {} ends", phase.name));
-    remember(phase, &report, world, lived);
+    remember(options, rest, &report, &handle, world, lived);
     if let (Some(then), Some(now)) = (before.0, host::work()) {
         let targets = world.sampler().cpu_seconds() - before.1;
         lived.notes.extend(busy_with_others(phase, then, now, targets));
     }
-    lived.notes.extend(slow_starts(phase, lived));
+    lived.spool.end(&lived.phases, &lived.notes);
     Ok(())
 }
 
-/// Says how the phase is doing, and notes targets that ended by themselves.
+/// Says how the phase is doing, and notes targets that ended by themselves. `after` is how long the
+/// phases after it last.
+#[expect(clippy::too_many_arguments, reason = "what a phase is looked at with, and nothing more")]
 fn look(
     options: &Options,
     phase: &Phase,
+    after: Duration,
     world: &mut World,
     diary: &Diary,
     handle: &Handle,
@@ -103,10 +123,12 @@ fn look(
     note_exits(world, diary);
     world.keep_guard();
     let live = handle.live();
+    let elapsed = options.clock.now().duration_since(began);
     options.speaker.say(Progress::Phase(PhaseProgress {
         name: phase.name.clone(),
-        elapsed: options.clock.now().duration_since(began),
+        elapsed,
         planned: phase.duration,
+        ends: options.clock.wall().plus(phase.duration.saturating_sub(elapsed) + after),
         per_second: live.requests.saturating_sub(before) as f64 / LOOK_EVERY.as_secs_f64(),
         requests: live.requests,
         failed: live.failed,
@@ -137,28 +159,32 @@ fn busy_with_others(phase: &Phase, then: Work, now: Work, targets: f64) -> Optio
 
 /// Notes for flows whose latency still settled after the declared warm-up. Within the first 30 s
 /// the check cries wolf too often to be repeated.
-fn slow_starts(phase: &Phase, lived: &Lived) -> Vec<Note> {
-    let Some(ran) = lived.phases.last() else { return Vec::new() };
-    let timeline = lived.timeline.snapshot();
+pub(crate) fn slow_starts(plan: &[Phase], ran: &[RanPhase], timeline: &Timeline) -> Vec<Note> {
+    let mut notes = Vec::new();
+    // A phase that was resumed is warm, or not, from its first segment on.
+    for phase in plan {
+        let Some(ran) = ran.iter().find(|segment| segment.name == phase.name) else { continue };
+        notes.extend(ran.flows.iter().filter_map(|run| slow_start(phase, ran, run, timeline)));
+    }
+    notes
+}
+
+fn slow_start(phase: &Phase, ran: &RanPhase, run: &FlowRun, timeline: &Timeline) -> Option<Note> {
     let window = Window::new(ran.from.ceil() as u32, ran.under_load().to_second);
-    let note = |run: &FlowRun| {
-        let tags = [("phase", &ran.name), ("flow", &run.flow)];
-        let tags = tags.map(|(tag, value)| (tag.to_owned(), value.clone()));
-        let slots = timeline.select("response_time", &tags.into()).per_second(window);
-        let means: Option<Vec<f64>> =
-            slots.iter().map(|slot| slot.histogram.as_ref()?.mean()).collect();
-        let settled = u64::from(warmup::looks_like(&means?)?);
-        (settled > phase.warmup.as_secs().max(30)).then(|| Note {
-            severity: Severity::Warning,
-            text: format!(
-                "Flow `{}` in phase `{}`: the first {settled} s look like a warm-up (MSER-5), {} were declared. Nothing was cut; declare a longer warm-up and run again.",
-                run.flow,
-                phase.name,
-                Span(phase.warmup)
-            ),
-        })
-    };
-    ran.flows.iter().filter_map(note).collect()
+    let tags = [("phase", &ran.name), ("flow", &run.flow)];
+    let tags = tags.map(|(tag, value)| (tag.to_owned(), value.clone()));
+    let means = timeline.select("response_time", &tags.into()).means(window);
+    let means: Option<Vec<f64>> = means.into_iter().collect();
+    let settled = u64::from(warmup::looks_like(&means?)?);
+    (settled > phase.warmup.as_secs().max(30)).then(|| Note {
+        severity: Severity::Warning,
+        text: format!(
+            "Flow `{}` in phase `{}`: the first {settled} s look like a warm-up (MSER-5), {} were declared. Nothing was cut; declare a longer warm-up and run again.",
+            run.flow,
+            phase.name,
+            Span(phase.warmup)
+        ),
+    })
 }
 
 fn note_exits(world: &World, diary: &Diary) {
@@ -167,17 +193,59 @@ fn note_exits(world: &World, diary: &Diary) {
     }
 }
 
-fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Lived) {
+/// What is known of a phase before it runs, should the trial be killed in it.
+fn beginning(rest: &Rest, now: Instant, started: Instant) -> RanPhase {
+    let from = now.saturating_duration_since(started).as_secs_f64();
+    let mut ran = RanPhase {
+        name: rest.phase.name.clone(),
+        offset: rest.offset.as_secs_f64(),
+        complete: false,
+        from,
+        warmup_until: from + rest.phase.warmup.as_secs_f64(),
+        to: from,
+        drained: from,
+        flows: Vec::new(),
+    };
+    for load in &rest.phase.loads {
+        for share in &load.flows {
+            let part = load.part(&share.flow);
+            ran.add(FlowRun {
+                flow: share.flow.clone(),
+                open_model: load.is_open_model(),
+                offered_per_second: load.offered_per_second().map(|all| all * part),
+                dropped: 0,
+                interrupted: 0,
+                youngest_cut: None,
+                unseen: 0,
+                next_index: 0,
+            });
+        }
+    }
+    ran
+}
+
+fn remember(
+    options: &Options,
+    rest: &Rest,
+    report: &PhaseReport,
+    handle: &Handle,
+    world: &World,
+    lived: &mut Lived,
+) {
+    let phase = &rest.phase;
     let second = |moment: Instant| moment.saturating_duration_since(lived.started).as_secs_f64();
     let from = second(report.started);
     // The load's own end, not that of the last straggler; earlier when the trial was cut short.
     let to = (from + phase.load_ends().as_secs_f64()).min(second(report.ended));
+    let live = handle.flows();
     let mut notes = Vec::new();
     let mut warn = |text: String| {
         notes.push(Note { severity: Severity::Warning, text });
     };
     let mut ran = RanPhase {
         name: phase.name.clone(),
+        offset: rest.offset.as_secs_f64(),
+        complete: !options.stop.is_cancelled(),
         from,
         warmup_until: from + phase.warmup.as_secs_f64(),
         to,
@@ -218,6 +286,8 @@ fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Live
             dropped: load.dropped,
             interrupted: load.interrupted,
             youngest_cut: load.youngest_cut,
+            unseen: 0,
+            next_index: live.get(&load.flow).map_or(0, |flow| flow.next_index),
         });
     }
     lived.notes.extend(notes);

@@ -13,6 +13,8 @@ use seaworthy_load::spec;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::profile;
+
 /// The only API version there is.
 pub const API_VERSION: &str = "seaworthy.dev/v1";
 
@@ -178,18 +180,37 @@ pub struct Ready {
     pub within: Option<Span>,
 }
 
-/// A named part of a trial: flows side by side for a while.
+/// A named part of a trial: flows side by side for a while. Either `duration` and `load` say how, or
+/// `profile` does, for one `flow` or several `flows`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Phase {
     /// The name objectives use.
     pub name: Located<String>,
     /// How long it lasts, warm-up included; load entries may end earlier.
-    pub duration: Located<Span>,
+    pub duration: Option<Located<Span>>,
     /// How much of its beginning is shown but not judged.
     pub warmup: Option<Located<Span>>,
     /// The flows that run side by side, each with its executor.
+    #[serde(default)]
     pub load: Vec<spec::Load>,
+    /// A named profile, in place of `duration` and `load`.
+    pub profile: Option<Located<profile::Name>>,
+    /// With `profile`: the flow all its virtual users do.
+    pub flow: Option<Located<String>>,
+    /// With `profile`: the flows its virtual users are shared out to.
+    #[serde(default)]
+    pub flows: Vec<WeightedFlow>,
+}
+
+/// A flow and its share of a profile's virtual users.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WeightedFlow {
+    /// The flow.
+    pub flow: Located<String>,
+    /// Its share, compared with the other flows' weights; 1 when not given.
+    pub weight: Option<Located<f64>>,
 }
 
 /// What is asked: a statement about a metric, for the series whose tags match.

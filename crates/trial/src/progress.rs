@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_base::Timestamp;
 use tokio::sync::mpsc;
 
 /// One thing to show to whoever watches.
@@ -24,6 +25,8 @@ pub struct PhaseProgress {
     pub elapsed: Duration,
     /// How long it is planned to last.
     pub planned: Duration,
+    /// When the trial's load will have ended if all goes as planned.
+    pub ends: Timestamp,
     /// Requests finished in the last second or so, per second.
     pub per_second: f64,
     /// Requests finished since the phase began.

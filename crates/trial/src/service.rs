@@ -18,7 +18,10 @@ use crate::judge::{Circumstances, RanPhase, judge_all};
 use crate::launch::World;
 use crate::phases;
 use crate::progress::{Progress, Speaker};
+use crate::resume::Former;
 use crate::routines;
+use crate::spool::Spool;
+use crate::state::State;
 use crate::tally;
 use crate::{gave_out, host, undo, writing};
 
@@ -32,6 +35,10 @@ pub struct Options {
     pub program: PathBuf,
     /// Who signs the receipts.
     pub signer: Signer,
+    /// The plan's file, to be found again when the trial is resumed; none for the default plan.
+    pub plan_file: Option<PathBuf>,
+    /// The trial to go on with, if any. Its plan, choice and seed must be those given here.
+    pub resume: Option<Former>,
     /// Seeds everything drawn at random.
     pub seed: u64,
     /// Searches for the capacity in place of running the plan's phases.
@@ -74,6 +81,7 @@ impl<E: Into<Error>> From<E> for Halt {
 pub(crate) struct Lived {
     pub(crate) started: Instant,
     pub(crate) timeline: SharedTimeline,
+    pub(crate) spool: Spool,
     pub(crate) phases: Vec<RanPhase>,
     pub(crate) notes: Vec<Note>,
     /// What a search for the capacity has found.
@@ -97,12 +105,17 @@ impl Service {
     /// When nothing trustworthy could be written down: the folder, the undo journal or the receipts.
     /// A target or setup step that fails is no error here: it ends the trial as
     /// [`Ending::CouldNotRun`], with a sealed folder that says why.
-    pub async fn run(self) -> Result<Finished, Error> {
+    pub async fn run(mut self) -> Result<Finished, Error> {
+        // Stopped by whoever asked, and by ourselves when nothing can be written down any more.
+        self.options.stop = self.options.stop.child_token();
         let options = &self.options;
         undo::heal_quietly(&options.house, &options.speaker);
 
-        let (started, now) = (options.clock.wall(), options.clock.now());
-        let id = id::trial(started);
+        let (started, now) = match &options.resume {
+            Some(former) => former.origin(&options.clock)?,
+            None => (options.clock.wall(), options.clock.now()),
+        };
+        let id = id::trial(options.clock.wall());
         // Opened first: a ledger that is broken is better known before the load than after it.
         let mut house = Ledger::open_or_create(
             &options.house.ledger(),
@@ -114,7 +127,7 @@ impl Service {
             begin(options, &id, &folder, now).inspect_err(|_| folder.discard())?;
         // As soon as it can be: a trial that is killed still says what it was.
         folder.write("plan.yaml", options.plan.text_without_literals().as_bytes())?;
-        let mut lived = Lived::new(started, now, &options.plan);
+        let mut lived = Lived::begin(options, &id, &folder, started, now)?;
         world.record_to(lived.timeline.clone());
         let halt = live(options, &mut world, &diary, &mut lived).await.err();
         let gone = world.gone();
@@ -124,8 +137,6 @@ impl Service {
             ledger.append("target.identity", identity)?;
         }
         let targets = world.stop().await;
-        let timeline = lived.timeline.snapshot();
-
         options.speaker.say(Progress::Stage("judging"));
         let interrupted = halt.as_ref().map(Halt::words);
         let ending = match &halt {
@@ -133,6 +144,9 @@ impl Service {
             Some(Halt::Interrupted) => Ending::Interrupted,
             Some(Halt::CouldNotRun(_)) => Ending::CouldNotRun,
         };
+        let timeline = lived.spool.finish(ending).await?;
+        let slow = phases::slow_starts(options.plan.phases(), &lived.phases, &timeline);
+        lived.notes.extend(slow);
         let circumstances = Circumstances { interrupted: interrupted.as_deref(), gone: &gone };
         let (assumptions, phases) = (options.plan.assumptions(), &lived.phases);
         let judge = |asked| judge_all(asked, assumptions, &timeline, phases, circumstances);
@@ -216,7 +230,13 @@ fn begin(options: &Options, id: &str, folder: &Folder, now: Instant) -> Result<B
         Ledger::create(&folder.receipts(), options.signer.clone(), options.clock.clone())?;
     ledger.append("trial.started", writing::beginning(options, id)?)?;
     let name = options.plan.name();
+    if let Some(former) = &options.resume {
+        diary.take_over(former.events());
+    }
     diary.note("trial.started", id, format!("trial {id} of plan {name}"));
+    if let Some(former) = &options.resume {
+        diary.tell("trial.resumed", former.id(), former.gap(&options.clock));
+    }
     let world = World::prepare(options, id, folder, now, diary.clone())?;
     Ok(Begun { ledger, diary, world })
 }
@@ -257,14 +277,43 @@ async fn set_up_and_load(
 }
 
 impl Lived {
-    fn new(wall: Timestamp, started: Instant, plan: &Checked) -> Self {
-        Self {
-            started,
-            timeline: SharedTimeline::new(wall, started, plan.bounds()),
-            phases: Vec::new(),
-            notes: plan.notes(),
-            capacity: None,
+    /// Opens the timeline, or goes on with the one of a former trial.
+    fn begin(
+        options: &Options,
+        id: &str,
+        folder: &Folder,
+        wall: Timestamp,
+        started: Instant,
+    ) -> Result<Self, Error> {
+        let plan = &options.plan;
+        let former = options.resume.as_ref();
+        let timeline = SharedTimeline::new(wall, started, plan.bounds());
+        if former.is_some_and(|former| timeline.snapshot() != *former.empty()) {
+            let reason = "its timeline counts against other bounds than this plan".to_owned();
+            return Err(Error::Internal(reason));
         }
+        let phases = former.map(Former::segments).unwrap_or_default();
+        let mut notes = plan.notes();
+        let earlier = former.map(Former::notes).unwrap_or_default();
+        notes.extend(earlier.into_iter().filter(|note| !plan.notes().contains(note)));
+        let choice = plan.choice();
+        let state = State {
+            api_version: crate::plan::API_VERSION.to_owned(),
+            trial: id.to_owned(),
+            resumed_from: former.map(|former| former.id().to_owned()),
+            plan_file: options.plan_file.as_ref().map(|path| path.display().to_string()),
+            plan_sha256: seaworthy_ledger::sha256(plan.text().as_bytes()),
+            profile: choice.profile,
+            time_scale: choice.time_scale,
+            seed: options.seed.to_string(),
+            started: wall,
+            segments: phases.clone(),
+            notes: notes.clone(),
+            ending: None,
+        };
+        let (clock, stop) = (options.clock.clone(), options.stop.clone());
+        let spool = Spool::open(folder, timeline.clone(), clock, state, former, stop)?;
+        Ok(Self { started, timeline, spool, phases, notes, capacity: None })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::check::Checked;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::host;
+use crate::resume::Former;
 use crate::scope::Scope;
 use crate::service::Options;
 
@@ -24,6 +25,7 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// The first receipt: which plan, which program, which machine. Big numbers are strings.
 pub(crate) fn beginning(options: &Options, id: &str) -> Result<Value, Error> {
     let host = host::describe();
+    let choice = options.plan.choice();
     Ok(json!({
         "trial": id,
         "plan": {
@@ -41,6 +43,9 @@ pub(crate) fn beginning(options: &Options, id: &str) -> Result<Value, Error> {
             "memoryBytes": host.memory_bytes.to_string(),
         },
         "seed": options.seed.to_string(),
+        "profile": choice.profile,
+        "timeScale": choice.time_scale,
+        "resumed_from": options.resume.as_ref().map(Former::receipt),
     }))
 }
 
@@ -73,7 +78,7 @@ pub(crate) fn searched(capacity: &Capacity) -> Value {
     })
 }
 
-/// Writes every file of the trial but its receipts; returns the outcome as it was written.
+/// Writes every file of the trial but its timeline and its receipts; returns the outcome as it was written.
 pub(crate) fn write(
     folder: &Folder,
     plan: &Checked,
@@ -84,11 +89,6 @@ pub(crate) fn write(
     // Before anything is rendered: in HTML or JSON a secret may be dressed in escapes.
     outcome.each_text(|text| *text = scope.redact(text));
     folder.write("plan.yaml", scope.redact(&plan.text_without_literals()).as_bytes())?;
-    let mut encoded = Vec::new();
-    timeline
-        .encode(&mut encoded)
-        .map_err(|error| Error::Internal(format!("the timeline cannot be encoded: {error}")))?;
-    folder.write("timeline.jsonl", &encoded)?;
     folder.write("verdict.json", seaworthy_report::json(&outcome).as_bytes())?;
     folder.write("junit.xml", seaworthy_report::junit(&outcome).as_bytes())?;
     folder.write("report.html", seaworthy_report::html(&outcome, timeline).as_bytes())?;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header, response};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +78,7 @@ impl Forward {
     }
 
     /// When the client goes away the body is dropped, and with it the connection to the role.
-    fn stream(&self, body: Incoming) -> Body {
+    fn stream(&self, body: Body) -> Body {
         let stop = self.stop.clone().cancelled_owned();
         Body::from_stream(body.into_data_stream().take_until(stop))
     }

@@ -45,12 +45,13 @@ impl Digest {
 
 /// On the first start makes the credential's file, the tenant `system` and its user `admin`.
 ///
-/// The file comes first: a start that dies before the rows are written finds it and adopts it.
+/// The file comes first: a start that dies before the rows are written finds it and adopts it. Says
+/// whether this was the first start.
 pub(super) async fn bootstrap(
     store: &Store,
     folder: &Path,
     now: Timestamp,
-) -> Result<Digest, Error> {
+) -> Result<(Digest, bool), Error> {
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let known: Option<[u8; 32]> = store
         .read(|connection| {
@@ -59,7 +60,7 @@ pub(super) async fn bootstrap(
         .await
         .map_err(refuse)?;
     if let Some(known) = known {
-        return Ok(Digest(known));
+        return Ok((Digest(known), false));
     }
     let path = folder.join(FILE);
     let digest = match secret::read(&path) {
@@ -106,7 +107,7 @@ pub(super) async fn bootstrap(
         .await
         .map_err(refuse)?;
     tracing::info!(path = %path.display(), "made the admin credential");
-    Ok(digest)
+    Ok((digest, true))
 }
 
 /// Someone who may change tenants and users: the holder of the admin credential, or a caller with

@@ -11,8 +11,9 @@ use super::admin::{ADMIN, Administrator};
 use super::rows::{self, Tenant, User};
 use super::tokens::unknown_user;
 use super::{Identity, check};
-use crate::auth::{Caller, SYSTEM};
+use crate::auth::{Caller, Mark, SYSTEM};
 use crate::problem::{Body, Path, Problem};
+use crate::store;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +51,13 @@ pub(super) async fn put_tenant(
         return Err(reserved("the tenant `system` belongs to the platform"));
     }
     let now = identity.clock.wall();
-    let (status, tenant) = identity
+    let mark = Mark::tenant(&id);
+    let written = identity
         .store
         .write(move |connection| {
             let old = rows::tenant(connection, &id)?;
             let status = status(old.is_some());
+            let matters = old.as_ref().is_some_and(|old| old.active != put.active);
             let tenant = Tenant {
                 tenant_id: id,
                 name: put.name,
@@ -63,9 +66,10 @@ pub(super) async fn put_tenant(
                 updated_at: now,
             };
             rows::put_tenant(connection, &tenant)?;
-            Ok((status, tenant))
+            Ok((status, tenant, matters))
         })
-        .await?;
+        .await;
+    let (status, tenant) = settled(&identity, mark, written).await?;
     Ok((status, Json(tenant)))
 }
 
@@ -95,7 +99,8 @@ pub(super) async fn put_user(
         return Err(reserved("the user `admin` belongs to the platform"));
     }
     let now = identity.clock.wall();
-    let (status, user) = identity
+    let mark = Mark::user(&id);
+    let written = identity
         .store
         .write(move |connection| {
             if rows::tenant(connection, &put.tenant_id)?.is_none() {
@@ -110,6 +115,9 @@ pub(super) async fn put_user(
                 .into());
             }
             let status = status(old.is_some());
+            let matters = old.as_ref().is_some_and(|old| {
+                old.active != put.active || old.capabilities != put.capabilities
+            });
             let user = User {
                 user_id: id,
                 tenant_id: put.tenant_id,
@@ -121,10 +129,30 @@ pub(super) async fn put_user(
                 updated_at: now,
             };
             rows::put_user(connection, &user)?;
-            Ok((status, user))
+            Ok((status, user, matters))
         })
-        .await?;
+        .await;
+    let (status, user) = settled(&identity, mark, written).await?;
     Ok((status, Json(user)))
+}
+
+/// Waits until a change of what tokens may do is followed by all who keep verdicts. After a failure
+/// too: what is on disk then is not known.
+async fn settled<T>(
+    identity: &Identity,
+    mark: Mark,
+    written: store::Result<(StatusCode, T, bool)>,
+) -> Result<(StatusCode, T), Problem> {
+    let matters = match &written {
+        Ok((.., matters)) => *matters,
+        Err(store::Error::Refused(_)) => false,
+        Err(_) => true,
+    };
+    if matters {
+        identity.changes.settle(mark).await;
+    }
+    let (status, value, _) = written?;
+    Ok((status, value))
 }
 
 /// A user out of reach is as good as none. Everyone may read oneself.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use seaworthy_base::{Timestamp, id};
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::admin::Administrator;
 use super::{Identity, check, rows};
-use crate::auth::{self, Token, Verified};
+use crate::auth::{self, Authenticator, Mark, SKEW, Token, Verified};
+use crate::peer::Trail;
 use crate::problem::{Body, Problem};
 
 /// Who issued it, in every token.
@@ -22,9 +23,6 @@ const ISSUER: &str = "seaworthy-identity";
 
 /// Longest token looked at.
 const LONGEST: usize = 16 << 10;
-
-/// How far ahead of our clock a token may begin: other machines' clocks are not ours.
-const SKEW: u64 = 30;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -124,16 +122,17 @@ pub(super) struct Verify {
 
 /// Needs no authentication: a token proves itself, and says nothing to those who lack it.
 pub(super) async fn post_verify(
-    State(identity): State<Arc<Identity>>,
+    Extension(authenticator): Extension<Authenticator>,
+    trail: Trail,
     Body(verify): Body<Verify>,
-) -> Result<Json<Verified>, Problem> {
-    let verified = identity.verify(verify.token.reveal()).await?;
+) -> Result<Response, Problem> {
+    let verified = authenticator.verify(&trail, &verify.token).await?;
     for capability in &verify.required_capabilities {
         if !auth::holds(&verified.capabilities, capability) {
             return Err(auth::missing(capability));
         }
     }
-    Ok(Json(verified))
+    Ok(Json(&*verified).into_response())
 }
 
 pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified, Problem> {
@@ -142,7 +141,7 @@ pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified,
     if unix(now) >= claims.exp {
         return Err(Problem::unauthorized("token_expired", "the token has expired"));
     }
-    if unix(now) + SKEW < claims.nbf {
+    if unix(now) + SKEW.as_secs() < claims.nbf {
         return Err(Problem::unauthorized("token_not_yet", "the token is not valid yet"));
     }
     let (user, jti) = (claims.sub.clone(), claims.jti.clone());
@@ -214,10 +213,14 @@ pub(super) async fn post_revoke(
 ) -> Result<Json<Revoked>, Problem> {
     let now = identity.clock.wall();
     let claims = authentic(&identity, revoke.token.reveal(), now)?;
-    identity
+    let token = Mark::token(&claims.jti);
+    let written = identity
         .store
         .write(move |connection| rows::revoke(connection, &claims.jti, claims.exp, now))
-        .await?;
+        .await;
+    // Also after a failure: what is on disk then is not known.
+    identity.changes.settle(token).await;
+    written?;
     identity.revoked.inc();
     Ok(Json(Revoked { revoked: true }))
 }

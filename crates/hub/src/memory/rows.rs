@@ -130,7 +130,8 @@ pub(super) fn value(connection: &Connection, row: i64) -> rusqlite::Result<Optio
 /// Tells `each` what changed in a tenant after revision `after`, and returns the latest revision.
 ///
 /// Two changes of one row are told once, as its last state; rows never come back under an old
-/// number, so the order between rows does not matter.
+/// number, so the forgotten may come first. The remembered come in the order they were written, which
+/// is the order among equals in a search.
 pub(super) fn changes(
     connection: &Connection,
     tenant: &str,
@@ -147,7 +148,8 @@ pub(super) fn changes(
         each(Change::Forgotten { row: row.get(1)? });
     }
     let mut remembered = connection.prepare_cached(
-        "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2",
+        "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
+         ORDER BY revision",
     )?;
     let mut rows = remembered.query(params![tenant, after])?;
     while let Some(row) = rows.next()? {

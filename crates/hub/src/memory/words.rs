@@ -1,6 +1,8 @@
 //! Text to words: Unicode letters and digits in runs, case folded; the same for rows and for queries.
 
 use std::collections::HashSet;
+use std::iter::Peekable;
+use std::str::Chars;
 
 /// A word longer than this is cut here: it bounds what hostile text puts into an index.
 const LONGEST_WORD: usize = 64;
@@ -9,26 +11,41 @@ const LONGEST_WORD: usize = 64;
 ///
 /// A word is a run of Unicode alphanumeric characters and the combining marks inside it. Han and
 /// kana are written without spaces, so there every character is a word. Folding maps each character
-/// to upper case and back to lower case, which is what makes `Straße`, `STRASSE` and `strasse` one.
+/// to lower, upper and lower case again, which is what makes `Straße`, `STRAẞE` and `strasse` one.
 /// Composed and decomposed spellings are not unified.
 pub fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let mut rest = text.chars().peekable();
     std::iter::from_fn(move || {
-        while rest.next_if(|&letter| !letter.is_alphanumeric()).is_some() {}
-        let first = rest.next()?;
         let mut word = String::new();
-        fold(first, &mut word);
-        if !stands_alone(first) {
-            while let Some(letter) =
-                rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
-            {
-                if word.len() < LONGEST_WORD {
-                    fold(letter, &mut word);
-                }
+        next(&mut rest, &mut word).then_some(word)
+    })
+}
+
+/// Tells `each` the words of `text`, as [`words`] gives them.
+pub fn each(text: &str, mut each: impl FnMut(&str)) {
+    let mut rest = text.chars().peekable();
+    let mut word = String::new();
+    while next(&mut rest, &mut word) {
+        each(&word);
+    }
+}
+
+/// Reads the next word into `word`; false at the end.
+fn next(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> bool {
+    word.clear();
+    while rest.next_if(|&letter| !letter.is_alphanumeric()).is_some() {}
+    let Some(first) = rest.next() else { return false };
+    fold(first, word);
+    if !stands_alone(first) {
+        while let Some(letter) =
+            rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
+        {
+            if word.len() < LONGEST_WORD {
+                fold(letter, word);
             }
         }
-        Some(word)
-    })
+    }
+    true
 }
 
 /// What a query asks for: its distinct words in order of appearance, without English function words
@@ -57,7 +74,12 @@ const FUNCTION_WORDS: [&str; 68] = [
 ];
 
 fn fold(letter: char, word: &mut String) {
-    word.extend(letter.to_uppercase().flat_map(char::to_lowercase));
+    if letter.is_ascii() {
+        word.push(letter.to_ascii_lowercase());
+    } else {
+        let lower = letter.to_lowercase();
+        word.extend(lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    }
 }
 
 fn is_inside(letter: char) -> bool {
@@ -86,7 +108,7 @@ mod tests {
             split("The Aurora's cargo: memory-42!"),
             ["the", "aurora", "s", "cargo", "memory", "42"]
         );
-        assert_eq!(split("STRASSE Straße strasse"), ["strasse"; 3]);
+        assert_eq!(split("STRASSE Straße STRAẞE strasse"), ["strasse"; 4]);
         assert_eq!(split("ΟΔΟΣ οδος οδός"), ["οδοσ", "οδοσ", "οδόσ"]);
         assert_eq!(split("東京 タワー"), ["東", "京", "タ", "ワ", "ー"]);
         assert_eq!(split("e\u{301}te\u{301}"), ["e\u{301}te\u{301}"]);

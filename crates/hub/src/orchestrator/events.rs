@@ -1,19 +1,22 @@
 //! A session's events as server-sent events: from the store, then live as they are committed.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::{Stream, stream};
-use http::HeaderMap;
-use serde_json::json;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, StatusCode, header};
+use seaworthy_base::{Clock, Timestamp};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Subscription};
 use super::{READ, rows};
-use crate::auth::{Token, Verified};
-use crate::peer::{Client, Trail};
+use crate::auth::{self, Authenticator, Token};
+use crate::peer::Trail;
 use crate::problem::Problem;
 use crate::store::Store;
 
@@ -23,12 +26,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How many events are read at a time: all that a slow reader ever holds in memory.
 const AT_A_TIME: u32 = 64;
 
-/// Whose stream it is: asked again whenever there is something to be sent, as a request would be.
-#[derive(Clone, Debug)]
+/// Whose stream it is: asked again whenever there is something to be sent, when tokens change and
+/// when the token ends, as a request would be.
+#[derive(Clone)]
 pub(super) struct Listener {
-    pub(super) identity: Client,
+    pub(super) authenticator: Authenticator,
+    pub(super) clock: Clock,
     pub(super) trail: Trail,
     pub(super) token: Token,
+    pub(super) expires_at: Timestamp,
 }
 
 /// Where a reader has got to.
@@ -36,11 +42,14 @@ struct Reader {
     store: Store,
     session: String,
     listener: Listener,
+    /// Told when tokens were revoked, or users or tenants changed.
+    changes: watch::Receiver<u64>,
     /// Whether something was sent since the request was authenticated.
     sent: bool,
     /// The last event that was sent.
     cursor: i64,
-    read: VecDeque<rows::Event>,
+    /// Whether the store may hold events beyond the cursor.
+    behind: bool,
     subscription: Subscription,
     stop: CancellationToken,
 }
@@ -54,24 +63,27 @@ pub(super) fn stream(
     listener: Listener,
     after: i64,
     stop: CancellationToken,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Response {
     // Subscribed before the first read: what is committed in between wakes the reader.
     let subscription = feed.subscribe(&session);
+    let changes = listener.authenticator.watch();
     let reader = Reader {
         store,
         session,
         listener,
+        changes,
         sent: false,
         cursor: after,
-        read: VecDeque::new(),
+        behind: true,
         subscription,
         stop,
     };
-    let events = stream::unfold(reader, |mut reader| async move {
-        let event = reader.next().await?;
-        Some((Ok(render(&event)), reader))
+    let text = stream::unfold(reader, |mut reader| async move {
+        let text = reader.next().await?;
+        Some((Ok::<_, Infallible>(text), reader))
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive"))
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, Body::from_stream(text)).into_response()
 }
 
 /// Which event a reader has seen last: the `Last-Event-ID` header, which a reconnecting browser
@@ -95,62 +107,106 @@ pub(super) fn invalid() -> Problem {
 }
 
 impl Reader {
-    async fn next(&mut self) -> Option<rows::Event> {
-        loop {
-            if self.stop.is_cancelled() {
-                return None;
-            }
-            if let Some(event) = self.read.pop_front() {
-                self.cursor = event.id;
-                return Some(event);
-            }
-            let (session, after) = (self.session.clone(), self.cursor);
-            let page = self
-                .store
-                .read(move |connection| Ok(rows::events(connection, &session, after, AT_A_TIME)?))
-                .await;
-            match page {
-                Ok(events) => self.read = events.into(),
-                Err(error) => {
-                    tracing::error!(%error, session = self.session, "event stream ended");
-                    return None;
+    /// What is to be sent next: a page of events or a comment; none at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.stop.is_cancelled() {
+            if self.behind {
+                let page = self.page().await?;
+                self.behind = !page.is_empty();
+                if let Some(last) = page.last() {
+                    if std::mem::replace(&mut self.sent, true)
+                        && self.listener.stands().await != Standing::Good
+                    {
+                        return None;
+                    }
+                    self.cursor = last.id;
+                    return Some(render(&page));
                 }
             }
-            if self.read.is_empty() {
-                tokio::select! {
-                    () = self.subscription.beyond(after) => {}
-                    () = self.stop.cancelled() => return None,
+            let pause = self.listener.left().min(KEEP_ALIVE);
+            let comment = tokio::select! {
+                () = self.subscription.beyond(self.cursor) => {
+                    self.behind = true;
+                    continue;
                 }
-            } else if std::mem::replace(&mut self.sent, true) && !self.listener.may_read().await {
+                () = self.stop.cancelled() => return None,
+                Ok(()) = self.changes.changed() => false,
+                () = tokio::time::sleep(pause) => pause == KEEP_ALIVE,
+            };
+            // Nothing is sent here that a token would be needed for, so that an identity service
+            // that does not answer ends no stream that has nothing to say.
+            if self.listener.stands().await == Standing::Refused {
                 return None;
+            }
+            if comment {
+                return Some(Bytes::from_static(b": keep-alive\n\n"));
             }
         }
+        None
     }
+
+    async fn page(&self) -> Option<Vec<rows::Event>> {
+        let (session, after) = (self.session.clone(), self.cursor);
+        let page = self
+            .store
+            .read(move |connection| Ok(rows::events(connection, &session, after, AT_A_TIME)?))
+            .await;
+        page.inspect_err(|error| {
+            tracing::error!(%error, session = self.session, "event stream ended");
+        })
+        .ok()
+    }
+}
+
+/// How a token fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It may read sessions.
+    Good,
+    /// It has ended, was revoked, or may not read sessions any more.
+    Refused,
+    /// Nobody can say.
+    Unknown,
 }
 
 impl Listener {
-    /// Whether the token is still good: not expired or revoked, and still for reading sessions.
-    async fn may_read(&self) -> bool {
-        let question = json!({"token": self.token, "required_capabilities": [READ]});
-        let verified: Result<Verified, Problem> =
-            self.identity.post(&self.trail, "/v1/tokens/verify", &question).await;
-        verified.is_ok_and(|verified| verified.valid)
+    async fn stands(&self) -> Standing {
+        match self.authenticator.verify(&self.trail, &self.token).await {
+            Ok(verified) if auth::holds(&verified.capabilities, READ) => Standing::Good,
+            Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Standing::Unknown
+            }
+            Ok(_) | Err(_) => Standing::Refused,
+        }
+    }
+
+    /// How long until the token ends, and at least a little, so that waiting for it takes no time of
+    /// the processor once identity, whose clock counts, has another opinion.
+    fn left(&self) -> Duration {
+        self.expires_at.since(self.clock.wall()).max(Duration::from_millis(50))
     }
 }
 
-fn render(event: &rows::Event) -> Event {
-    Event::default().id(event.id.to_string()).event(&event.kind).data(event.data.get())
+fn render(events: &[rows::Event]) -> Bytes {
+    let mut text = String::new();
+    for event in events {
+        // Data is JSON on one line, as it was committed: a line break inside would be an escape.
+        let data = event.data.get();
+        let _ = write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", event.id, event.kind);
+    }
+    text.into()
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse;
     use http_body_util::BodyExt;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::auth::Source;
     use crate::metrics::Metrics;
     use crate::options::Role;
+    use crate::peer::Client;
     use crate::store;
 
     fn seen(header: Option<&[u8]>, after: Option<&str>) -> Option<i64> {
@@ -186,10 +242,17 @@ mod tests {
         let (feed, stop) = (Feed::default(), CancellationToken::new());
         let deadline = Duration::from_secs(1);
         let identity = Client::new(Role::Identity, "http://127.0.0.1:9", deadline).unwrap();
-        let (trail, token) = (Trail::default(), Token::new("t"));
-        let listener = Listener { identity, trail, token };
+        let clock = Clock::system();
+        let source = Source::elsewhere(identity, &clock, &stop);
+        let listener = Listener {
+            authenticator: Authenticator::new(source, &Metrics::new("orchestrator")),
+            expires_at: clock.wall().plus(Duration::from_secs(3_600)),
+            clock,
+            trail: Trail::default(),
+            token: Token::new("t"),
+        };
         let response = stream(store.clone(), feed.clone(), "s".into(), listener, 0, stop.clone());
-        let mut body = response.into_response().into_body();
+        let mut body = response.into_body();
         assert_eq!(feed.open.get(), 1);
         let mut text = String::new();
         let wanted = "id: 1\nevent: session.created\ndata: {}\n\n";

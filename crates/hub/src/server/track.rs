@@ -1,12 +1,16 @@
 //! What surrounds every route: request id, time limit, metrics, and problems for all that fails.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
+use futures_util::FutureExt;
 use http::{HeaderValue, StatusCode};
 use seaworthy_base::{Clock, id};
 
@@ -73,9 +77,7 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
     };
     request.headers_mut().insert(REQUEST_ID, request_id.clone());
 
-    // A task of its own: a client that hangs up must not leave work half done, such as a change
-    // committed whose cached copy was never dropped.
-    let answer = tokio::spawn(next.run(request));
+    let answer = Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match tokio::time::timeout(track.timeout, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
@@ -97,6 +99,49 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
     response.headers_mut().insert(REQUEST_ID, request_id);
     track.metrics.answered(&method, &route, status, track.clock.now() - start);
     response
+}
+
+/// A handler's work, which goes on by itself when nobody waits for it any more: a client that hangs
+/// up must not leave it half done, such as a change committed whose cached copy was never dropped.
+struct Whole<F: Future + Send + 'static>(Option<Pin<Box<F>>>)
+where
+    F::Output: Send;
+
+impl<F: Future + Send + 'static> Whole<F>
+where
+    F::Output: Send,
+{
+    fn new(work: F) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<F: Future + Send + 'static> Future for Whole<F>
+where
+    F::Output: Send,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<F::Output> {
+        let Some(work) = self.0.as_mut() else { return Poll::Pending };
+        let done = work.as_mut().poll(context);
+        if done.is_ready() {
+            self.0 = None;
+        }
+        done
+    }
+}
+
+impl<F: Future + Send + 'static> Drop for Whole<F>
+where
+    F::Output: Send,
+{
+    fn drop(&mut self) {
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some(work), Ok(runtime)) = (self.0.take(), runtime) {
+            runtime.spawn(work);
+        }
+    }
 }
 
 /// An id we may write to a log and send back: short, visible ASCII.

@@ -10,8 +10,8 @@ use tokio::io::AsyncWrite;
 use crate::connection::Answer;
 use crate::error::Error;
 use crate::http1::body::{Body, Framing};
-use crate::http1::head::{self, Head};
-use crate::http1::{Begun, Connection, Limits, Message, poll_bytes, scratch};
+use crate::http1::head::Head;
+use crate::http1::{Begun, Connection, Limits, Message, memory, poll_bytes, scratch};
 use crate::meter::Meter;
 
 /// An exchange under way.
@@ -203,7 +203,7 @@ impl<'a> Exchange<'a> {
     fn take_head(&mut self, mut bytes: &[u8]) -> Result<Option<Answer>, Error> {
         let rules = self.message.rules;
         let mut head = loop {
-            match head::read(bytes, rules, self.limits.max_head)? {
+            match memory::read(bytes, rules, self.limits.max_head)? {
                 Some(head) => {
                     bytes = &bytes[head.length..];
                     if head.status >= 200 || head.status == 101 {

@@ -16,7 +16,7 @@ use crate::request::{Keep, is, tokens};
 pub(crate) const MOST_HEADERS: usize = 100;
 
 /// A whole head.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Head {
     /// How many bytes it took.
     pub(crate) length: usize,
@@ -83,8 +83,10 @@ impl Said {
             let (name, value) = (header.name.as_bytes(), header.value);
             match name.len() {
                 10 if is(name, b"connection") => {
-                    said.close |= tokens(value).any(|token| is(token, b"close"));
-                    said.keep_alive |= tokens(value).any(|token| is(token, b"keep-alive"));
+                    for token in tokens(value) {
+                        said.close |= is(token, b"close");
+                        said.keep_alive |= is(token, b"keep-alive");
+                    }
                 }
                 14 if is(name, b"content-length") => match digits(value) {
                     Some(length) if said.length.is_none() => said.length = Some(length),

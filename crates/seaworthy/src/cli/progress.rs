@@ -48,8 +48,13 @@ impl Screen {
                 bar.set_style(line());
                 bar.set_length(phase.planned.as_secs().max(1));
                 bar.set_position(phase.elapsed.as_secs().min(phase.planned.as_secs()));
-                bar.set_prefix(phase.name.clone());
-                bar.set_message(numbers(&phase));
+                bar.set_prefix(format!("{}{}", phase.name, ends(&phase)));
+                bar.set_message(format!(
+                    "{} of {}  {}",
+                    length(phase.elapsed),
+                    length(phase.planned),
+                    numbers(&phase)
+                ));
             }
             (Self::Plain { .. }, Progress::Stage(stage)) => talk(&format!("==> {stage}")),
             (Self::Plain { .. }, Progress::Said(text)) => talk(&format!("    {text}")),
@@ -59,12 +64,14 @@ impl Screen {
                     *next = Duration::ZERO;
                 }
                 if phase.elapsed >= *next {
-                    *next += PLAIN_EVERY;
+                    // A line for each hundredth of a phase at most: a day is not ten thousand lines.
+                    *next = phase.elapsed + PLAIN_EVERY.max(phase.planned / 100);
                     talk(&format!(
-                        "    {} {:>4}s of {}s  {}",
+                        "    {} {:>4} of {}{}  {}",
                         phase.name,
-                        phase.elapsed.as_secs(),
-                        phase.planned.as_secs(),
+                        length(phase.elapsed),
+                        length(phase.planned),
+                        ends(&phase),
                         numbers(&phase)
                     ));
                 }
@@ -77,6 +84,31 @@ impl Screen {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A length as people say it: seconds up to a few minutes, then days, hours and minutes.
+fn length(length: Duration) -> String {
+    let seconds = length.as_secs();
+    if seconds < 600 {
+        return format!("{seconds}s");
+    }
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}m{}s", seconds % 60),
+        (0, _) => format!("{hours}h{minutes}m"),
+        _ => format!("{days}d{hours}h{minutes}m"),
+    }
+}
+
+/// When the trial is expected to end, where that is worth knowing.
+fn ends(phase: &PhaseProgress) -> String {
+    if phase.planned < Duration::from_secs(600) {
+        return String::new();
+    }
+    // 2026-11-20T18:38:26.000000000Z
+    let ends = phase.ends.to_string();
+    let minute: String = ends.chars().take(16).collect();
+    format!(", ends {} UTC", minute.replace('T', " "))
 }
 
 fn numbers(phase: &PhaseProgress) -> String {
@@ -96,7 +128,7 @@ fn spinner() -> ProgressStyle {
 }
 
 fn line() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} [{bar:30}] {pos}s of {len}s  {msg}")
+    ProgressStyle::with_template("{prefix} [{bar:30}] {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
 }

@@ -132,7 +132,7 @@ impl KeyArguments {
     }
 
     /// Whom a verifier trusts: the keystore's keys, the key given to sign with, and those named.
-    fn trust(&self, files: &[PathBuf]) -> anyhow::Result<Trust> {
+    pub(crate) fn trust(&self, files: &[PathBuf]) -> anyhow::Result<Trust> {
         let mut trust = match self.keystore() {
             Ok(keystore) => keystore.trust().map_err(explain)?,
             // Without a home there is no keystore to trust; named keys still count.

@@ -125,6 +125,15 @@ impl<'a> Selection<'a> {
         self.fold(window, |total: &mut Slot, slot| total.merge(slot))
     }
 
+    /// The mean of the times in each second (`Trend`); none where nothing was recorded.
+    pub fn means(&self, window: Window) -> Vec<Option<f64>> {
+        let totals = self.fold(window, |(n, sum): &mut (u64, f64), slot| {
+            *n = n.saturating_add(slot.n);
+            *sum += slot.histogram.as_ref().map_or(slot.sum, |histogram| histogram.sum() as f64);
+        });
+        totals.into_iter().map(|(n, sum)| (n > 0).then(|| sum / n as f64)).collect()
+    }
+
     /// Everything in the window merged into one slot.
     pub fn total(&self, window: Window) -> Slot {
         let mut total = Slot::default();

@@ -241,7 +241,9 @@ fn what_contradicts_itself_is_not_read() {
         ("\"n\":1,\"over\"", "\"n\":2,\"over\""),
         ("\"min\":2.0", "\"min\":3.0"),
         ("\"last\":2.0", "\"other\":2.0"),
-        (last, &format!("{last}\n{last}")),
+        (last, &format!("{last}\n{{\"lost\":[[4,4000000000]]}}")),
+        (last, &format!("{last}\n{{\"lost\":[[9,1],[4,1]]}}")),
+        (last, &format!("{last}{}", "\n{\"lost\":[[0,1000000]]}".repeat(3))),
         (last, "{}"),
         (last, ""),
     ] {
@@ -251,6 +253,73 @@ fn what_contradicts_itself_is_not_read() {
         assert!(matches!(refused, Err(Error::Malformed { .. })), "{from} -> {to}");
     }
     assert!(Timeline::decode(&b""[..]).is_err());
+}
+
+/// Every kind of series, over some seconds.
+fn full() -> Timeline {
+    let mut timeline = empty();
+    for second in [0, 1, 2, 5, 9] {
+        timeline.record_trend(&key("time", "recall"), second, 120 + u64::from(second));
+        timeline.record_trend(&key("time", "tell"), second, 700);
+        timeline.record_rate(&key("failed", "recall"), second, second == 2);
+        timeline.record_counter(&key("sent", "recall"), second, 4.0);
+        timeline.record_gauge(&key("busy", "recall"), second, f64::from(second));
+    }
+    timeline.mark_lost(3);
+    timeline.mark_lost(4);
+    timeline.mark_lost(8);
+    timeline
+}
+
+#[test]
+fn what_is_taken_out_bit_by_bit_is_read_as_the_whole() {
+    let mut whole = full();
+    let expected = whole.clone();
+    let mut bytes = Vec::new();
+    whole.encode_head(&mut bytes).unwrap();
+    for second in [0, 1, 2, 2, 7, u32::MAX] {
+        let taken = whole.take_before(second);
+        assert!(taken.seconds() <= second);
+        taken.encode_part(&mut bytes).unwrap();
+    }
+    assert!(whole.is_empty());
+    assert_eq!(Timeline::decode(bytes.as_slice()).unwrap(), expected);
+}
+
+#[test]
+fn a_second_written_down_twice_adds_up() {
+    let mut timeline = empty();
+    let id = timeline.series_id(&key("time", "recall"), Kind::Trend);
+    let mut expected = timeline.clone();
+    let mut bytes = Vec::new();
+    timeline.encode_head(&mut bytes).unwrap();
+    for value in [50, 200, 700] {
+        // The handle stays good when everything was taken out.
+        timeline.record_trend_at(id, 3, value);
+        expected.record_trend_at(id, 3, value);
+        timeline.mark_lost(5);
+        timeline.take_before(10).encode_part(&mut bytes).unwrap();
+    }
+    expected.mark_lost(5);
+    assert_eq!(Timeline::decode(bytes.as_slice()).unwrap(), expected);
+}
+
+#[test]
+fn a_torn_end_is_found_and_what_came_before_is_read() {
+    let timeline = full();
+    let whole = encoded(&timeline);
+    let (empty, length) = Timeline::readable(whole.as_slice()).unwrap();
+    assert_eq!((empty.start(), length), (timeline.start(), whole.len() as u64));
+    let lines: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
+    let last = lines[lines.len() - 2] + 1;
+    for cut in last..whole.len() {
+        let (_, length) = Timeline::readable(&whole[..cut]).unwrap();
+        assert_eq!(length, last as u64, "cut at {cut}");
+    }
+    // As a file system leaves it when the power fails.
+    let mut zeros = whole.clone();
+    zeros[last..].fill(0);
+    assert_eq!(Timeline::readable(zeros.as_slice()).unwrap().1, last as u64);
 }
 
 #[test]

@@ -1,6 +1,11 @@
-//! A timeline as JSON Lines: a header, then one line per series and second, in order of time.
+//! A timeline as JSON Lines: a header, then lines of one series and second each, in order of time.
+//!
+//! What was written while it was measured may say more of a series and second in a later line: lines
+//! add up, as timelines do when they are merged. Lost seconds stand in the header or, where they were
+//! not known yet, in lines of their own.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read, Write};
 
 use seaworthy_base::Timestamp;
@@ -26,6 +31,16 @@ struct Header {
     /// Seconds that were not reported, as pairs of the first and the number in a row.
     lost: Vec<(u32, u32)>,
 }
+
+/// Seconds that were not reported, as in the header.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lost {
+    lost: Vec<(u32, u32)>,
+}
+
+/// How a line of lost seconds begins; no other line does.
+const LOST: &[u8] = br#"{"lost":"#;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +73,38 @@ impl Timeline {
     /// # Errors
     /// [`Error::Io`] when `output` cannot be written to.
     pub fn encode(&self, output: &mut impl Write) -> Result<(), Error> {
-        let lists = |bounds: &std::sync::Arc<[u64]>| bounds.to_vec();
+        self.encode_header(output, self.lost_in_a_row())?;
+        self.encode_slots(output)
+    }
+
+    /// Writes the head of a timeline that is written as it goes on: its start and its bounds. What
+    /// follows is [`Timeline::encode_part`] of what was taken out of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `output` cannot be written to.
+    pub fn encode_head(&self, output: &mut impl Write) -> Result<(), Error> {
+        self.encode_header(output, Vec::new())
+    }
+
+    /// Writes what this timeline holds without a header, to follow what was written before.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `output` cannot be written to.
+    pub fn encode_part(&self, output: &mut impl Write) -> Result<(), Error> {
+        if !self.lost.is_empty() {
+            write_line(output, &Lost { lost: self.lost_in_a_row() })?;
+        }
+        self.encode_slots(output)
+    }
+
+    fn encode_header(&self, output: &mut impl Write, lost: Vec<(u32, u32)>) -> Result<(), Error> {
+        let bounds = self.bounds.iter().map(|(metric, list)| (metric.clone(), list.to_vec()));
+        let header =
+            Header { format: FORMAT.to_owned(), start: self.start, bounds: bounds.collect(), lost };
+        write_line(output, &header)
+    }
+
+    fn lost_in_a_row(&self) -> Vec<(u32, u32)> {
         let mut lost: Vec<(u32, u32)> = Vec::new();
         for &second in &self.lost {
             match lost.last_mut() {
@@ -66,17 +112,10 @@ impl Timeline {
                 _ => lost.push((second, 1)),
             }
         }
-        let header = Header {
-            format: FORMAT.to_owned(),
-            start: self.start,
-            bounds: self
-                .bounds
-                .iter()
-                .map(|(metric, list)| (metric.clone(), lists(list)))
-                .collect(),
-            lost,
-        };
-        write_line(output, &header)?;
+        lost
+    }
+
+    fn encode_slots(&self, output: &mut impl Write) -> Result<(), Error> {
         let mut slots: Vec<(u32, &Key, Kind, &Slot)> = self
             .series()
             .flat_map(|(key, series)| {
@@ -91,27 +130,106 @@ impl Timeline {
         Ok(())
     }
 
-    /// Reads what [`Timeline::encode`] wrote. Foreign bytes are an error, never a panic, and take
-    /// no more memory than a few times their own size and 31 days of lost seconds.
+    /// Reads what [`Timeline::encode`] wrote, or [`Timeline::encode_head`] and parts. Foreign bytes
+    /// are an error, never a panic, and take no more memory than a few times their own size and 31
+    /// days of lost seconds.
     ///
     /// # Errors
     /// [`Error::Io`] when `input` cannot be read; [`Error::Malformed`] when a line is not part of a
-    /// timeline, contradicts itself or says again what an earlier line said.
-    pub fn decode(mut input: impl BufRead) -> Result<Self, Error> {
+    /// timeline or contradicts itself.
+    pub fn decode(input: impl BufRead) -> Result<Self, Error> {
+        let mut reader = Reader::open(input)?;
+        let mut timeline = reader.empty.clone();
+        timeline.lost.clone_from(&reader.lost);
+        while reader.line(&mut timeline)? {}
+        Ok(timeline)
+    }
+
+    /// How much of what is written as it goes on can be read, when the writer was killed or the
+    /// power failed: an empty timeline of the same start and bounds, and the length in bytes of the
+    /// head and every line up to the first that is torn or no part of a timeline. Takes no more
+    /// memory than a line.
+    ///
+    /// # Errors
+    /// As [`Timeline::decode`], for the head and for reading.
+    pub fn readable(input: impl BufRead) -> Result<(Self, u64), Error> {
+        let mut reader = Reader::open(input)?;
+        let mut length = reader.read;
+        loop {
+            let mut line = reader.empty.empty_like();
+            match reader.line(&mut line) {
+                Ok(true) if reader.buffer.ends_with(b"\n") => length = reader.read,
+                Ok(_) | Err(Error::Malformed { .. }) => return Ok((reader.empty, length)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Reads line after line.
+struct Reader<I> {
+    input: I,
+    buffer: Vec<u8>,
+    /// Lines read.
+    number: usize,
+    /// Bytes read.
+    read: u64,
+    /// The timeline of the header, without anything recorded.
+    empty: Timeline,
+    /// The seconds the header calls lost.
+    lost: BTreeSet<u32>,
+    /// How many more seconds may be called lost: naming the same ones again and again must come to
+    /// an end.
+    budget: u32,
+}
+
+impl<I: BufRead> Reader<I> {
+    fn open(mut input: I) -> Result<Self, Error> {
         let mut buffer = Vec::new();
         if !read_line(&mut input, &mut buffer, 1)? {
             return Err(malformed(1, "the file is empty"));
         }
         let header: Header = parse(&buffer, 1)?;
-        let mut timeline = header.timeline().map_err(|reason| malformed(1, reason))?;
-        let mut number = 2;
-        while read_line(&mut input, &mut buffer, number)? {
-            let line: Line = parse(&buffer, number)?;
-            line.add_to(&mut timeline).map_err(|reason| malformed(number, reason))?;
-            number += 1;
-        }
-        Ok(timeline)
+        let mut empty = header.timeline().map_err(|reason| malformed(1, reason))?;
+        let lost = std::mem::take(&mut empty.lost);
+        let read = buffer.len() as u64;
+        Ok(Self { input, buffer, number: 1, read, empty, lost, budget: MAX_SECONDS })
     }
+
+    /// Adds the next line to the timeline; false at the end.
+    fn line(&mut self, timeline: &mut Timeline) -> Result<bool, Error> {
+        let number = self.number + 1;
+        if !read_line(&mut self.input, &mut self.buffer, number)? {
+            return Ok(false);
+        }
+        (self.number, self.read) = (number, self.read + self.buffer.len() as u64);
+        let added = if self.buffer.starts_with(LOST) {
+            let line: Lost = parse(&self.buffer, number)?;
+            add_lost(line.lost, &mut self.budget, timeline)
+        } else {
+            parse::<Line>(&self.buffer, number)?.add_to(timeline)
+        };
+        added.map_err(|reason| malformed(number, reason)).map(|()| true)
+    }
+}
+
+fn add_lost(
+    lost: Vec<(u32, u32)>,
+    budget: &mut u32,
+    timeline: &mut Timeline,
+) -> Result<(), &'static str> {
+    let mut next = 0;
+    for (first, length) in lost {
+        let end = first.checked_add(length).filter(|&end| end <= MAX_SECONDS);
+        let end = end.ok_or("a lost second is beyond 31 days")?;
+        if first < next || length == 0 {
+            return Err("the lost seconds are not in ascending order");
+        }
+        *budget = budget.checked_sub(length).ok_or("more seconds are lost than there can be")?;
+        timeline.lost.extend(first..end);
+        next = end;
+    }
+    Ok(())
 }
 
 impl Header {
@@ -123,16 +241,7 @@ impl Header {
             return Err("the bounds are not in ascending order");
         }
         let mut timeline = Timeline::new(self.start, self.bounds);
-        let mut next = 0;
-        for (first, length) in self.lost {
-            let end = first.checked_add(length).filter(|&end| end <= MAX_SECONDS);
-            let end = end.ok_or("a lost second is beyond 31 days")?;
-            if first < next || length == 0 {
-                return Err("the lost seconds are not in ascending order");
-            }
-            timeline.lost.extend(first..end);
-            next = end;
-        }
+        add_lost(self.lost, &mut MAX_SECONDS.clone(), &mut timeline)?;
         Ok(timeline)
     }
 }
@@ -193,8 +302,12 @@ impl Line {
             return Err("its counts over the bounds do not fit the header");
         }
         let id = timeline.series_id(&key, kind);
-        if timeline.of(id, kind).slots.insert(second, slot).is_some() {
-            return Err("this series and second were given before");
+        match timeline.of(id, kind).slots.entry(second) {
+            Entry::Vacant(vacant) => drop(vacant.insert(slot)),
+            Entry::Occupied(known) if known.get().n.checked_add(slot.n).is_none() => {
+                return Err("this series and second have more values than can be counted");
+            }
+            Entry::Occupied(mut known) => known.get_mut().merge(&slot),
         }
         Ok(())
     }

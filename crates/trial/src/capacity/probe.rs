@@ -178,7 +178,7 @@ impl Coarse {
 /// What is counted a second, how much of what the bound allows was used up (above 1: missed), and
 /// both in words.
 fn estimate(objective: &Objective, timeline: &Timeline, ran: &RanPhase) -> (f64, f64, String) {
-    let counts = judge::evidence(objective, timeline, &[ran]);
+    let counts = judge::evidence(objective, timeline, &[ran]).counts;
     let seconds = (counts.n.len() as f64).max(1.0);
     let (n, bad): (u64, u64) = (counts.n.iter().sum(), counts.bad.iter().sum());
     let rate = n as f64 / seconds;

@@ -68,7 +68,7 @@ impl Checker<'_> {
     }
 
     /// Whether a name that is referred to exists.
-    fn known<'n>(
+    pub(super) fn known<'n>(
         &mut self,
         wanted: &Located<String>,
         what: &str,

@@ -38,6 +38,8 @@ fn lag() -> Key {
 fn steady() -> RanPhase {
     RanPhase {
         name: "steady".to_owned(),
+        offset: 0.0,
+        complete: true,
         from: 0.0,
         warmup_until: 10.0,
         to: 200.0,
@@ -49,6 +51,8 @@ fn steady() -> RanPhase {
             dropped: 0,
             interrupted: 0,
             youngest_cut: None,
+            unseen: 0,
+            next_index: 0,
         }],
     }
 }
