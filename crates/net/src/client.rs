@@ -130,7 +130,11 @@ impl Client {
         self.call(origin, Order::Prepared(prepared)).await
     }
 
-    async fn call(&mut self, origin: &Url, order: Order<'_>) -> Result<Response, Failure> {
+    pub(crate) async fn call(
+        &mut self,
+        origin: &Url,
+        order: Order<'_>,
+    ) -> Result<Response, Failure> {
         let options = &*self.options;
         let start = options.clock.now();
         let limit = Limit::new(start, order.request().timeout.unwrap_or(options.request_timeout));

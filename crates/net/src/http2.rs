@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
@@ -20,7 +21,7 @@ use crate::client::Options;
 use crate::connection::Answer;
 use crate::error::Error;
 use crate::meter::Meter;
-use crate::request::{AGENT, Keep, Request, wire_target};
+use crate::request::{AGENT, Request, wire_target};
 use crate::url::Url;
 use crate::wire::Wire;
 
@@ -86,7 +87,7 @@ impl Connection {
         meter: &mut Meter,
     ) -> Result<Answer, Error> {
         let mut begun = self.ask(origin, request, options, meter).await?;
-        let kept = request.keep == Keep::Everything || begun.status >= 400;
+        let kept = request.keep.keeps(begun.status, begun.headers.contains_key(SET_COOKIE));
         let (mut length, mut joined) = (0_usize, Joined::default());
         while let Some(data) = self.read(&mut begun, meter).await? {
             length = length.saturating_add(data.len());

@@ -43,6 +43,20 @@ pub enum Keep {
     /// Headers and body only when the status is 400 or more; else both are read, checked against
     /// the limits, and left empty.
     Failures,
+    /// As with [`Keep::Failures`], but also when the status is 300 or more or a cookie is set: what
+    /// a session needs to follow.
+    Leads,
+}
+
+impl Keep {
+    /// Whether headers and body of an answer are kept.
+    pub(crate) fn keeps(self, status: u16, sets_cookie: bool) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Failures => status >= 400,
+            Self::Leads => status >= 300 || sets_cookie,
+        }
+    }
 }
 
 /// A request written out once for one origin, to be sent again and again without formatting it

@@ -10,8 +10,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::client::{Client, Keep, Options, Request, Response};
+use crate::client::{Client, Keep, Options, Prepared, Request, Response};
+use crate::connection::Order;
 use crate::cookies::Jar;
+use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::timings::Timings;
 use crate::url::{Scheme, Url};
@@ -34,6 +36,11 @@ pub struct Follow {
     pub redirects: u8,
     /// Whether cookies are kept and sent.
     pub cookies: bool,
+}
+
+impl Follow {
+    /// No redirects and no cookies: one request and its answer.
+    pub const NOTHING: Self = Self { redirects: 0, cookies: false };
 }
 
 impl Default for Follow {
@@ -93,40 +100,72 @@ impl Session {
         follow: &Follow,
         hop: &mut impl FnMut(&Url, &Response),
     ) -> Result<Response, Failure> {
-        if follow.redirects == 0 && !follow.cookies {
+        if *follow == Follow::NOTHING {
             return self.client.send(origin, request).await;
         }
         let limit = request.timeout.unwrap_or(self.request_timeout);
-        let deadline = self.clock.now().checked_add(limit);
+        let limit = Limit::new(self.clock.now(), limit);
+        self.onwards(origin, request, follow, hop, limit, None).await
+    }
+
+    /// As [`Session::fetch`], with a request that was written out before: as fast as
+    /// [`Client::repeat`] when it was prepared with [`Keep::Leads`] or [`Keep::Everything`] and no
+    /// cookie goes with it.
+    ///
+    /// # Errors
+    /// As [`Session::fetch`].
+    pub async fn repeat(
+        &mut self,
+        origin: &Url,
+        prepared: &Prepared,
+        follow: &Follow,
+        hop: &mut impl FnMut(&Url, &Response),
+    ) -> Result<Response, Failure> {
+        let request = prepared.request();
+        let blind = request.keep == Keep::Failures && *follow != Follow::NOTHING;
+        if blind || (follow.cookies && self.jar.header(origin, &request.target).is_some()) {
+            return self.fetch(origin, request.clone(), follow, hop).await;
+        }
+        let response = self.client.repeat(origin, prepared).await?;
+        if follow.redirects == 0 || location(&response).is_none() {
+            if follow.cookies {
+                self.jar.store(origin, &request.target, &response.headers);
+            }
+            return Ok(trimmed(response, request.keep));
+        }
+        let limit = request.timeout.unwrap_or(self.request_timeout);
+        let spent = Duration::from_nanos(response.timings.total());
+        let left = Limit::new(self.clock.now(), limit.saturating_sub(spent));
+        let limit = Limit { after: limit, ..left };
+        self.onwards(origin, request.clone(), follow, hop, limit, Some(response)).await
+    }
+
+    /// Follows `request` to its end; `answered` is the first hop's answer, if there is one already.
+    async fn onwards(
+        &mut self,
+        origin: &Url,
+        mut request: Request,
+        follow: &Follow,
+        hop: &mut impl FnMut(&Url, &Response),
+        limit: Limit,
+        mut answered: Option<Response>,
+    ) -> Result<Response, Failure> {
         let keep = request.keep;
-        let (mut origin, mut request) = (origin.clone(), request);
+        if keep == Keep::Failures {
+            request.keep = Keep::Leads;
+        }
+        let mut origin = origin.clone();
         let mut followed = 0;
         loop {
-            // What a redirect or a cookie says stands in headers of answers that did not fail.
-            let mut sent = Request { keep: Keep::Everything, ..request.clone() };
-            if let Some(deadline) = deadline {
-                sent.timeout = Some(deadline.saturating_duration_since(self.clock.now()));
-            }
-            if follow.cookies {
-                self.add_cookies(&origin, &mut sent);
-            }
-            let mut response = self.client.send(&origin, sent).await.map_err(|mut failure| {
-                if let Error::Timeout { after } = &mut failure.error {
-                    *after = limit;
-                }
-                failure
-            })?;
+            let response = match answered.take() {
+                Some(response) => response,
+                None => self.ask(&origin, &mut request, follow, limit).await?,
+            };
             if follow.cookies {
                 self.jar.store(&origin, &request.target, &response.headers);
             }
             let location = location(&response).filter(|_| follow.redirects > 0);
-            let Some(location) = location else {
-                if keep == Keep::Failures && response.status < 400 {
-                    response.headers = HeaderMap::new();
-                    response.body = Bytes::new();
-                }
-                return Ok(response);
-            };
+            let Some(location) = location else { return Ok(trimmed(response, keep)) };
             if followed == follow.redirects {
                 let error = Error::TooManyRedirects { limit: follow.redirects };
                 return Err(failed(error, &response));
@@ -143,21 +182,61 @@ impl Session {
         }
     }
 
-    fn add_cookies(&mut self, origin: &Url, request: &mut Request) {
-        let Some((name, value)) = self.jar.header(origin, &request.target) else { return };
-        // There is one `Cookie` header (RFC 6265bis §5.8.1); the request's own come first.
-        let own = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
-        match own {
-            None => request.headers.push((name, value)),
-            Some((_, own)) => {
-                let joined = [own.as_bytes(), b"; ", value.as_bytes()].concat();
-                // Two values with `; ` between them are a value.
-                if let Ok(joined) = HeaderValue::from_bytes(&joined) {
-                    *own = joined;
-                }
+    /// One hop, with the cookies that go there.
+    async fn ask(
+        &mut self,
+        origin: &Url,
+        request: &mut Request,
+        follow: &Follow,
+        limit: Limit,
+    ) -> Result<Response, Failure> {
+        request.timeout = match limit.deadline {
+            Some(deadline) => Some(deadline.saturating_duration_since(self.clock.now())),
+            None => Some(limit.after),
+        };
+        let cookies = match follow.cookies {
+            true => self.jar.header(origin, &request.target),
+            false => None,
+        };
+        let result = match cookies {
+            None => self.client.call(origin, Order::Request(request)).await,
+            Some((name, value)) => {
+                let mut sent = request.clone();
+                add_cookies(&mut sent, name, value);
+                self.client.call(origin, Order::Request(&sent)).await
+            }
+        };
+        result.map_err(|mut failure| {
+            if let Error::Timeout { after } = &mut failure.error {
+                *after = limit.after;
+            }
+            failure
+        })
+    }
+}
+
+fn add_cookies(request: &mut Request, name: HeaderName, value: HeaderValue) {
+    // There is one `Cookie` header (RFC 6265bis §5.8.1); the request's own come first.
+    let own = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
+    match own {
+        None => request.headers.push((name, value)),
+        Some((_, own)) => {
+            let joined = [own.as_bytes(), b"; ", value.as_bytes()].concat();
+            // Two values with `; ` between them are a value.
+            if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+                *own = joined;
             }
         }
     }
+}
+
+/// The answer without what its request did not want kept.
+fn trimmed(mut response: Response, keep: Keep) -> Response {
+    if keep == Keep::Failures && response.status < 400 {
+        response.headers = HeaderMap::new();
+        response.body = Bytes::new();
+    }
+    response
 }
 
 /// Where a redirect leads, if this is one.

@@ -233,3 +233,49 @@ async fn a_cookie_set_on_the_way_goes_with_the_next_hop() {
     let (result, _) = fetch(&url, request, Follow { cookies: false, redirects: 5 }).await;
     assert_eq!(result.unwrap_err().code(), "too_many_redirects");
 }
+
+#[tokio::test]
+async fn a_request_written_out_before_follows_too() {
+    let (url, asked) = server().await;
+    let mut hops = 0;
+    for keep in [Keep::Everything, Keep::Leads, Keep::Failures] {
+        let mut session = Session::new(Options::default());
+        let follow = Follow::default();
+        for (target, status, seen) in [
+            ("/plain", 200, &["GET /plain"][..]),
+            ("/302/%7Cnext", 200, &["GET /302/%7Cnext", "GET /next"]),
+            ("/404", 404, &["GET /404"]),
+            ("/set/a=1;path=%7C", 200, &["GET /set/a=1;path=%7C"]),
+            ("/plain", 200, &["GET /plain cookie=a=1"]),
+            ("/302/%7Cnext", 200, &["GET /302/%7Cnext cookie=a=1", "GET /next cookie=a=1"]),
+        ] {
+            let mut request = Request::get(target);
+            request.keep = keep;
+            let prepared = request.prepare(&url).unwrap();
+            let told = &mut |_: &Url, _: &Response| hops += 1;
+            let response = session.repeat(&url, &prepared, &follow, told).await.unwrap();
+            assert_eq!(
+                (response.status, taken(&asked)),
+                (status, seen.iter().map(|it| it.to_string()).collect())
+            );
+            let left_out = keep == Keep::Failures && status == 200;
+            assert!(!left_out || response.headers.is_empty(), "{target}");
+            assert!(keep != Keep::Everything || !response.headers.is_empty());
+        }
+        // Nothing is followed and kept but what is asked for.
+        let mut request = Request::get("/302/%7Cnext");
+        request.keep = keep;
+        let prepared = request.prepare(&url).unwrap();
+        let told = &mut |_: &Url, _: &Response| hops += 1;
+        let response = session.repeat(&url, &prepared, &Follow::NOTHING, told).await.unwrap();
+        assert_eq!((response.status, taken(&asked)), (302, vec!["GET /302/%7Cnext".to_owned()]));
+        let mut request = Request::get("/302/302");
+        request.keep = keep;
+        let prepared = request.prepare(&url).unwrap();
+        let follow = Follow { redirects: 3, cookies: true };
+        let told = &mut |_: &Url, _: &Response| hops += 1;
+        let failure = session.repeat(&url, &prepared, &follow, told).await.unwrap_err();
+        assert_eq!((failure.code(), taken(&asked).len()), ("too_many_redirects", 4));
+    }
+    assert_eq!(hops, 3 * (2 + 3));
+}

@@ -10,7 +10,7 @@ use httparse::{ParserConfig, Status};
 use crate::error::Error;
 use crate::http1::Rules;
 use crate::http1::body::{Chunked, Framing};
-use crate::request::{Keep, is, tokens};
+use crate::request::{is, tokens};
 
 /// As many headers as a head may have.
 pub(crate) const MOST_HEADERS: usize = 100;
@@ -55,7 +55,7 @@ pub(crate) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
     let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let said = Said::from(response.headers)?;
     let framing = said.framing(status, version, rules)?;
-    let keeps = rules.keep == Keep::Everything || status >= 400;
+    let keeps = rules.keep.keeps(status, said.sets_cookie);
     let headers =
         if keeps { headers(&bytes[..length], response.headers)? } else { HeaderMap::new() };
     let lasts = said.lasts(version) && !matches!(framing, Framing::UntilClose);
@@ -71,6 +71,7 @@ struct Said {
     chunked: bool,
     close: bool,
     keep_alive: bool,
+    sets_cookie: bool,
     /// Why the stated length is none. Wrong only where it counts.
     mistake: Option<&'static str>,
 }
@@ -82,6 +83,7 @@ impl Said {
             // Told apart by length first: nearly every header is skipped by that.
             let (name, value) = (header.name.as_bytes(), header.value);
             match name.len() {
+                10 if is(name, b"set-cookie") => said.sets_cookie = true,
                 10 if is(name, b"connection") => {
                     for token in tokens(value) {
                         said.close |= is(token, b"close");
@@ -170,6 +172,7 @@ fn wrong(reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Keep;
 
     const RULES: Rules =
         Rules { head: false, connect: false, closes: false, keep: Keep::Everything };
@@ -266,6 +269,10 @@ mod tests {
         assert_eq!(two, [&b"b"[..], "\u{e9}".as_bytes()]);
         let failures = Rules { keep: Keep::Failures, ..RULES };
         assert!(whole(text, failures).unwrap().headers.is_empty());
+        let leads = Rules { keep: Keep::Leads, ..RULES };
+        assert!(whole(text, leads).unwrap().headers.is_empty());
+        assert_eq!(whole(&text.replace("200", "302"), leads).unwrap().headers.len(), 3);
+        assert_eq!(whole(&text.replace("Empty", "Set-Cookie"), leads).unwrap().headers.len(), 3);
         assert_eq!(whole(&text.replace("200", "500"), failures).unwrap().headers.len(), 3);
     }
 }
