@@ -142,8 +142,11 @@ impl Profile {
     }
 
     /// The load entries of a phase that drives these flows, each with its share of the virtual users:
-    /// as they would be typed. `Err` names the flow that would get none.
-    pub(crate) fn load(&self, flows: &[(String, f64)]) -> Result<Value, String> {
+    /// as they would be typed.
+    ///
+    /// # Errors
+    /// The name of a flow that would get no virtual user.
+    pub fn load(&self, flows: &[(String, f64)]) -> Result<Value, String> {
         let weights: Vec<f64> = flows.iter().map(|(_, weight)| *weight).collect();
         let start = shares(self.start, &weights);
         let stages: Vec<(u64, Vec<u32>)> =

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use seaworthy_base::{Clock, Span, chance};
 use seaworthy_load::{PhaseReport, Service, SharedTimeline};
+use seaworthy_trial::profile;
 use tokio_util::sync::CancellationToken;
 
 use super::trial::Asked;
@@ -46,6 +47,13 @@ pub(crate) struct Arguments {
     /// Exactly so many requests, shared by all virtual users; ends earlier at --duration, if given.
     #[arg(short = 'n', long, visible_alias = "requests", value_name = "N")]
     iterations: Option<u64>,
+    /// A named profile in place of these: light, medium, heavy, endurance, spike, stress, baseline or
+    /// soak, as `seaworthy trial` knows them.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["vus", "rate", "duration", "iterations"])]
+    profile: Option<profile::Name>,
+    /// Multiply the profile's lengths, as 0.01 to run it in a hundredth of its time.
+    #[arg(long, value_name = "FACTOR", requires = "profile")]
+    time_scale: Option<f64>,
     /// Load of the same kind for this long beforehand, on connections of its own; not counted.
     #[arg(long, value_name = "TIME")]
     warmup: Option<Span>,

@@ -183,6 +183,9 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         (&["http://a/", "-q", "0"], "rates are above 0"),
         (&["http://a/", "--max-vus", "5"], "--rate"),
         (&["http://a/", "--expect", "20"], "hint:"),
+        (&["http://a/", "--profile", "lite"], "light"),
+        (&["http://a/", "--profile", "light", "-c", "3"], "cannot be used with"),
+        (&["http://a/", "--profile", "light", "--time-scale", "0"], "a number above 0"),
         (&["http://a/", "-d", "@nowhere.txt"], "nowhere.txt"),
         (&["http://a/", "-d", "@binary"], "not UTF-8"),
         (&["http://a/", "--rte", "5"], "--rate"),
@@ -195,6 +198,15 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
     let target = willing();
     let ended = load(&house, &[&target.url(), "-n", "1", "-d", "30s"]).expect(0);
     assert!(ended.stderr.contains("--duration 30s"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_profile_may_be_run_in_a_fraction_of_its_time() {
+    let (house, target) = (House::new(), willing());
+    let words = [&target.url(), "--profile", "baseline", "--time-scale", "0.002"];
+    let found = summary(&house, &words, 0);
+    adds_up(&found);
+    assert_eq!((number(&found["mostVus"]), number(&found["failed"])), (100, 0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use seaworthy_document::{errors, render_all};
 use seaworthy_load::check::{Known, flows, loads};
 use seaworthy_load::{Flow, Load, Options, SharedTimeline, spec};
 use seaworthy_net::{Http, Tls, Url};
+use seaworthy_trial::profile;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -95,7 +96,13 @@ impl Order {
             Some(length) => Some(plan(warming(arguments, length), length.get())?),
             None => None,
         };
-        let load = plan(load, length)?;
+        let mut load = plan(load, length)?;
+        if let Some(factor) = arguments.time_scale {
+            if !(factor.is_finite() && factor > 0.0) {
+                bail!("a time scale of {factor} is not possible\nhint: a number above 0, as 0.01");
+            }
+            load.load = load.load.scaled(factor);
+        }
         let mut remarks = Vec::new();
         remarks.extend(Some(load.warnings.clone()).filter(|warnings| !warnings.is_empty()));
         if let Some(text) = &arguments.body
@@ -205,6 +212,15 @@ fn entry(arguments: &Arguments) -> anyhow::Result<(Value, Duration)> {
         bail!("nothing would be sent\nhint: `--duration 10s`, `--iterations 1000`, or neither");
     }
     let stop = arguments.graceful_stop;
+    if let Some(profile) = arguments.profile.map(profile::Name::profile) {
+        let mut load = profile
+            .load(&[(NAME.to_owned(), 1.0)])
+            .map_err(|_| anyhow!("profile {} has no virtual user", profile.name))?;
+        // One flow has one entry.
+        let mut load = load[0].take();
+        load["gracefulStop"] = json!(stop);
+        return Ok((load, profile.duration()));
+    }
     let Some(rate) = arguments.rate else {
         let vus = arguments.vus.unwrap_or(VUS);
         let Some(iterations) = arguments.iterations else {
@@ -253,10 +269,15 @@ fn warming(arguments: &Arguments, length: Span) -> Value {
     match arguments.rate {
         Some(rate) => arrivals(arguments, rate, length.get()),
         None => json!({
-            "flow": NAME, "executor": "constant-vus", "vus": arguments.vus.unwrap_or(VUS),
+            "flow": NAME, "executor": "constant-vus", "vus": closed_vus(arguments),
             "duration": length, "gracefulStop": arguments.graceful_stop,
         }),
     }
+}
+
+fn closed_vus(arguments: &Arguments) -> u32 {
+    let profile = arguments.profile.map(|name| name.profile().vus());
+    arguments.vus.or(profile).unwrap_or(VUS)
 }
 
 /// Text that a template would give back as it is: nothing in it stands for a value.
