@@ -15,6 +15,9 @@ pub(crate) struct Limits {
     pub(crate) most_full: u32,
 }
 
+/// A generator that was too late for so many full-length probes will be for others.
+const MOST_LATE: u32 = 2;
+
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Next {
@@ -77,6 +80,8 @@ pub(crate) struct Search {
     failed: Option<f64>,
     undecided: Vec<f64>,
     full: u32,
+    /// Full-length probes that the generator was too late for.
+    late: u32,
     /// Where to look for a pass and for a fail next, and how far to step if it is not there.
     below: Option<f64>,
     above: Option<f64>,
@@ -95,6 +100,7 @@ impl Search {
             failed: None,
             undecided: Vec::new(),
             full: 0,
+            late: 0,
             below: None,
             above: None,
             step_down: limits.precision,
@@ -107,7 +113,7 @@ impl Search {
         if let Some(factor) = self.coarse() {
             return Next::Coarse(factor);
         }
-        if self.full >= self.limits.most_full {
+        if self.full >= self.limits.most_full || self.late >= MOST_LATE {
             return Next::Done;
         }
         let Some(passed) = self.passed else {
@@ -150,6 +156,7 @@ impl Search {
                     Seen::GeneratorLimit => {
                         let limit = self.generator.map_or(factor, |limit| limit.min(factor));
                         self.generator = Some(limit);
+                        self.late += 1;
                         self.undecided.push(factor);
                     }
                 }
