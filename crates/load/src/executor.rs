@@ -1,6 +1,8 @@
 //! Executors: what makes iterations begin, and how they end.
 
 mod arrivals;
+mod iterations;
+mod meeting;
 mod ramp;
 mod vus;
 
@@ -11,18 +13,18 @@ use seaworthy_base::Instant;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::crew::Crew;
 use crate::error::Error;
 use crate::load::{Executor, Load};
-use crate::user::Recruit;
-use crate::watch::Lag;
+use crate::recruit::Recruit;
 
 /// Runs one load entry from its start until its last iteration has ended or was cut off.
 pub(crate) async fn run(
     load: &Load,
     recruit: Arc<Recruit>,
+    crew: Arc<Crew>,
     phase_start: Instant,
     stop: CancellationToken,
-    lag: Lag,
 ) -> Result<(), Error> {
     let start = phase_start + load.start;
     tokio::select! {
@@ -30,19 +32,26 @@ pub(crate) async fn run(
         () = stop.cancelled() => return Ok(()),
         () = tokio::time::sleep_until(start) => {}
     }
-    let run = Run { recruit, start, grace: load.graceful_stop, stop };
+    let run = Run { recruit, crew, start, grace: load.graceful_stop, stop };
     match &load.executor {
         Executor::ConstantVus { vus, duration } => vus::run(run, *vus, *duration).await,
         Executor::RampingVus { start_vus, stages, graceful_ramp_down } => {
             ramp::run(run, *start_vus, stages, *graceful_ramp_down).await
         }
-        Executor::ConstantArrivalRate(arrivals) => arrivals::run(run, arrivals, lag).await,
+        Executor::PerVuIterations { vus, iterations, max_duration } => {
+            iterations::per_vu(run, *vus, *iterations, *max_duration).await
+        }
+        Executor::SharedIterations { vus, iterations, max_duration } => {
+            iterations::shared(run, *vus, *iterations, *max_duration).await
+        }
+        Executor::Arrivals(arrivals) => arrivals::run(run, arrivals).await,
     }
 }
 
 /// What every executor needs.
 struct Run {
     recruit: Arc<Recruit>,
+    crew: Arc<Crew>,
     /// When the entry begins.
     start: Instant,
     /// How long iterations may go on after the entry's end.
@@ -52,28 +61,38 @@ struct Run {
 }
 
 /// Waits for the virtual users to end by themselves until `deadline`, then cuts them off. A stop
-/// cuts them off at once.
+/// cuts them off at once. To cut a user off is to drop it: what it had under way is recorded then.
 async fn wind_down<T: 'static>(
-    users: &mut JoinSet<T>,
+    users: &mut [JoinSet<T>],
     deadline: Instant,
     stop: &CancellationToken,
-    cut: &CancellationToken,
 ) -> Result<(), Error> {
     let mut broken = None;
-    loop {
-        tokio::select! {
-            biased;
-            ended = users.join_next() => match ended {
-                None => return broken.map_or(Ok(()), Err),
-                Some(Err(error)) => broken = Some(worker(&error)),
-                Some(Ok(_)) => {}
-            },
-            () = stop.cancelled(), if !cut.is_cancelled() => cut.cancel(),
-            () = tokio::time::sleep_until(deadline), if !cut.is_cancelled() => cut.cancel(),
+    tokio::select! {
+        biased;
+        () = all_home(users, &mut broken) => return broken.map_or(Ok(()), Err),
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep_until(deadline) => {}
+    }
+    users.iter_mut().for_each(JoinSet::abort_all);
+    all_home(users, &mut broken).await;
+    broken.map_or(Ok(()), Err)
+}
+
+async fn all_home<T: 'static>(users: &mut [JoinSet<T>], broken: &mut Option<Error>) {
+    for users in users {
+        while let Some(ended) = users.join_next().await {
+            if let Err(error) = ended {
+                *broken = worker(error).or(broken.take());
+            }
         }
     }
 }
 
-fn worker(error: &JoinError) -> Error {
-    Error::Worker(error.to_string())
+/// What is wrong with a worker whose task has not come to its end; nothing, if it was cut off.
+fn worker(error: JoinError) -> Option<Error> {
+    let panic = error.try_into_panic().ok()?;
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    Some(Error::Worker(message.unwrap_or_else(|| "it panicked".to_owned())))
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::load::{Executor, Load};
+use crate::schedule::{Ramp, Schedule};
 
 impl Load {
-    /// The entry with every length multiplied: start and durations, but neither rates nor graceful
-    /// stops.
+    /// The entry with every length multiplied: start and durations, but neither rates, numbers of
+    /// iterations nor graceful stops.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         let mut load = self.clone();
@@ -18,15 +19,24 @@ impl Load {
                     *length = times(*length, factor);
                 }
             }
-            Executor::ConstantArrivalRate(arrivals) => {
-                arrivals.duration = times(arrivals.duration, factor);
+            Executor::PerVuIterations { max_duration, .. }
+            | Executor::SharedIterations { max_duration, .. } => {
+                *max_duration = times(*max_duration, factor);
             }
+            Executor::Arrivals(arrivals) => match &mut arrivals.schedule {
+                Schedule::Constant { duration, .. } => *duration = times(*duration, factor),
+                Schedule::Ramping(ramp) => {
+                    *ramp =
+                        again(ramp.legs().map(|(from, to, length)| (from, to, length * factor)));
+                }
+            },
         }
         load
     }
 
     /// What is left of the entry in a phase that goes on `offset` after its beginning: a ramp goes
-    /// on at the height it had there. `None` when it was over by then.
+    /// on at the height it had there. `None` when it was over by then. Of a fixed number of
+    /// iterations nobody knows here how many are left: all are.
     #[must_use]
     pub fn since(&self, offset: Duration) -> Option<Self> {
         let mut load = self.clone();
@@ -52,10 +62,36 @@ impl Load {
                     *length -= left;
                 }
             }
-            Executor::ConstantArrivalRate(arrivals) => arrivals.duration -= gone,
+            Executor::PerVuIterations { max_duration, .. }
+            | Executor::SharedIterations { max_duration, .. } => *max_duration -= gone,
+            Executor::Arrivals(arrivals) => match &mut arrivals.schedule {
+                Schedule::Constant { duration, .. } => *duration -= gone,
+                Schedule::Ramping(ramp) => *ramp = ramp_since(ramp, gone),
+            },
         }
         Some(load)
     }
+}
+
+fn ramp_since(ramp: &Ramp, gone: Duration) -> Ramp {
+    let mut gone = gone.as_secs_f64();
+    let legs = ramp.legs().filter_map(|(from, to, length)| {
+        let skipped = gone.min(length);
+        gone -= skipped;
+        let height = from + (to - from) * skipped / length;
+        (skipped < length).then_some((height, to, length - skipped))
+    });
+    again(legs)
+}
+
+/// A ramp of these legs: the rates a second at their two ends, and seconds.
+fn again(legs: impl Iterator<Item = (f64, f64, f64)>) -> Ramp {
+    let stages: Vec<(Duration, f64)> = legs
+        .flat_map(|(from, to, length)| {
+            [(Duration::ZERO, from), (times(Duration::from_secs(1), length), to)]
+        })
+        .collect();
+    Ramp::new(0.0, Duration::from_secs(1), &stages)
 }
 
 /// The duration multiplied; more than fits is as long as there is.
@@ -78,7 +114,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn load(executor: Executor) -> Load {
-        Load { flow: "f".to_owned(), start: 10 * SECOND, graceful_stop: 30 * SECOND, executor }
+        Load {
+            flows: vec![crate::Share { flow: "f".to_owned(), weight: 1.0 }],
+            start: 10 * SECOND,
+            graceful_stop: 30 * SECOND,
+            executor,
+        }
     }
 
     fn ramp(start_vus: u32, stages: &[(u32, u32)]) -> Executor {
@@ -105,6 +146,30 @@ mod tests {
         assert_eq!(since(110), Some((Duration::ZERO, ramp(60, &[(200, 0)]))));
         assert_eq!(since(210), Some((Duration::ZERO, ramp(30, &[(100, 0)]))));
         assert_eq!(since(310), None);
+    }
+
+    #[test]
+    fn a_rate_goes_on_where_it_was() {
+        let stages = [(100 * SECOND, 50.0), (Duration::ZERO, 60.0), (200 * SECOND, 0.0)];
+        let schedule =
+            |start, stages: &[(Duration, f64)]| Schedule::Ramping(Ramp::new(start, SECOND, stages));
+        let arrivals = crate::Arrivals {
+            schedule: schedule(0.0, &stages),
+            pre_allocated_vus: 1,
+            max_vus: 1,
+            max_backlog: 1,
+        };
+        let whole = load(Executor::Arrivals(arrivals));
+        let of = |load: &Load| match &load.executor {
+            Executor::Arrivals(arrivals) => arrivals.schedule.clone(),
+            _ => unreachable!("it drives arrivals"),
+        };
+        let left = [(50 * SECOND, 50.0), (Duration::ZERO, 60.0), (200 * SECOND, 0.0)];
+        assert_eq!(of(&whole.since(60 * SECOND).unwrap()), schedule(25.0, &left));
+        let left = [(100 * SECOND, 0.0)];
+        assert_eq!(of(&whole.since(210 * SECOND).unwrap()), schedule(30.0, &left));
+        let short = [(10 * SECOND, 50.0), (Duration::ZERO, 60.0), (20 * SECOND, 0.0)];
+        assert_eq!(of(&whole.scaled(0.1)), schedule(0.0, &short));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method};
-use seaworthy_net::Url;
+use seaworthy_net::{Prepared, Url};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -50,6 +50,8 @@ pub(crate) struct Step {
     pub(crate) pause: Option<(Duration, Duration)>,
     /// The names of the checks, in the order in which they are made.
     pub(crate) checks: Vec<String>,
+    /// The request written out, if it is the same in every iteration.
+    pub(crate) prepared: Option<(Url, Prepared)>,
 }
 
 /// Where a request goes.
@@ -345,7 +347,7 @@ impl Compiler<'_> {
         let extract = (step.extract.iter())
             .map(|(name, from)| (self.slot(name), name.clone(), from.clone()))
             .collect();
-        Ok(Step {
+        let mut compiled = Step {
             name: step.name.clone(),
             method: step.method.clone(),
             address,
@@ -358,7 +360,10 @@ impl Compiler<'_> {
             extract,
             pause: step.pause,
             checks: step.checks().collect(),
-        })
+            prepared: None,
+        };
+        compiled.prepared = compiled.prepare();
+        Ok(compiled)
     }
 
     fn address(&self, template: &Template, target: Option<&Url>) -> Result<Address, String> {

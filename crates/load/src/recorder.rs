@@ -1,91 +1,45 @@
-//! What one virtual user records, through handles found once; and the counters a phase shows live.
+//! What one worker records for one flow of a load entry, through handles found once.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use seaworthy_base::Instant;
-use seaworthy_stats::timeline::SeriesId;
+use seaworthy_net::Timings;
 
-use crate::series::{Handles, Register};
+use crate::counters::Counters;
+use crate::program::Program;
+use crate::series::{Handles, Place, Status, StepHandles};
 use crate::step::{Judged, Outcome};
+use crate::tags::{Tag, Tags};
+use crate::timeline::SharedTimeline;
 
-/// Kinds of failures kept with an example for the report.
-const MOST_FAILURES: usize = 50;
-
-/// A load entry's counters. Shared by its virtual users and whoever watches.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) arrivals: AtomicU64,
-    pub(crate) started: AtomicU64,
-    pub(crate) completed: AtomicU64,
-    pub(crate) dropped: AtomicU64,
-    pub(crate) failed_iterations: AtomicU64,
-    pub(crate) interrupted: AtomicU64,
-    pub(crate) requests: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) vus: AtomicI64,
-    pub(crate) in_flight: AtomicI64,
-    pub(crate) backlog: AtomicU64,
-    /// Age of the youngest iteration that was cut off, in nanoseconds plus one; 0 for none.
-    pub(crate) youngest_cut: AtomicU64,
-    pub(crate) failures: Mutex<BTreeMap<(String, String), Failures>>,
-}
-
-/// Failures of one kind in one step: how many, and what the first one was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failures {
-    /// The step.
-    pub step: String,
-    /// The error's code, `status 500`, or `check` with its name.
-    pub code: String,
-    /// How many.
-    pub count: u64,
-    /// The first one in words, with the beginning of the body.
-    pub example: String,
-}
-
-impl Counters {
-    pub(crate) fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn cut(&self, age: u64) {
-        let age = age.saturating_add(1);
-        let keep = |youngest: u64| (youngest == 0 || age < youngest).then_some(age);
-        // Failing to exchange means that a younger one is already noted.
-        let _ = self.youngest_cut.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
-    }
-
-    fn fail(&self, step: &str, code: String, explain: impl FnOnce() -> String) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = failures.len() >= MOST_FAILURES;
-        let key = (step.to_owned(), code);
-        if let Some(known) = failures.get_mut(&key) {
-            known.count += 1;
-        } else if !full {
-            let (step, code) = key.clone();
-            failures.insert(key, Failures { step, code, count: 1, example: explain() });
-        }
-    }
-}
-
-/// Records for one virtual user.
+/// Records for the virtual users of one worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    register: Arc<Register>,
+    pub(crate) counters: Counters,
+    timeline: SharedTimeline,
     worker: usize,
-    counters: Arc<Counters>,
-    handles: Arc<Handles>,
-    /// `http_reqs` by step and status, found when first needed.
-    requests: Vec<(usize, Status, SeriesId)>,
+    phase: Arc<str>,
+    program: Arc<Program>,
     open: bool,
+    handles: Handles,
+    tags: Arc<Tags>,
+    tagged: Tagged,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Code(u16),
-    Error(&'static str),
+/// The handles of steps with tags, by the hash of step and tags.
+#[derive(Debug, Default)]
+struct Tagged {
+    hasher: RandomState,
+    known: Mutex<HashMap<u64, Vec<Arc<TaggedStep>>>>,
+}
+
+#[derive(Debug)]
+struct TaggedStep {
+    position: usize,
+    tags: Box<[Tag]>,
+    handles: StepHandles,
 }
 
 /// When a step's time is counted from.
@@ -97,68 +51,63 @@ pub(crate) struct Since {
     pub(crate) due: Option<Instant>,
 }
 
+/// What a request took and moved.
+struct Measured {
+    status: Status,
+    /// Until the answer or the failure; `None` when nothing could be sent.
+    service: Option<u64>,
+    timings: Timings,
+    sent: u64,
+    received: u64,
+    /// Whether there was an exchange to take apart.
+    exchanged: bool,
+    connected: bool,
+}
+
 impl Recorder {
+    /// Records into the shard of `worker`. `tags` are shared by the recorders of all workers.
     pub(crate) fn new(
-        register: Arc<Register>,
+        timeline: SharedTimeline,
         worker: usize,
-        counters: Arc<Counters>,
+        phase: Arc<str>,
+        program: Arc<Program>,
         open: bool,
+        tags: Arc<Tags>,
     ) -> Self {
-        let handles = register.handles(worker);
-        Self { register, worker, counters, handles, requests: Vec::new(), open }
+        let place = Place { timeline: &timeline, worker, phase: &phase, program: &program };
+        let handles = place.handles();
+        let (counters, tagged) = (Counters::default(), Tagged::default());
+        Self { counters, timeline, worker, phase, program, open, handles, tags, tagged }
     }
 
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
-    }
-
-    /// A step that came to an end, well or not.
+    /// A step that came to an end, well or not, with the tags it gives what is recorded.
+    #[expect(clippy::too_many_arguments, reason = "all of a step's end, from the one caller")]
     pub(crate) fn step(
-        &mut self,
+        &self,
         position: usize,
         outcome: &Outcome,
         judged: &Judged,
         since: Since,
         now: Instant,
+        tags: &[Tag],
         explain: impl Fn() -> String,
     ) {
-        let (status, service) = match outcome {
-            Outcome::Answered(response) => {
-                (Status::Code(response.status), Some(response.timings.service()))
-            }
-            // No answer: the time until the failure, connecting included.
-            Outcome::Failed(failure) => {
-                (Status::Error(failure.code()), Some(failure.timings.total()))
-            }
-            Outcome::Unfilled(_) => (Status::Error("template_unfilled"), None),
-        };
-        let requests = self.requests(position, status);
-        let second = self.register.timeline.second(now);
-        let handles = &self.handles.steps[position];
-        let mut shard = self.register.timeline.shard(self.worker);
-        if let Some(service) = service {
-            let response_time = match since {
-                Since { due: Some(due), .. } => nanos(due, now),
-                Since { step, .. } if self.open => nanos(step, now),
-                _ => service,
-            };
-            shard.response_time(handles.response_time, second, response_time);
-            shard.timeline.record_trend_at(handles.duration, second, service);
+        let measured = Measured::of(outcome);
+        if tags.is_empty() {
+            let handles = &self.handles.steps[position];
+            self.request(position, handles, &[], &measured, judged, since, now);
+        } else {
+            let step = self.tagged(position, tags);
+            self.request(position, &step.handles, &step.tags, &measured, judged, since, now);
         }
-        shard.timeline.record_rate_at(handles.failed, second, judged.failed);
-        shard.timeline.record_counter_at(requests, second, 1.0);
-        for (check, passed) in handles.checks.iter().zip(&judged.checks) {
-            shard.timeline.record_rate_at(*check, second, *passed);
-        }
-        drop(shard);
         Counters::add(&self.counters.requests);
         if judged.failed {
             Counters::add(&self.counters.failed);
         }
         if !judged.is_clean() {
-            let step = &self.register.program.steps[position];
+            let step = &self.program.steps[position];
             let first = judged.checks.iter().position(|passed| !passed);
-            let code = match (status, first) {
+            let code = match (measured.status, first) {
                 (Status::Error(code), _) => code.to_owned(),
                 (Status::Code(code), _) if judged.failed => format!("status {code}"),
                 (_, Some(check)) => format!("check {}", step.checks[check]),
@@ -168,63 +117,174 @@ impl Recorder {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all of a request, for one lock")]
+    fn request(
+        &self,
+        position: usize,
+        handles: &StepHandles,
+        tags: &[Tag],
+        measured: &Measured,
+        judged: &Judged,
+        since: Since,
+        now: Instant,
+    ) {
+        let place = self.place();
+        let requests = handles.requests(measured.status, &place, position, tags);
+        let opening = measured
+            .connected
+            .then(|| *handles.opening.get_or_init(|| place.opening(position, tags)));
+        let second = self.timeline.second(now);
+        let mut shard = self.timeline.shard(self.worker);
+        let writer = &mut shard.writer;
+        let timings = &measured.timings;
+        if let Some(service) = measured.service {
+            let response_time = match since {
+                Since { due: Some(due), .. } => nanos(due, now),
+                Since { step, .. } if self.open => nanos(step, now),
+                _ => service,
+            };
+            writer.trend(handles.response_time, second, response_time);
+            writer.trend(handles.duration, second, service);
+            writer.counter(handles.sent, second, measured.sent as f64);
+            writer.counter(handles.received, second, measured.received as f64);
+        }
+        if measured.exchanged {
+            writer.trend(handles.sending, second, timings.sending);
+            writer.trend(handles.waiting, second, timings.waiting);
+            writer.trend(handles.receiving, second, timings.receiving);
+        }
+        if let Some(opening) = opening {
+            writer.trend(opening.blocked, second, timings.blocked);
+            let parts = [
+                (opening.looking_up, timings.looking_up),
+                (opening.connecting, timings.connecting),
+                (opening.tls, timings.tls),
+            ];
+            for (series, part) in parts.into_iter().filter(|(_, part)| *part > 0) {
+                writer.trend(series, second, part);
+            }
+        }
+        writer.rate(handles.failed, second, judged.failed);
+        writer.counter(requests, second, 1.0);
+        for (check, passed) in handles.checks.iter().zip(judged.checks.iter()) {
+            writer.rate(*check, second, passed);
+        }
+    }
+
     /// An iteration that ran to its end. `since` is when it was due (open) or began (closed).
     pub(crate) fn iteration(&self, since: Instant, now: Instant) {
-        let second = self.register.timeline.second(now);
-        let mut shard = self.register.timeline.shard(self.worker);
-        shard.timeline.record_counter_at(self.handles.iterations, second, 1.0);
-        let nanos = nanos(since, now);
-        shard.timeline.record_trend_at(self.handles.iteration_duration, second, nanos);
+        let second = self.timeline.second(now);
+        let mut shard = self.timeline.shard(self.worker);
+        shard.writer.counter(self.handles.iterations, second, 1.0);
+        shard.writer.trend(self.handles.iteration_duration, second, nanos(since, now));
         drop(shard);
         Counters::add(&self.counters.completed);
     }
 
     /// An iteration that a failed step ended early. It has no duration: it was not done.
     pub(crate) fn failed_iteration(&self, now: Instant) {
-        let second = self.register.timeline.second(now);
-        let mut shard = self.register.timeline.shard(self.worker);
-        shard.timeline.record_counter_at(self.handles.failed_iterations, second, 1.0);
+        let second = self.timeline.second(now);
+        let mut shard = self.timeline.shard(self.worker);
+        shard.writer.counter(self.handles.failed_iterations, second, 1.0);
         drop(shard);
         Counters::add(&self.counters.failed_iterations);
     }
 
-    /// An iteration that was cut off. The step that was under way, if any, is recorded with its age
-    /// so far: the true time can only be longer.
-    pub(crate) fn interrupted(&self, under_way: Option<(usize, Since)>, now: Instant) {
-        let second = self.register.timeline.second(now);
-        let mut shard = self.register.timeline.shard(self.worker);
-        shard.timeline.record_counter_at(self.handles.interrupted, second, 1.0);
-        if let Some((position, since)) = under_way {
-            let age = nanos(since.due.unwrap_or(since.step), now);
-            shard.response_time(self.handles.steps[position].response_time, second, age);
-            self.counters.cut(age);
-        }
-        drop(shard);
-        Counters::add(&self.counters.interrupted);
+    /// An iteration that was cut off under way. The step that was waited for, if any, is recorded
+    /// with its age so far: the true time can only be longer.
+    pub(crate) fn cut(&self, under_way: Option<(usize, Since)>, now: Instant) {
+        let age = under_way
+            .map(|(position, since)| (position, nanos(since.due.unwrap_or(since.step), now)));
+        self.interrupted(age, now);
+        Counters::add(&self.counters.cut);
     }
 
-    /// An arrival that overflowed the backlog.
-    pub(crate) fn dropped(&self, now: Instant) {
-        let second = self.register.timeline.second(now);
-        let mut shard = self.register.timeline.shard(self.worker);
-        shard.timeline.record_counter_at(self.handles.dropped, second, 1.0);
-        drop(shard);
-        Counters::add(&self.counters.dropped);
+    /// An arrival that was still waiting when the graceful stop was over.
+    pub(crate) fn expired(&self, due: Instant, now: Instant) {
+        self.interrupted(Some((0, nanos(due, now))), now);
+        Counters::add(&self.counters.expired);
     }
 
-    fn requests(&mut self, position: usize, status: Status) -> SeriesId {
-        let known =
-            |(step, other, _): &&(usize, Status, SeriesId)| *step == position && *other == status;
-        if let Some((_, _, id)) = self.requests.iter().find(known) {
-            return *id;
+    fn interrupted(&self, age: Option<(usize, u64)>, now: Instant) {
+        let second = self.timeline.second(now);
+        let mut shard = self.timeline.shard(self.worker);
+        shard.writer.counter(self.handles.interrupted, second, 1.0);
+        if let Some((position, age)) = age {
+            shard.writer.trend(self.handles.steps[position].response_time, second, age);
+            self.counters.note_cut(age);
         }
-        let text = match status {
-            Status::Code(code) => code.to_string(),
-            Status::Error(code) => format!("error:{code}"),
+    }
+
+    /// Iterations that were to be made and never began.
+    pub(crate) fn dropped(&self, count: u64, now: Instant) {
+        let second = self.timeline.second(now);
+        let mut shard = self.timeline.shard(self.worker);
+        shard.writer.counter(self.handles.dropped, second, count as f64);
+        drop(shard);
+        self.counters.dropped.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn place(&self) -> Place<'_> {
+        let Self { timeline, worker, phase, program, .. } = self;
+        Place { timeline, worker: *worker, phase, program }
+    }
+
+    /// The handles of a step with tags. Known sets are found without allocating.
+    fn tagged(&self, position: usize, tags: &[Tag]) -> Arc<TaggedStep> {
+        let Tagged { hasher, known } = &self.tagged;
+        let find = |tags: &[Tag]| {
+            let hash = hasher.hash_one((position, tags));
+            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let same = |step: &&Arc<TaggedStep>| step.position == position && *step.tags == *tags;
+            (hash, known.get(&hash).and_then(|steps| steps.iter().find(same)).cloned())
         };
-        let id = self.register.requests(self.worker, position, &text);
-        self.requests.push((position, status, id));
-        id
+        if let (_, Some(step)) = find(tags) {
+            return step;
+        }
+        let tags = self.tags.admit(position, tags);
+        let (hash, step) = find(&tags);
+        step.unwrap_or_else(|| {
+            let handles = self.place().step(position, &tags);
+            let step = Arc::new(TaggedStep { position, tags, handles });
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(hash).or_default().push(Arc::clone(&step));
+            step
+        })
+    }
+}
+
+impl Measured {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Answered(response) => Self {
+                status: Status::Code(response.status),
+                service: Some(response.timings.service()),
+                timings: response.timings,
+                sent: response.bytes_sent,
+                received: response.bytes_received,
+                exchanged: true,
+                connected: response.connected,
+            },
+            // No answer: the time until the failure, connecting included.
+            Outcome::Failed(failure) => Self {
+                status: Status::Error(failure.code()),
+                service: Some(failure.timings.total()),
+                timings: failure.timings,
+                sent: failure.bytes_sent,
+                received: failure.bytes_received,
+                exchanged: failure.timings.service() > 0,
+                connected: failure.timings.connecting > 0 || failure.timings.looking_up > 0,
+            },
+            Outcome::Unfilled(_) => Self {
+                status: Status::Error("template_unfilled"),
+                service: None,
+                timings: Timings::default(),
+                sent: 0,
+                received: 0,
+                exchanged: false,
+                connected: false,
+            },
+        }
     }
 }
 

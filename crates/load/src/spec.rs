@@ -1,5 +1,7 @@
 //! The plan's sections `flows` and `load`, and the steps of `setup`, as they are typed.
 
+mod load;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+pub use load::{Executor, Load, Share, Stage};
 
 /// What a virtual user does, again and again: draw the variables, then do the steps in order.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -133,78 +137,6 @@ pub enum Extract {
 /// Think time, drawn uniformly between two lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause(pub Span, pub Span);
-
-/// How a flow is driven in a phase. Each executor takes its own fields; any other is an error.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Load {
-    /// The flow.
-    pub flow: Located<String>,
-    /// The executor.
-    pub executor: Located<Executor>,
-    /// When it begins, counted from the phase's start.
-    pub start_time: Option<Located<Span>>,
-    /// How long; to the phase's end when not given. Not for `ramping-vus`, whose stages say it.
-    pub duration: Option<Located<Span>>,
-    /// How long unfinished iterations may go on after the end; 30 s when not given.
-    pub graceful_stop: Option<Located<Span>>,
-    /// `constant-vus`: how many virtual users.
-    pub vus: Option<Located<u32>>,
-    /// `ramping-vus`: how many virtual users at the start; 0 when not given.
-    #[serde(rename = "startVUs")]
-    pub start_vus: Option<Located<u32>>,
-    /// `ramping-vus`: the stages, one after another.
-    pub stages: Option<Located<Vec<Stage>>>,
-    /// `ramping-vus`: how long a virtual user that is ramped down may finish its iteration; 30 s
-    /// when not given.
-    pub graceful_ramp_down: Option<Located<Span>>,
-    /// `constant-arrival-rate`: how many iterations begin per `timeUnit`.
-    pub rate: Option<Located<f64>>,
-    /// `constant-arrival-rate`: the unit of `rate`; 1 s when not given.
-    pub time_unit: Option<Located<Span>>,
-    /// `constant-arrival-rate`: the most virtual users; `preAllocatedVUs` when not given.
-    #[serde(rename = "maxVUs")]
-    pub max_vus: Option<Located<u32>>,
-    /// `constant-arrival-rate`: virtual users made before the start; `maxVUs` when not given.
-    #[serde(rename = "preAllocatedVUs")]
-    pub pre_allocated_vus: Option<Located<u32>>,
-    /// `constant-arrival-rate`: the most arrivals that wait for a free virtual user; what overflows
-    /// is dropped and counted. 10,000 when not given.
-    pub max_backlog: Option<Located<u32>>,
-}
-
-/// The ways to drive a flow, with k6's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Executor {
-    /// A fixed number of virtual users, each beginning its next iteration when the last one ends.
-    ConstantVus,
-    /// The same with a number that follows stages.
-    RampingVus,
-    /// Iterations begin at a fixed rate, whatever the service does.
-    ConstantArrivalRate,
-}
-
-impl Executor {
-    /// The name in a plan.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ConstantVus => "constant-vus",
-            Self::RampingVus => "ramping-vus",
-            Self::ConstantArrivalRate => "constant-arrival-rate",
-        }
-    }
-}
-
-/// A stage of a ramp.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stage {
-    /// How long the ramp to `target` takes; 0 jumps.
-    pub duration: Span,
-    /// Virtual users at the stage's end.
-    pub target: u32,
-}
 
 impl<'de> Deserialize<'de> for Statuses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use http::HeaderValue;
-use seaworthy_net::{Client, Failure, Request, Response, Url};
+use seaworthy_base::Clock;
+use seaworthy_net::{Client, Failure, Keep, Prepared, Request, Response, Url};
 use serde_json::Value;
 
 use crate::flow::Extract;
+use crate::passed::Passed;
 use crate::path::Path;
 use crate::program::{Address, Body, Draw, Header, Program, Step};
 use crate::scope::{Scope, Unfilled, shorten};
@@ -24,7 +26,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// Whether each check passed, in the order of [`Step::checks`].
-    pub(crate) checks: Vec<bool>,
+    pub(crate) checks: Passed,
     /// No answer, or not an expected status.
     pub(crate) failed: bool,
     /// The iteration cannot go on: it failed, or a value to extract is missing.
@@ -33,7 +35,7 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn is_clean(&self) -> bool {
-        !self.failed && self.checks.iter().all(|passed| *passed)
+        !self.failed && self.checks.iter().all(|passed| passed)
     }
 }
 
@@ -71,6 +73,12 @@ impl Program {
 impl Step {
     /// Fills in the request, sends it and waits for the answer.
     pub(crate) async fn perform(&self, scope: &Scope, client: &mut Client) -> Outcome {
+        if let Some((origin, prepared)) = &self.prepared {
+            return match client.repeat(origin, prepared).await {
+                Ok(response) => Outcome::Answered(response),
+                Err(failure) => Outcome::Failed(failure),
+            };
+        }
         match self.request(scope) {
             Ok((origin, request)) => match client.send(&origin, request).await {
                 Ok(response) => Outcome::Answered(response),
@@ -120,15 +128,41 @@ impl Step {
             Body::Filled(text) => text.render(scope)?.into(),
         };
         let method = self.method.clone();
-        Ok((origin, Request { method, target, headers, body, timeout: self.timeout }))
+        let (timeout, keep) = (self.timeout, self.keep());
+        Ok((origin, Request { method, target, headers, body, timeout, keep }))
+    }
+
+    /// The request, written out, if it is the same in every iteration.
+    pub(crate) fn prepare(&self) -> Option<(Url, Prepared)> {
+        let Address::Fixed(_, target) = &self.address else { return None };
+        let filled = |(_, header): &(_, Header)| matches!(header, Header::Filled(_));
+        if target.literal().is_none()
+            || self.headers.iter().any(filled)
+            || matches!(self.body, Body::Filled(_))
+        {
+            return None;
+        }
+        // Nothing in it asks for a value.
+        let (origin, request) = self.request(&Scope::new(0, Clock::system(), 0)).ok()?;
+        // One that may not go on the wire fails when it is sent, as any other does.
+        let prepared = request.prepare(&origin).ok()?;
+        Some((origin, prepared))
+    }
+
+    /// What is read of an answer that is as expected.
+    fn keep(&self) -> Keep {
+        let reads = !self.expect_headers.is_empty()
+            || !self.expect_json.is_empty()
+            || !self.extract.is_empty();
+        if reads { Keep::Everything } else { Keep::Failures }
     }
 
     /// Holds the outcome against what is expected, and keeps what is to be extracted.
     pub(crate) fn judge(&self, outcome: &Outcome, scope: &mut Scope) -> Judged {
         let Outcome::Answered(response) = outcome else {
-            return Judged { checks: vec![false; self.checks.len()], failed: true, ends: true };
+            return Judged { checks: Passed::none_of(self.checks.len()), failed: true, ends: true };
         };
-        let mut checks = Vec::with_capacity(self.checks.len());
+        let mut checks = Passed::default();
         let failed = !self.expects(response.status);
         if self.status.is_some() {
             checks.push(!failed);

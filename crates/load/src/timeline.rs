@@ -1,14 +1,14 @@
 //! The timeline while it is written to: shards that workers lock one at a time, merged on demand.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seaworthy_base::{Instant, Timestamp};
 use seaworthy_stats::Histogram;
-use seaworthy_stats::timeline::{Key, Kind, SeriesId, Timeline};
+use seaworthy_stats::timeline::{Key, Kind, SeriesId, Timeline, Writer};
 
 /// How many seconds the live quantiles look back.
-const RECENT: usize = 5;
+const RECENT: u32 = 5;
 
 /// A timeline that many workers write to. Cheap to clone; clones are the same timeline.
 ///
@@ -26,9 +26,9 @@ struct Inner {
 /// One worker's part.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    pub(crate) timeline: Timeline,
-    /// Response times of the last seconds, for live quantiles.
-    recent: VecDeque<(u32, Histogram)>,
+    pub(crate) writer: Writer,
+    /// The series of response times, for live quantiles.
+    response_times: Vec<SeriesId>,
 }
 
 impl SharedTimeline {
@@ -37,8 +37,9 @@ impl SharedTimeline {
     pub fn new(start: Timestamp, started: Instant, bounds: BTreeMap<String, Vec<u64>>) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let empty = Timeline::new(start, bounds);
-        let shard = || Mutex::new(Shard { timeline: empty.empty_like(), recent: VecDeque::new() });
-        let shards = (0..workers * 4).map(|_| shard()).collect();
+        let shard =
+            || Shard { writer: Writer::new(empty.empty_like()), response_times: Vec::new() };
+        let shards = (0..workers * 4).map(|_| Mutex::new(shard())).collect();
         Self(Arc::new(Inner { started, shards }))
     }
 
@@ -51,33 +52,33 @@ impl SharedTimeline {
     /// Counts a time, in nanoseconds.
     pub fn record_trend(&self, key: &Key, now: Instant, nanos: u64) {
         let second = self.second(now);
-        self.shard(0).timeline.record_trend(key, second, nanos);
+        self.shard(0).timeline().record_trend(key, second, nanos);
     }
 
     /// Adds an amount.
     pub fn record_counter(&self, key: &Key, now: Instant, amount: f64) {
         let second = self.second(now);
-        self.shard(0).timeline.record_counter(key, second, amount);
+        self.shard(0).timeline().record_counter(key, second, amount);
     }
 
     /// Notes a level.
     pub fn record_gauge(&self, key: &Key, now: Instant, value: f64) {
         let second = self.second(now);
-        self.shard(0).timeline.record_gauge(key, second, value);
+        self.shard(0).timeline().record_gauge(key, second, value);
     }
 
     /// Notes that nobody watched during a second.
     pub fn mark_lost(&self, second: u32) {
-        self.shard(0).timeline.mark_lost(second);
+        self.shard(0).timeline().mark_lost(second);
     }
 
     /// Everything recorded so far.
     pub fn snapshot(&self) -> Timeline {
-        let mut merged = self.shard(0).timeline.clone();
+        let mut merged = self.shard(0).timeline().clone();
         for position in 1..self.0.shards.len() {
-            let shard = self.shard(position);
+            let mut shard = self.shard(position);
             merged
-                .merge(&shard.timeline)
+                .merge(shard.timeline())
                 .expect("shards are made from one empty timeline: same start, same bounds");
         }
         merged
@@ -88,9 +89,9 @@ impl SharedTimeline {
     /// next call takes it.
     #[must_use]
     pub fn drain(&self, second: u32) -> Timeline {
-        let mut merged = self.shard(0).timeline.take_before(second);
+        let mut merged = self.shard(0).timeline().take_before(second);
         for position in 1..self.0.shards.len() {
-            let taken = self.shard(position).timeline.take_before(second);
+            let taken = self.shard(position).timeline().take_before(second);
             merged
                 .merge(&taken)
                 .expect("shards are made from one empty timeline: same start, same bounds");
@@ -100,14 +101,10 @@ impl SharedTimeline {
 
     /// A quantile of the response times of the last few seconds, in nanoseconds.
     pub fn recent_response_time(&self, q: f64, now: Instant) -> Option<u64> {
-        let now = self.second(now);
+        let from = self.second(now).saturating_sub(RECENT);
         let mut merged = Histogram::new();
         for position in 0..self.0.shards.len() {
-            let shard = self.shard(position);
-            let young = |second: u32| now.saturating_sub(second) <= RECENT as u32;
-            for (_, histogram) in shard.recent.iter().filter(|(second, _)| young(*second)) {
-                merged.merge(histogram);
-            }
+            self.shard(position).add_response_times(from, &mut merged);
         }
         merged.quantile(q).map(|quantile| quantile.middle())
     }
@@ -118,27 +115,29 @@ impl SharedTimeline {
         // A worker that panicked while recording lost at most its own sample.
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    pub(crate) fn shards(&self) -> usize {
-        self.0.shards.len()
-    }
 }
 
 impl Shard {
+    /// The handle of a series; made if it is new.
     pub(crate) fn series(&mut self, key: &Key, kind: Kind) -> SeriesId {
-        self.timeline.series_id(key, kind)
+        let id = self.writer.series_id(key, kind);
+        if key.metric == "response_time" && !self.response_times.contains(&id) {
+            self.response_times.push(id);
+        }
+        id
     }
 
-    pub(crate) fn response_time(&mut self, id: SeriesId, second: u32, nanos: u64) {
-        self.timeline.record_trend_at(id, second, nanos);
-        let known = self.recent.iter().rposition(|(other, _)| *other == second);
-        let position = known.unwrap_or_else(|| {
-            while self.recent.len() >= RECENT {
-                self.recent.pop_front();
+    /// What was recorded so far, the second under way included.
+    pub(crate) fn timeline(&mut self) -> &mut Timeline {
+        self.writer.timeline()
+    }
+
+    fn add_response_times(&mut self, from: u32, to: &mut Histogram) {
+        let timeline = self.writer.timeline();
+        for id in &self.response_times {
+            for (_, slot) in timeline.at(*id).slots.range(from..) {
+                slot.histogram.iter().for_each(|times| to.merge(times));
             }
-            self.recent.push_back((second, Histogram::new()));
-            self.recent.len() - 1
-        });
-        self.recent[position].1.record(nanos);
+        }
     }
 }

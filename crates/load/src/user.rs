@@ -1,131 +1,109 @@
-//! A virtual user: one client, one scope, iterations one after another.
+//! A virtual user: one client, a scope for each flow, iterations one after another.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use seaworthy_base::{Clock, Instant};
+use seaworthy_base::Instant;
 use seaworthy_net::Client;
-use tokio_util::sync::CancellationToken;
 
-use crate::pacer::Timer;
+use crate::counters::Counters;
 use crate::program::Program;
-use crate::recorder::{Counters, Recorder, Since};
+use crate::recorder::{Recorder, Since};
+use crate::recruit::{Lane, Recruit, Turn};
 use crate::scope::Scope;
-use crate::series::Register;
 use crate::step::Outcome;
 
-/// What a virtual user is made from; one per load entry.
-#[derive(Debug)]
-pub(crate) struct Recruit {
-    pub(crate) client: Arc<seaworthy_net::Options>,
-    pub(crate) clock: Clock,
-    pub(crate) timer: Timer,
-    pub(crate) seed: u64,
-    pub(crate) register: Arc<Register>,
-    pub(crate) counters: Arc<Counters>,
-    /// The next iteration's number within the flow and phase.
-    pub(crate) index: Arc<AtomicU64>,
-    /// Users before this entry's in the phase.
-    pub(crate) first: u64,
-    pub(crate) open: bool,
-}
-
-impl Recruit {
-    /// A recorder that writes to the shard of virtual user `number`.
-    pub(crate) fn recorder(&self, number: u64) -> Recorder {
-        Recorder::new(
-            Arc::clone(&self.register),
-            usize::try_from(self.first + number).unwrap_or(0),
-            Arc::clone(&self.counters),
-            self.open,
-        )
-    }
-
-    /// Virtual user `number` of the entry, from 0.
-    pub(crate) fn user(&self, number: u64) -> User {
-        let recorder = self.recorder(number);
-        self.counters.vus.fetch_add(1, Ordering::Relaxed);
-        User {
-            program: Arc::clone(&self.register.program),
-            client: Client::new(Arc::clone(&self.client)),
-            scope: Scope::new(self.register.program.slots, self.clock.clone(), self.seed),
-            clock: self.clock.clone(),
-            number: self.first + number + 1,
-            iteration: 0,
-            recorder,
-            under_way: None,
-        }
-    }
-
-    pub(crate) fn next_index(&self) -> u64 {
-        self.index.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// A virtual user. It counts as one of the entry's from when it is made until it is dropped.
+/// A virtual user. It counts as one of the entry's from when it is made until it is dropped; an
+/// iteration that is under way then was cut off.
 #[derive(Debug)]
 pub(crate) struct User {
-    program: Arc<Program>,
+    recruit: Arc<Recruit>,
     client: Client,
-    scope: Scope,
-    clock: Clock,
+    /// One for each of the entry's flows.
+    scopes: Box<[Scope]>,
+    worker: usize,
     number: u64,
     iteration: u64,
-    recorder: Recorder,
-    /// The step that is waiting for its answer; outlives an iteration that is cut off.
+    /// When the user last looked at the clock.
+    now: Instant,
+    /// The lane of the iteration under way.
+    lane: Option<usize>,
+    /// The step that is waiting for its answer.
     under_way: Option<(usize, Since)>,
 }
 
 impl User {
-    /// Runs one iteration, unless `cut` ends it. `due` is when it was to begin (open models).
-    pub(crate) async fn iterate(
-        &mut self,
-        index: u64,
-        due: Option<Instant>,
-        cut: &CancellationToken,
-    ) {
-        let counters = Arc::clone(self.recorder.counters());
-        Counters::add(&counters.started);
-        counters.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.scope.begin(self.number, self.iteration, index);
-        self.iteration += 1;
-        let began = self.clock.now();
-        self.under_way = Some((0, Since { step: began, due }));
-        let ended = tokio::select! {
-            biased;
-            done = self.run(due) => Some(done),
-            () = cut.cancelled() => None,
-        };
-        let now = self.clock.now();
-        match ended {
-            Some(true) => self.recorder.iteration(due.unwrap_or(began), now),
-            Some(false) => self.recorder.failed_iteration(now),
-            None => {
-                let under_way = self.under_way.take();
-                self.recorder.interrupted(under_way, now);
-            }
+    /// User `number` of the entry, from 0, at `worker`.
+    pub(crate) fn new(recruit: Arc<Recruit>, number: u64, worker: usize) -> Self {
+        let scope = |lane: &Lane| Scope::new(lane.program.slots, recruit.clock.clone(), lane.seed);
+        for lane in &recruit.lanes {
+            lane.recorders[worker].counters.vus.fetch_add(1, Ordering::Relaxed);
         }
-        counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        Self {
+            client: Client::new(Arc::clone(&recruit.client)),
+            scopes: recruit.lanes.iter().map(scope).collect(),
+            worker,
+            number: recruit.first + number + 1,
+            iteration: 0,
+            now: recruit.clock.now(),
+            lane: None,
+            under_way: None,
+            recruit,
+        }
+    }
+
+    /// When the user last looked at the clock: when it was made, or its last iteration ended.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Runs one iteration. `due` is when it was to begin (open models).
+    pub(crate) async fn iterate(&mut self, turn: Turn, due: Option<Instant>) {
+        let Turn { lane, index } = turn;
+        if due.is_some() {
+            // Idle until now.
+            self.look();
+        }
+        self.lane = Some(lane);
+        Counters::add(&self.recorder(lane).counters.started);
+        self.scopes[lane].begin(self.number, self.iteration, index);
+        self.iteration += 1;
+        let began = self.now;
+        self.under_way = Some((0, Since { step: began, due }));
+        let done = self.run(lane, due).await;
+        match done {
+            true => self.recorder(lane).iteration(due.unwrap_or(began), self.now),
+            false => self.recorder(lane).failed_iteration(self.now),
+        }
+        (self.lane, self.under_way) = (None, None);
+        // A flow that never waits must still let others have their turn.
+        tokio::task::coop::consume_budget().await;
     }
 
     /// Draws the variables and does the steps; whether all of them were done.
-    async fn run(&mut self, due: Option<Instant>) -> bool {
-        let program = Arc::clone(&self.program);
-        let unfilled = program.draw(&mut self.scope).err();
-        if let Some(unfilled) = unfilled {
+    async fn run(&mut self, lane: usize, due: Option<Instant>) -> bool {
+        // Taken apart, so that no step counts references that all workers share.
+        let Self { recruit, client, scopes, worker, now, under_way, .. } = self;
+        let clock = &recruit.clock;
+        let (program, recorder) = (&*recruit.lanes[lane].program, recruit.recorder(lane, *worker));
+        let scope = &mut scopes[lane];
+        if let Err(unfilled) = program.draw(scope) {
             // Nothing can be asked: the first step fails in its place.
-            let outcome = Outcome::Unfilled(unfilled);
-            self.finish(0, &outcome, Since { step: self.clock.now(), due });
+            let since = Since { step: *now, due };
+            finish(program, 0, recorder, scope, &Outcome::Unfilled(unfilled), since, *now);
             return false;
         }
         for (position, step) in program.steps.iter().enumerate() {
-            let due = due.filter(|_| position == 0);
-            let since = Since { step: self.clock.now(), due };
-            self.under_way = Some((position, since));
-            let outcome = step.perform(&self.scope, &mut self.client).await;
-            let goes_on = self.finish(position, &outcome, since);
-            self.under_way = None;
-            step.pause(&mut self.scope).await;
+            let since = Since { step: *now, due: due.filter(|_| position == 0) };
+            *under_way = Some((position, since));
+            let outcome = step.perform(scope, client).await;
+            *now = clock.now();
+            let goes_on = finish(program, position, recorder, scope, &outcome, since, *now);
+            *under_way = None;
+            if step.pause.is_some() {
+                step.pause(scope).await;
+                *now = clock.now();
+            }
             if !goes_on {
                 return false;
             }
@@ -133,21 +111,40 @@ impl User {
         true
     }
 
-    /// Judges and records a step; whether the iteration goes on.
-    fn finish(&mut self, position: usize, outcome: &Outcome, since: Since) -> bool {
-        let now = self.clock.now();
-        let step = &self.program.steps[position];
-        let judged = step.judge(outcome, &mut self.scope);
-        let scope = &self.scope;
-        let program = &self.program;
-        let explain = || scope.without(program.extracts(), step.explain(outcome, &judged, scope));
-        self.recorder.step(position, outcome, &judged, since, now, explain);
-        !judged.ends
+    fn look(&mut self) {
+        self.now = self.recruit.clock.now();
     }
+
+    fn recorder(&self, lane: usize) -> &Recorder {
+        self.recruit.recorder(lane, self.worker)
+    }
+}
+
+/// Judges and records a step; whether the iteration goes on.
+fn finish(
+    program: &Program,
+    position: usize,
+    recorder: &Recorder,
+    scope: &mut Scope,
+    outcome: &Outcome,
+    since: Since,
+    now: Instant,
+) -> bool {
+    let step = &program.steps[position];
+    let judged = step.judge(outcome, scope);
+    let scope = &*scope;
+    let explain = || scope.without(program.extracts(), step.explain(outcome, &judged, scope));
+    recorder.step(position, outcome, &judged, since, now, &[], explain);
+    !judged.ends
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        self.recorder.counters().vus.fetch_sub(1, Ordering::Relaxed);
+        if let Some(lane) = self.lane {
+            self.recorder(lane).cut(self.under_way, self.recruit.clock.now());
+        }
+        for lane in &self.recruit.lanes {
+            lane.recorders[self.worker].counters.vus.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

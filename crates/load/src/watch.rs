@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use seaworthy_base::{Clock, Instant};
-use seaworthy_stats::timeline::{Key, Kind, SeriesId, Timeline};
+use seaworthy_stats::timeline::{Key, Kind, SeriesId, Writer};
 
-use crate::pacer::Pacer;
-use crate::recorder::{Counters, nanos};
+use crate::pacer::{Pacer, Timer};
+use crate::recorder::nanos;
+use crate::recruit::{Lane, Recruit};
 use crate::timeline::SharedTimeline;
 
 /// How often the ticker wants to wake.
@@ -35,14 +36,16 @@ impl Lag {
     pub(crate) fn record(&self, now: Instant, due: Instant) {
         let second = self.timeline.second(now);
         let mut shard = self.timeline.shard(self.worker);
-        shard.timeline.record_trend_at(self.series, second, nanos(due, now));
+        shard.writer.trend(self.series, second, nanos(due, now));
     }
 }
 
 /// A flow's levels and where they are recorded.
+#[derive(Debug)]
 pub(crate) struct Levels {
-    /// Of every entry that drives the flow: their levels add up.
-    counters: Vec<Arc<Counters>>,
+    /// Of every entry that drives the flow, with its lane there: their levels add up. An entry's
+    /// virtual users count for each of its flows.
+    lanes: Vec<(Arc<Recruit>, usize)>,
     vus: SeriesId,
     /// Only where an entry is an open model.
     backlog: Option<SeriesId>,
@@ -55,59 +58,68 @@ impl Levels {
         phase: &str,
         flow: &str,
         open: bool,
-        counters: Vec<Arc<Counters>>,
+        lanes: Vec<(Arc<Recruit>, usize)>,
     ) -> Self {
         let mut shard = timeline.shard(worker);
         let tags = [("phase", phase), ("flow", flow)];
         let vus = shard.series(&Key::new("vus", tags), Kind::Gauge);
         let backlog = open.then(|| shard.series(&Key::new("backlog", tags), Kind::Gauge));
         drop(shard);
-        Self { counters, vus, backlog }
+        Self { lanes, vus, backlog }
     }
 
-    fn note(&self, timeline: &mut Timeline, second: u32) {
-        let vus: i64 = self.counters.iter().map(|entry| entry.vus.load(Ordering::Relaxed)).sum();
-        timeline.record_gauge_at(self.vus, second, vus as f64);
+    fn note(&self, writer: &mut Writer, second: u32) {
+        let lanes = || self.lanes.iter().map(|(recruit, lane)| &recruit.lanes[*lane]);
+        let vus: i64 = lanes().map(Lane::vus).sum();
+        writer.gauge(self.vus, second, vus as f64);
         if let Some(series) = self.backlog {
-            let backlog: u64 =
-                self.counters.iter().map(|entry| entry.backlog.load(Ordering::Relaxed)).sum();
-            timeline.record_gauge_at(series, second, backlog as f64);
+            let backlog: u64 = lanes().map(|lane| lane.backlog.load(Ordering::Relaxed)).sum();
+            writer.gauge(series, second, backlog as f64);
         }
     }
 }
 
-/// Ticks from `start` until dropped. Every tick that was due is recorded with its own lateness: a
-/// stall of half a second is fifty late ticks, not one. A second in which the ticker never woke is
-/// lost: what happened in it was not watched.
-pub(crate) async fn watch(
-    timeline: SharedTimeline,
-    worker: usize,
-    lag: Lag,
-    levels: Vec<Levels>,
-    pacer: Pacer,
-    clock: Clock,
-    start: Instant,
-) {
-    let mut seen = timeline.second(start);
-    let mut tick = 0_u64;
-    loop {
-        let due = |tick: u64| start + Duration::from_nanos(TICK.as_nanos() as u64 * tick);
-        pacer.until(due(tick)).await;
-        let now = clock.now();
-        let second = timeline.second(now);
-        let mut shard = timeline.shard(worker);
-        for lost in seen + 1..second {
-            shard.timeline.mark_lost(lost);
-        }
-        seen = second.max(seen);
-        let mut note_levels = false;
-        while due(tick) <= now {
-            shard.timeline.record_trend_at(lag.series, second, nanos(due(tick), now));
-            note_levels |= tick.is_multiple_of(LEVELS);
-            tick += 1;
-        }
-        if note_levels {
-            levels.iter().for_each(|levels| levels.note(&mut shard.timeline, second));
+/// Watches one worker.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) timeline: SharedTimeline,
+    pub(crate) worker: usize,
+    pub(crate) lag: Lag,
+    /// Noted by one of the watches.
+    pub(crate) levels: Vec<Levels>,
+    pub(crate) timer: Timer,
+    pub(crate) clock: Clock,
+    pub(crate) start: Instant,
+}
+
+impl Watch {
+    /// Ticks from the start until dropped. Every tick that was due is recorded with its own
+    /// lateness: a stall of half a second is fifty late ticks, not one. A second in which the ticker
+    /// never woke is lost: what happened in it was not watched.
+    pub(crate) async fn run(self) {
+        let Self { timeline, worker, lag, levels, timer, clock, start } = self;
+        let pacer = Pacer::new(timer, clock.clone());
+        let mut seen = timeline.second(start);
+        let mut tick = 0_u64;
+        loop {
+            let due = |tick: u64| start + Duration::from_nanos(TICK.as_nanos() as u64 * tick);
+            pacer.until(due(tick)).await;
+            let now = clock.now();
+            let second = timeline.second(now);
+            let mut shard = timeline.shard(worker);
+            for lost in seen + 1..second {
+                shard.timeline().mark_lost(lost);
+            }
+            seen = second.max(seen);
+            let mut note_levels = false;
+            while due(tick) <= now {
+                shard.writer.trend(lag.series, second, nanos(due(tick), now));
+                note_levels |= tick.is_multiple_of(LEVELS);
+                tick += 1;
+            }
+            if note_levels {
+                levels.iter().for_each(|levels| levels.note(&mut shard.writer, second));
+            }
         }
     }
 }

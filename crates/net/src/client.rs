@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
-use http::{HeaderMap, Method};
-use http_body_util::Full;
+use http::HeaderMap;
 use seaworthy_base::Clock;
-use tokio::time::timeout_at;
 
-use crate::connection::{Answer, Connection};
+use crate::connection::{Answer, Connection, Order};
+use crate::dial::Limit;
 use crate::error::{Error, Failure};
-use crate::network::{Network, Stream, Tcp};
+use crate::meter::Meter;
+use crate::network::{Network, Tcp};
 use crate::timings::{Part, Timings, Trace};
 use crate::tls::Tls;
-use crate::url::{Scheme, Url};
+use crate::url::Url;
+
+pub use crate::request::{Keep, Prepared, Request};
 
 /// How a client behaves. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,6 +36,21 @@ pub struct Options {
     pub max_head: usize,
     /// Longest body taken, in bytes.
     pub max_body: usize,
+    /// Which version of HTTP is spoken.
+    pub http: Http,
+}
+
+/// Which version of HTTP a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2 and nothing else: over TLS the server must agree to it, over plain TCP it is spoken
+    /// without asking (prior knowledge).
+    Two,
+    /// Over TLS what the server prefers of HTTP/2 and HTTP/1.1; over plain TCP HTTP/1.1.
+    Auto,
 }
 
 impl Default for Options {
@@ -49,82 +65,8 @@ impl Default for Options {
             request_timeout: Duration::from_secs(60),
             max_head: 64 * 1024,
             max_body: 16 * 1024 * 1024,
+            http: Http::One,
         }
-    }
-}
-
-/// Opening connections. On the options and not on the client, so that no call borrows the client's
-/// kept connections, which only one task at a time may touch, while it waits.
-impl Options {
-    async fn open(&self, origin: &Url, trace: &mut Trace) -> Result<Connection, Error> {
-        let limit = self.connect_timeout;
-        let opening = self.stream(origin, trace);
-        let stream = match self.clock.now().checked_add(limit) {
-            Some(deadline) => timeout_at(deadline, opening)
-                .await
-                .map_err(|_| Error::ConnectTimeout { after: limit })??,
-            None => opening.await?,
-        };
-        let clock = self.clock.clone();
-        Connection::open(origin.clone(), stream, clock, self.max_head.max(8192)).await
-    }
-
-    async fn stream(&self, origin: &Url, trace: &mut Trace) -> Result<Box<dyn Stream>, Error> {
-        let clock = &self.clock;
-        trace.enter(Part::LookingUp, clock.now());
-        let failed = |reason| Error::LookupFailed { host: origin.host().to_owned(), reason };
-        let addresses = self
-            .network
-            .look_up(origin.host(), origin.port())
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        trace.enter(Part::Connecting, clock.now());
-        let mut last = failed("the name has no address".to_owned());
-        for address in addresses {
-            match self.network.connect(address).await {
-                Ok(stream) if origin.scheme() == Scheme::Https => {
-                    trace.enter(Part::Tls, clock.now());
-                    return self.tls.connect(origin.host(), stream).await;
-                }
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Error::connecting(address, &error),
-            }
-        }
-        Err(last)
-    }
-}
-
-/// What is to be sent. `Host` and `User-Agent` are added when missing; `Content-Length` is always
-/// the body's own.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// Path and query as they go on the wire, beginning with `/`.
-    pub target: String,
-    /// Headers, in order.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body; empty for none.
-    pub body: Bytes,
-    /// Limit on this request, in place of [`Options::request_timeout`].
-    pub timeout: Option<Duration>,
-}
-
-impl Request {
-    /// A request without headers and body.
-    pub fn new(method: Method, target: impl Into<String>) -> Self {
-        Self {
-            method,
-            target: target.into(),
-            headers: Vec::new(),
-            body: Bytes::new(),
-            timeout: None,
-        }
-    }
-
-    /// A `GET`.
-    pub fn get(target: impl Into<String>) -> Self {
-        Self::new(Method::GET, target)
     }
 }
 
@@ -133,6 +75,8 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// The version of HTTP it came in.
+    pub version: http::Version,
     /// The headers.
     pub headers: HeaderMap,
     /// The whole body.
@@ -143,6 +87,8 @@ pub struct Response {
     pub bytes_sent: u64,
     /// Bytes read, headers included (after TLS).
     pub bytes_received: u64,
+    /// Whether a new connection was made for it.
+    pub connected: bool,
 }
 
 /// A virtual user's client: at most one kept connection per origin.
@@ -172,125 +118,99 @@ impl Client {
     /// # Errors
     /// A [`Failure`] with the error, the timings until then and the bytes that passed.
     pub async fn send(&mut self, origin: &Url, request: Request) -> Result<Response, Failure> {
-        let clock = self.options.clock.clone();
-        let start = clock.now();
-        let limit = request.timeout.unwrap_or(self.options.request_timeout);
-        let mut call = Call { trace: Trace::new(start), connection: None };
-        // A limit beyond the clock's end is no limit.
-        let deadline = start.checked_add(limit);
-        let result = match deadline {
-            Some(deadline) => {
-                match timeout_at(deadline, self.attempt(origin, &request, &mut call)).await {
-                    Ok(result) => result,
-                    Err(_) => Err(Error::Timeout { after: limit }),
+        self.call(origin, Order::Request(&request)).await
+    }
+
+    /// Sends `prepared` to the origin it was prepared for and takes the answer; otherwise as
+    /// [`Client::send`].
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn repeat(&mut self, origin: &Url, prepared: &Prepared) -> Result<Response, Failure> {
+        self.call(origin, Order::Prepared(prepared)).await
+    }
+
+    async fn call(&mut self, origin: &Url, order: Order<'_>) -> Result<Response, Failure> {
+        let options = &*self.options;
+        let start = options.clock.now();
+        let limit = Limit::new(start, order.request().timeout.unwrap_or(options.request_timeout));
+        let mut trace = Trace::new(start);
+        let mut meter = Meter::default();
+        let mut answered = None;
+        if let Some(mut connection) = usable(&mut self.kept, origin) {
+            trace.enter(Part::Exchange, start);
+            match connection.exchange(order, options, limit, &mut meter).await {
+                Err(error) if may_repeat(&error, order.request(), &meter) => {
+                    // The dead connection's time stays booked; the call goes on with a fresh one.
+                    trace.finish(options.clock.now(), &meter);
+                    meter = Meter::default();
                 }
+                result => answered = Some((result, Some(connection))),
             }
-            None => self.attempt(origin, &request, &mut call).await,
+        }
+        let connected = answered.is_none();
+        let (result, connection) = match answered {
+            Some(answered) => answered,
+            // Rare, and large while it runs: boxed, so that a waiting virtual user stays small.
+            None => Box::pin(fresh(origin, order, options, limit, &mut trace, &mut meter)).await,
         };
-        let meter = call.connection.as_ref().map(|connection| Arc::clone(&connection.meter));
-        call.trace.finish(clock.now(), meter.as_deref());
-        let timings = call.trace.timings;
-        let (bytes_sent, bytes_received) =
-            meter.map_or((0, 0), |meter| (meter.sent(), meter.received()));
+        let ended = match &result {
+            Ok(_) => meter.last_read,
+            Err(_) => None,
+        };
+        trace.finish(ended.unwrap_or_else(|| options.clock.now()), &meter);
+        let timings = trace.timings;
+        let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
         match result {
-            Ok(Answer { status, headers, body }) => {
-                if let Some(mut connection) = call.connection
-                    && connection.is_usable().await
-                {
-                    self.kept.push(connection);
-                }
-                Ok(Response { status, headers, body, timings, bytes_sent, bytes_received })
+            Ok(Answer { status, version, headers, body }) => {
+                // Whether the server closes it meanwhile shows when it is needed.
+                self.kept.extend(connection.filter(Connection::lasts));
+                Ok(Response {
+                    status,
+                    version,
+                    headers,
+                    body,
+                    timings,
+                    bytes_sent,
+                    bytes_received,
+                    connected,
+                })
             }
             Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received }),
         }
     }
+}
 
-    async fn attempt(
-        &mut self,
-        origin: &Url,
-        request: &Request,
-        call: &mut Call,
-    ) -> Result<Answer, Error> {
-        let clock = &self.options.clock;
-        let kept = self.kept.iter().position(|connection| connection.origin.same_origin(origin));
-        if let Some(position) = kept {
-            let mut connection = self.kept.swap_remove(position);
-            if connection.is_usable().await {
-                let connection = call.connection.insert(connection);
-                connection.meter.begin();
-                call.trace.enter(Part::Exchange, clock.now());
-                let message = self.message(origin, request)?;
-                let result = connection.exchange(message, self.options.max_body).await;
-                let meter = &connection.meter;
-                let unwritten = meter.sent() == 0;
-                let unanswered = meter.first_read().is_none();
-                match result {
-                    Err(Error::ConnectionClosed | Error::ConnectionReset)
-                        if unanswered && (unwritten || is_idempotent(&request.method)) => {}
-                    result => return result,
-                }
-                // The dead connection's time stays booked; the call goes on with a fresh one.
-                call.trace.finish(clock.now(), Some(meter));
-                call.connection = None;
-            }
-        }
-        let message = self.message(origin, request)?;
-        let connection = self.options.open(origin, &mut call.trace).await?;
-        let connection = call.connection.insert(connection);
-        connection.meter.begin();
-        call.trace.enter(Part::Exchange, clock.now());
-        connection.exchange(message, self.options.max_body).await
-    }
+/// Takes the kept connection to `origin`, if it is still alive; a dead one is dropped.
+fn usable(kept: &mut Vec<Connection>, origin: &Url) -> Option<Connection> {
+    let position = kept.iter().position(|connection| connection.origin.same_origin(origin))?;
+    let mut connection = kept.swap_remove(position);
+    connection.is_usable().then_some(connection)
+}
 
-    fn message(
-        &self,
-        origin: &Url,
-        request: &Request,
-    ) -> Result<http::Request<Full<Bytes>>, Error> {
-        let mut message = http::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = request.method.clone();
-        if !request.target.starts_with('/') {
-            let reason = format!("its path `{}` does not begin with `/`", request.target);
-            return Err(Error::InvalidRequest(reason));
+/// Opens a connection and does the exchange on it.
+async fn fresh(
+    origin: &Url,
+    order: Order<'_>,
+    options: &Options,
+    limit: Limit,
+    trace: &mut Trace,
+    meter: &mut Meter,
+) -> (Result<Answer, Error>, Option<Connection>) {
+    match Connection::open(origin, options, limit, trace).await {
+        Ok(mut connection) => {
+            let result = connection.exchange(order, options, limit, meter).await;
+            (result, Some(connection))
         }
-        if !request.target.is_ascii() {
-            let reason = format!("its path `{}` is not ASCII; percent-encode it", request.target);
-            return Err(Error::InvalidRequest(reason));
-        }
-        *message.uri_mut() = request.target.parse().map_err(|error| {
-            Error::InvalidRequest(format!("its path `{}` is wrong: {error}", request.target))
-        })?;
-        let headers = message.headers_mut();
-        headers.reserve(request.headers.len() + 2);
-        for (name, value) in &request.headers {
-            // The body's length is known, and a wrong one would garble the next request.
-            if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
-                continue;
-            }
-            headers.append(name.clone(), value.clone());
-        }
-        if !headers.contains_key(HOST) {
-            headers.insert(HOST, origin.authority().clone());
-        }
-        if !headers.contains_key(USER_AGENT) {
-            headers.insert(USER_AGENT, AGENT);
-        }
-        Ok(message)
+        Err(error) => (Err(error), None),
     }
 }
 
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("seaworthy/", env!("CARGO_PKG_VERSION")));
-
-/// What outlives an attempt that is cut off.
-#[derive(Debug)]
-struct Call {
-    trace: Trace,
-    connection: Option<Connection>,
-}
-
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
-        .contains(method)
+/// Whether a request that failed on a kept connection may be sent once more on a fresh one: the
+/// server cannot have acted on it, or acting twice does no harm.
+fn may_repeat(error: &Error, request: &Request, meter: &Meter) -> bool {
+    let lost = matches!(error, Error::ConnectionClosed | Error::ConnectionReset)
+        && meter.first_read.is_none()
+        && (meter.sent == 0 || request.is_idempotent());
+    lost || matches!(error, Error::RequestRefused)
 }

@@ -1,120 +1,134 @@
-//! One HTTP/1.1 connection, driven by the task that uses it.
+//! A kept connection to one origin, in whichever version of HTTP it speaks.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use bytes::Bytes;
+use http::{HeaderMap, Version};
+use tokio::time::timeout_at;
 
-use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use seaworthy_base::Clock;
-
+use crate::client::{Http, Options};
+use crate::dial::Limit;
 use crate::error::Error;
-use crate::meter::{Meter, Metered};
-use crate::network::Stream;
+use crate::http1::{self, Limits, Message};
+use crate::http2;
+use crate::meter::Meter;
+use crate::request::{Prepared, Request};
+use crate::timings::{Part, Trace};
 use crate::url::Url;
 
 /// An answer's parts, before it gets its timings.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// An open connection and the protocol state on it.
+/// What is to be sent: a request as it is, or one that was written out before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order<'a> {
+    Request(&'a Request),
+    Prepared(&'a Prepared),
+}
+
+impl<'a> Order<'a> {
+    pub(crate) fn request(self) -> &'a Request {
+        match self {
+            Self::Request(request) => request,
+            Self::Prepared(prepared) => prepared.request(),
+        }
+    }
+
+    fn message(self, origin: &Url) -> Result<Message<'a>, Error> {
+        match self {
+            Self::Request(request) => Message::new(origin, request),
+            Self::Prepared(prepared) if prepared.origin().same_origin(origin) => {
+                Ok(Message::prepared(prepared))
+            }
+            Self::Prepared(_) => {
+                Err(Error::InvalidRequest("it was prepared for another origin".to_owned()))
+            }
+        }
+    }
+}
+
+/// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) origin: Url,
-    pub(crate) meter: Arc<Meter>,
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// `None` once the connection has ended.
-    driver: Option<http1::Connection<TokioIo<Metered>, Full<Bytes>>>,
+    protocol: Protocol,
+}
+
+#[derive(Debug)]
+enum Protocol {
+    One(http1::Connection),
+    Two(Box<http2::Connection>),
 }
 
 impl Connection {
     pub(crate) async fn open(
-        origin: Url,
-        stream: Box<dyn Stream>,
-        clock: Clock,
-        max_head: usize,
+        origin: &Url,
+        options: &Options,
+        limit: Limit,
+        trace: &mut Trace,
     ) -> Result<Self, Error> {
-        let meter = Arc::new(Meter::default());
-        let metered = Metered::new(stream, Arc::clone(&meter), clock);
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(max_head)
-            .handshake(TokioIo::new(metered))
-            .await
-            .map_err(|error| Error::exchanging(&error))?;
-        Ok(Self { origin, meter, sender, driver: Some(driver) })
+        let wire = options.dial(origin, options.http, limit, trace).await?;
+        trace.enter(Part::Exchange, options.clock.now());
+        let protocol = if options.http == Http::Two || wire.chose_http2() {
+            let opened = http2::Connection::open(wire, options).await?;
+            Protocol::Two(Box::new(opened))
+        } else {
+            Protocol::One(http1::Connection::new(wire))
+        };
+        Ok(Self { origin: origin.clone(), protocol })
     }
 
-    /// Looks at the connection once, without waiting: has the peer closed it meanwhile?
-    pub(crate) async fn is_usable(&mut self) -> bool {
-        std::future::poll_fn(|context| {
-            drive(&mut self.driver, context);
-            let ready = matches!(self.sender.poll_ready(context), Poll::Ready(Ok(())));
-            Poll::Ready(ready && self.driver.is_some())
-        })
-        .await
+    /// Whether it is worth keeping after an exchange that came to its end.
+    pub(crate) fn lasts(&self) -> bool {
+        match &self.protocol {
+            Protocol::One(connection) => connection.is_clean(),
+            Protocol::Two(_) => true,
+        }
     }
 
-    /// Sends `request` and takes the whole answer, up to `max_body` bytes.
+    /// Whether a request may be sent on it, as far as can be seen without waiting.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        match &mut self.protocol {
+            Protocol::One(connection) => connection.is_usable(),
+            Protocol::Two(connection) => connection.is_usable(),
+        }
+    }
+
+    /// Sends what is ordered and takes the whole answer.
     pub(crate) async fn exchange(
         &mut self,
-        request: http::Request<Full<Bytes>>,
-        max_body: usize,
+        order: Order<'_>,
+        options: &Options,
+        time: Limit,
+        meter: &mut Meter,
     ) -> Result<Answer, Error> {
-        let Self { sender, driver, .. } = self;
-        let response = driven(driver, sender.try_send_request(request))
-            .await
-            .map_err(|error| Error::exchanging(error.error()))?;
-        let (head, mut incoming) = response.into_parts();
-        // Most answers come in one piece, which is then handed on uncopied.
-        let mut first = Bytes::new();
-        let mut joined = BytesMut::new();
-        while let Some(frame) = driven(driver, incoming.frame()).await {
-            let frame = frame.map_err(|error| Error::exchanging(&error))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if first.len() + joined.len() + data.len() > max_body {
-                return Err(Error::BodyTooLarge { limit: max_body });
+        match &mut self.protocol {
+            Protocol::One(connection) => {
+                let message = order.message(&self.origin)?;
+                connection.exchange(message, options.limits(time), meter).await
             }
-            if first.is_empty() && joined.is_empty() {
-                first = data;
-            } else {
-                joined.extend_from_slice(&std::mem::take(&mut first));
-                joined.extend_from_slice(&data);
+            Protocol::Two(connection) => {
+                // Boxed, so that it costs those who speak HTTP/1.1 no memory.
+                let exchange = connection.exchange(&self.origin, order.request(), options, meter);
+                let exchange = Box::pin(exchange);
+                match time.deadline {
+                    Some(deadline) => {
+                        timeout_at(deadline, exchange).await.unwrap_or(Err(time.error()))
+                    }
+                    None => exchange.await,
+                }
             }
         }
-        let body = if joined.is_empty() { first } else { joined.freeze() };
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
-/// Runs the protocol state beside `future`, in one task. A driver that has ended is dropped, which
-/// fails whatever still waits for it.
-async fn driven<F: Future>(
-    driver: &mut Option<http1::Connection<TokioIo<Metered>, Full<Bytes>>>,
-    future: F,
-) -> F::Output {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        drive(driver, context);
-        future.as_mut().poll(context)
-    })
-    .await
-}
-
-fn drive(
-    driver: &mut Option<http1::Connection<TokioIo<Metered>, Full<Bytes>>>,
-    context: &mut Context<'_>,
-) {
-    if let Some(running) = driver
-        && Pin::new(running).poll(context).is_ready()
-    {
-        *driver = None;
+impl Options {
+    pub(crate) fn limits(&self, time: Limit) -> Limits<'_> {
+        let (max_head, max_body) = (self.max_head.max(8192), self.max_body);
+        Limits { clock: &self.clock, time, max_head, max_body }
     }
 }

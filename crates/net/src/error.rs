@@ -1,6 +1,5 @@
 //! What can go wrong with a request, each with a stable code, and a failure with its timings.
 
-use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -73,8 +72,15 @@ pub enum Error {
     /// The peer closed the connection before a whole answer.
     #[error("the connection was closed before the whole answer had come")]
     ConnectionClosed,
-    /// What came is not HTTP/1.
-    #[error("the answer is not valid HTTP/1.1: {0}")]
+    /// The server gave up the request, but not the connection it came on (HTTP/2).
+    #[error("the server reset the stream: {0}")]
+    StreamReset(String),
+    /// The server gave the request back undone: it was about to close the connection, or takes no
+    /// more requests for now (HTTP/2).
+    #[error("the server gave the request back undone")]
+    RequestRefused,
+    /// What came is not what the protocol allows.
+    #[error("the server broke the protocol: {0}")]
     ProtocolError(String),
     /// The answer's head is longer than the client takes.
     #[error("the answer's headers are too large or too many")]
@@ -85,11 +91,61 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// The answer's body is not what its `Content-Encoding` says, or that names an unknown coding.
+    #[error("the answer's body cannot be decoded as `{coding}`: {reason}")]
+    BodyUndecodable {
+        /// The coding, as the header names it.
+        coding: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Redirect after redirect, or in a circle.
+    #[error("redirected more than {limit} times")]
+    TooManyRedirects {
+        /// How many are followed.
+        limit: u8,
+    },
+    /// A redirect to what is no `http` or `https` URL.
+    #[error("redirected to `{location}`, which cannot be followed: {reason}")]
+    InvalidRedirect {
+        /// The `Location` header.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The answer does not begin an event stream.
+    #[error("status {status} with {reason} does not begin an event stream")]
+    NotAnEventStream {
+        /// The answer's status.
+        status: u16,
+        /// The content type, or what else is wrong.
+        reason: String,
+    },
+    /// An event, or a line of one, longer than the client takes.
+    #[error("an event is larger than {limit} bytes")]
+    EventTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The server did not agree to speak WebSocket.
+    #[error("the server did not open a WebSocket: status {status}, {reason}")]
+    NotAWebSocket {
+        /// The answer's status.
+        status: u16,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// A WebSocket message longer than the client takes.
+    #[error("a message is larger than {limit} bytes")]
+    MessageTooLarge {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 16] = [
+    pub const CODES: [&'static str; 25] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
@@ -103,9 +159,18 @@ impl Error {
         "timeout",
         "connection_reset",
         "connection_closed",
+        "stream_reset",
+        "request_refused",
         "protocol_error",
         "headers_too_large",
         "body_too_large",
+        "body_undecodable",
+        "too_many_redirects",
+        "invalid_redirect",
+        "not_an_event_stream",
+        "event_too_large",
+        "not_a_websocket",
+        "message_too_large",
     ];
 
     /// A stable name for the kind of error; the value of the tag `error`.
@@ -124,9 +189,18 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::ConnectionReset => "connection_reset",
             Self::ConnectionClosed => "connection_closed",
+            Self::StreamReset(_) => "stream_reset",
+            Self::RequestRefused => "request_refused",
             Self::ProtocolError(_) => "protocol_error",
             Self::HeadersTooLarge => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyUndecodable { .. } => "body_undecodable",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
+            Self::InvalidRedirect { .. } => "invalid_redirect",
+            Self::NotAnEventStream { .. } => "not_an_event_stream",
+            Self::EventTooLarge { .. } => "event_too_large",
+            Self::NotAWebSocket { .. } => "not_a_websocket",
+            Self::MessageTooLarge { .. } => "message_too_large",
         }
     }
 
@@ -143,6 +217,9 @@ impl Error {
             }
             Self::NoLocalPort(_) => {
                 Some("let the service keep connections alive, or use fewer virtual users")
+            }
+            Self::TooManyRedirects { .. } => {
+                Some("call the address it ends at, or look for two pages that point at each other")
             }
             Self::TlsFailed(_) => Some("check the certificate, its host name and its issuer"),
             _ => None,
@@ -166,27 +243,6 @@ impl Error {
             io::ErrorKind::ConnectionReset => Self::ConnectionReset,
             _ => Self::ConnectFailed { address, reason: error.to_string() },
         }
-    }
-
-    /// Names the reason why a stream or an exchange broke.
-    pub(crate) fn exchanging(error: &hyper::Error) -> Self {
-        if error.is_parse_too_large() {
-            return Self::HeadersTooLarge;
-        }
-        if error.is_parse() || error.is_user() {
-            return Self::ProtocolError(deepest(error));
-        }
-        if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-            return Self::ConnectionClosed;
-        }
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(cause) = cause.downcast_ref::<io::Error>() {
-                return Self::streaming(cause);
-            }
-            source = cause.source();
-        }
-        Self::ProtocolError(deepest(error))
     }
 
     /// Names the reason why reading or writing failed.
@@ -224,13 +280,4 @@ impl Failure {
     pub const fn code(&self) -> &'static str {
         self.error.code()
     }
-}
-
-/// The innermost message of an error, which names the actual mistake.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

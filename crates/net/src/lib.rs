@@ -6,18 +6,30 @@
 //! [`Network`], the crate's seam, so the same client runs over in-memory streams on paused time.
 
 pub mod client;
+pub mod coding;
+pub mod cookies;
+pub mod form;
+pub mod session;
+pub mod sse;
 pub mod url;
+pub mod websocket;
 
 mod connection;
+mod dial;
 mod error;
+mod http1;
+mod http2;
 mod meter;
 mod network;
+mod opening;
+mod request;
 mod timings;
 mod tls;
+mod wire;
 
-pub use client::{Client, Options, Request, Response};
+pub use client::{Client, Http, Keep, Options, Prepared, Request, Response};
 pub use error::{Error, Failure};
-pub use network::{Network, Pending, Stream, Tcp};
+pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use timings::Timings;
 pub use tls::Tls;
 pub use url::Url;

@@ -9,7 +9,7 @@ use crate::meter::Meter;
 /// How long each part of a request took, in nanoseconds; zero for a part that did not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// From the call until a connection was picked or looked for.
+    /// From the call until a connection was looked for; zero when a kept one was at hand.
     pub blocked: u64,
     /// Resolving the host's name.
     pub looking_up: u64,
@@ -67,24 +67,24 @@ impl Trace {
 
     /// Books the time since the last call under the part that ends, and starts `part`.
     pub(crate) fn enter(&mut self, part: Part, now: Instant) {
-        self.book(now, None);
+        self.book(now, &Meter::default());
         self.part = part;
     }
 
     /// Books the last part. An exchange is split by what `meter` saw on the wire.
-    pub(crate) fn finish(&mut self, now: Instant, meter: Option<&Meter>) {
+    pub(crate) fn finish(&mut self, now: Instant, meter: &Meter) {
         self.book(now, meter);
     }
 
-    fn book(&mut self, now: Instant, meter: Option<&Meter>) {
+    fn book(&mut self, now: Instant, meter: &Meter) {
         let slot = match self.part {
             Part::Blocked => &mut self.timings.blocked,
             Part::LookingUp => &mut self.timings.looking_up,
             Part::Connecting => &mut self.timings.connecting,
             Part::Tls => &mut self.timings.tls,
             Part::Exchange => {
-                let answered = meter.and_then(Meter::first_read).unwrap_or(now).min(now);
-                let written = meter.and_then(Meter::last_write).unwrap_or(self.since);
+                let answered = meter.first_read.unwrap_or(now).min(now);
+                let written = meter.last_write.unwrap_or(self.since);
                 let written = written.clamp(self.since, answered.max(self.since));
                 self.timings.sending += nanos(written - self.since);
                 self.timings.waiting += nanos(answered.saturating_duration_since(written));
@@ -111,15 +111,14 @@ mod tests {
     fn an_exchange_is_split_by_what_the_wire_saw() {
         let start = Clock::system().now();
         let at = |ms| start + Duration::from_millis(ms);
-        let meter = Meter::default();
-        meter.begin();
+        let mut meter = Meter::default();
         meter.wrote(at(3), 10);
         meter.read(at(8), 20);
         meter.read(at(9), 20);
         let mut trace = Trace::new(start);
         trace.enter(Part::Connecting, at(1));
         trace.enter(Part::Exchange, at(2));
-        trace.finish(at(10), Some(&meter));
+        trace.finish(at(10), &meter);
         let ms = 1_000_000;
         assert_eq!(
             trace.timings,
@@ -133,18 +132,17 @@ mod tests {
             }
         );
         assert_eq!(trace.timings.total(), 10 * ms);
-        assert_eq!(meter.sent(), 10);
-        assert_eq!(meter.received(), 40);
+        assert_eq!(meter.sent, 10);
+        assert_eq!(meter.received, 40);
     }
 
     #[test]
     fn an_unanswered_request_was_waiting() {
         let start = Clock::system().now();
         let meter = Meter::default();
-        meter.begin();
         let mut trace = Trace::new(start);
         trace.enter(Part::Exchange, start);
-        trace.finish(start + Duration::from_millis(4), Some(&meter));
+        trace.finish(start + Duration::from_millis(4), &meter);
         assert_eq!(trace.timings.waiting, 4_000_000);
         assert_eq!(trace.timings.service(), 4_000_000);
     }

@@ -3,12 +3,16 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::client::TlsStream;
 
+use crate::client::Http;
 use crate::error::Error;
-use crate::network::Stream;
+use crate::network::Plain;
 
 /// How servers are trusted. Cheap to clone; clones share one configuration and its sessions.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +22,9 @@ pub struct Tls(Arc<Source>);
 struct Source {
     /// Roots beside the machine's; with any given, the machine's are not used.
     roots: Vec<CertificateDer<'static>>,
-    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    /// Whether certificates are not checked at all.
+    unchecked: bool,
+    configs: OnceLock<Result<Configs, String>>,
 }
 
 impl Tls {
@@ -38,9 +44,14 @@ impl Tls {
         if roots.is_empty() {
             return Err(Error::TlsFailed("the roots hold no certificate".to_owned()));
         }
-        let tls = Self(Arc::new(Source { roots, config: OnceLock::new() }));
+        let tls = Self(Arc::new(Source { roots, ..Source::default() }));
         tls.prepare()?;
         Ok(tls)
+    }
+
+    /// Checks nothing: anybody may answer in the server's name. Whoever shows results says so.
+    pub fn insecure() -> Self {
+        Self(Arc::new(Source { unchecked: true, ..Source::default() }))
     }
 
     /// Reads the certificates now, so that no measured request pays for it.
@@ -48,36 +59,76 @@ impl Tls {
     /// # Errors
     /// `tls_failed` when no certificate can be read.
     pub fn prepare(&self) -> Result<(), Error> {
-        self.config().map(drop)
+        self.configs().map(drop)
     }
 
+    /// Shakes hands over `plain`, offering what `http` asks for.
     pub(crate) async fn connect(
         &self,
         host: &str,
-        stream: Box<dyn Stream>,
-    ) -> Result<Box<dyn Stream>, Error> {
+        http: Http,
+        plain: Plain,
+    ) -> Result<TlsStream<Plain>, Error> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::TlsFailed(format!("`{host}` is not a host name")))?;
-        let connector = tokio_rustls::TlsConnector::from(self.config()?);
-        match connector.connect(name, stream).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => Err(match error.kind() {
-                io::ErrorKind::UnexpectedEof => {
-                    Error::TlsFailed("the server closed the connection in the handshake".to_owned())
-                }
-                _ => Error::streaming(&error),
-            }),
-        }
+        let configs = self.configs()?;
+        let config = match http {
+            Http::One => &configs.one,
+            Http::Two => &configs.two,
+            Http::Auto => &configs.auto,
+        };
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
+        connector.connect(name, plain).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::TlsFailed("the server closed the connection in the handshake".to_owned())
+            }
+            _ => Error::streaming(&error),
+        })
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.0.config.get_or_init(|| build(&self.0.roots)).clone().map_err(Error::TlsFailed)
+    fn configs(&self) -> Result<&Configs, Error> {
+        let configs = self.0.configs.get_or_init(|| Configs::build(&self.0));
+        configs.as_ref().map_err(|reason| Error::TlsFailed(reason.clone()))
     }
 }
 
-fn build(roots: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, String> {
+/// One configuration for each thing a client may offer. They share the roots and the sessions.
+#[derive(Debug)]
+struct Configs {
+    one: Arc<ClientConfig>,
+    two: Arc<ClientConfig>,
+    auto: Arc<ClientConfig>,
+}
+
+impl Configs {
+    fn build(source: &Source) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = if source.unchecked {
+            let nobody = Unchecked(provider.signature_verification_algorithms);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(nobody))
+        } else {
+            builder.with_root_certificates(roots(&source.roots)?)
+        };
+        let config = builder.with_no_client_auth();
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            Arc::new(config)
+        };
+        Ok(Self {
+            one: offering(&[b"http/1.1"]),
+            two: offering(&[b"h2"]),
+            auto: offering(&[b"h2", b"http/1.1"]),
+        })
+    }
+}
+
+fn roots(given: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    if roots.is_empty() {
+    if given.is_empty() {
         let native = rustls_native_certs::load_native_certs();
         let (added, _) = store.add_parsable_certificates(native.certs);
         if added == 0 {
@@ -85,15 +136,47 @@ fn build(roots: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, String>
             return Err(format!("this machine has no root certificates {}", reasons.join(", ")));
         }
     }
-    for root in roots {
+    for root in given {
         store.add(root.clone()).map_err(|error| format!("a root cannot be used: {error}"))?;
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(store)
+}
+
+/// Takes any certificate and any signature by it.
+#[derive(Debug)]
+struct Unchecked(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
 }

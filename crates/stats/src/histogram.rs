@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Buckets an octave, as a power of two.
 const GROUPING: u32 = 8;
 /// The highest index: the bucket of `u64::MAX`.
-const LAST_INDEX: u16 = index_of(u64::MAX);
+pub(crate) const LAST_INDEX: u16 = index_of(u64::MAX);
 
 /// Counts of `u64` values (nanoseconds, for times) in buckets at most 0.39 % wide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -183,7 +183,7 @@ impl Histogram {
 }
 
 /// The bucket of a value: exact up to 511, then 256 to each doubling.
-const fn index_of(value: u64) -> u16 {
+pub(crate) const fn index_of(value: u64) -> u16 {
     if value < 1 << (GROUPING + 1) {
         return value as u16;
     }
@@ -235,6 +235,22 @@ impl<'de> Deserialize<'de> for Histogram {
 }
 
 impl Histogram {
+    /// From buckets in ascending order, none of them empty, and what was counted beside them.
+    pub(crate) fn of_buckets(
+        buckets: &[(u16, u64)],
+        count: u64,
+        sum: u128,
+        min: u64,
+        max: u64,
+    ) -> Self {
+        if count == 0 {
+            return Self::default();
+        }
+        let indices = buckets.iter().map(|(index, _)| *index).collect();
+        let counts = buckets.iter().map(|(_, count)| *count).collect();
+        Self { indices, counts, count, sum, min, max }
+    }
+
     fn from_sparse(sparse: &Sparse) -> Result<Self, &'static str> {
         let sum = sparse.sum.parse().map_err(|_| "the histogram's sum is not a whole number")?;
         let mut histogram = Self { sum, min: sparse.min, max: sparse.max, ..Self::default() };

@@ -7,6 +7,7 @@
 //! [`plan`] tells before the run whether an objective can be decided at all, and [`simulate`]
 //! measures how often the judge is wrong.
 
+mod dense;
 mod error;
 pub mod histogram;
 pub mod judge;

@@ -7,6 +7,7 @@
 
 mod selection;
 mod wire;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use selection::{Counts, Selection, Window};
 pub use wire::{MAX_LINE, MAX_SECONDS};
+pub use writer::Writer;
 
 use crate::{Error, Histogram};
 
@@ -89,6 +91,12 @@ pub struct Slot {
 
 impl Slot {
     fn trend(&mut self, value: u64, bounds: &[u64]) {
+        self.over(value, bounds);
+        self.histogram.get_or_insert_default().record(value);
+    }
+
+    /// Counts a time against its bounds, but not into the histogram.
+    fn over(&mut self, value: u64, bounds: &[u64]) {
         self.n = self.n.saturating_add(1);
         if self.over.len() != bounds.len() {
             self.over.resize(bounds.len(), 0);
@@ -96,7 +104,6 @@ impl Slot {
         for (over, bound) in self.over.iter_mut().zip(bounds) {
             *over += u64::from(value > *bound);
         }
-        self.histogram.get_or_insert_default().record(value);
     }
 
     fn amount(&mut self, value: f64) {
@@ -339,6 +346,14 @@ impl Timeline {
     /// Whether nothing was recorded and no second was lost.
     pub fn is_empty(&self) -> bool {
         self.lost.is_empty() && self.series.iter().all(|series| series.slots.is_empty())
+    }
+
+    /// The series behind a handle.
+    ///
+    /// # Panics
+    /// When the handle is of another timeline.
+    pub fn at(&self, id: SeriesId) -> &Series {
+        &self.series[id.position]
     }
 
     /// All series in the order of their keys.

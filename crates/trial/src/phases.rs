@@ -62,6 +62,7 @@ async fn one(
         variables: world.scope().values().clone(),
         client: world.client(options),
         seed: options.seed,
+        workers: None,
         clock: options.clock.clone(),
         timeline: lived.timeline.clone(),
         stop: options.stop.clone(),
@@ -204,11 +205,13 @@ fn beginning(rest: &Rest, now: Instant, started: Instant) -> RanPhase {
         drained: from,
         flows: Vec::new(),
     };
-    for load in &rest.phase.loads {
+    for (load, share) in
+        rest.phase.loads.iter().flat_map(|load| load.flows.iter().map(move |share| (load, share)))
+    {
         ran.add(FlowRun {
-            flow: load.flow.clone(),
+            flow: share.flow.clone(),
             open_model: load.is_open_model(),
-            offered_per_second: load.offered_per_second(),
+            offered_per_second: load.offered_per_second().map(|all| all * load.part(&share.flow)),
             dropped: 0,
             interrupted: 0,
             youngest_cut: None,

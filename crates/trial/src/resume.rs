@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use seaworthy_base::{Clock, Event, Instant, Timestamp};
 use seaworthy_ledger::{Outcome, Trust, verify, verify_chain};
+use seaworthy_load::Load;
 use seaworthy_report::outcome::{Ending, Note};
 use seaworthy_stats::timeline::{MAX_SECONDS, Timeline};
 use serde_json::{Value, json};
@@ -147,7 +148,7 @@ impl Former {
     /// [`Error::Resume`] with the first line that differs.
     pub fn same_plan(&self, plan: &Checked) -> Result<(), Error> {
         if seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256 {
-            return Ok(());
+            return self.can_go_on(plan);
         }
         let then = read_plain(&self.folder.join("plan.yaml")).unwrap_or_default();
         let then = String::from_utf8_lossy(&then).into_owned();
@@ -157,6 +158,30 @@ impl Former {
             reason: format!("the plan is another one: {}", difference(&then, &now)),
             hint: "only the same plan can go on; name its file with --plan, or start a new trial"
                 .to_owned(),
+        })
+    }
+
+    /// A phase with a fixed number of iterations cannot be gone on with: how many each virtual user
+    /// made is not known.
+    fn can_go_on(&self, plan: &Checked) -> Result<(), Error> {
+        let Some(stopped) = self.state.segments.last().filter(|last| !last.complete) else {
+            return Ok(());
+        };
+        let counts = |load: &Load| {
+            use seaworthy_load::Executor::{PerVuIterations, SharedIterations};
+            matches!(load.executor, PerVuIterations { .. } | SharedIterations { .. })
+        };
+        let mut phases = plan.phases().iter().filter(|phase| phase.name == stopped.name);
+        if !phases.any(|phase| phase.loads.iter().any(counts)) {
+            return Ok(());
+        }
+        Err(Error::Resume {
+            trial: self.state.trial.clone(),
+            reason: format!(
+                "it was stopped in phase `{}`, which makes a fixed number of iterations",
+                stopped.name
+            ),
+            hint: "start a new trial of the plan".to_owned(),
         })
     }
 

@@ -1,23 +1,31 @@
-//! Checks of a phase's load entries: executors and the fields each takes.
+//! Checks of a phase's load entries: flows, executors and the fields each takes.
+
+mod fields;
 
 use std::time::Duration;
 
 use seaworthy_base::Span;
-use seaworthy_document::{Located, Place};
+use seaworthy_document::{Finding, Located};
 
 use super::Findings;
-use super::flows::length;
-use crate::load::{Arrivals, Executor, Load};
+use super::flows::length as length_of;
+use crate::descriptors;
+use crate::load::{Arrivals, Executor, Load, Share};
+use crate::schedule::{Ramp, Schedule};
 use crate::spec::{self, Executor as Kind};
 
 /// The most virtual users of one entry.
 const MOST_VUS: u32 = 100_000;
+/// The most iterations of one virtual user, or of an entry that shares them.
+const MOST_ITERATIONS: u64 = 1_000_000_000;
 /// The most iterations per second of one entry.
 const HIGHEST_RATE: f64 = 1_000_000.0;
 /// The most arrivals that may wait.
 const LARGEST_BACKLOG: u32 = 10_000_000;
 const DEFAULT_BACKLOG: u32 = 10_000;
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+/// After which iterations of a fixed number no longer begin, as in k6.
+const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(600);
 
 pub(super) fn loads(
     findings: &mut Findings<'_>,
@@ -25,171 +33,321 @@ pub(super) fn loads(
     typed: &[spec::Load],
     phase: Duration,
 ) -> Vec<Load> {
-    let file = findings.known.file;
     let mut loads = Vec::new();
     for typed in typed {
         let before = findings.list.len();
-        if !flows.iter().any(|flow| flow.name.value == typed.flow.value) {
-            let names = flows.iter().map(|flow| flow.name.as_str());
-            let place = typed.flow.place(file);
-            findings.unknown("load-unknown-flow", place, "flow", &typed.flow, names);
+        let load = entry(findings, flows, typed, phase);
+        if !seaworthy_document::errors(&findings.list[before..]) {
+            loads.extend(load);
         }
-        foreign_fields(findings, typed);
-        let start = typed.start_time.as_ref().map_or(Duration::ZERO, |start| start.get());
-        if start >= phase
-            && let Some(place) = typed.start_time.as_ref().map(|start| start.place(file))
-        {
-            let reason = format!("the entry would start after the phase's end ({})", Span(phase));
-            findings.error("load-range", place, reason, "start earlier, or make the phase longer");
-        }
-        let rest = phase.saturating_sub(start);
-        let executor = executor(findings, typed, rest);
-        let graceful_stop = grace(findings, &typed.graceful_stop);
-        if let Some(executor) = executor {
-            let flow = typed.flow.value.clone();
-            let load = Load { flow, start, graceful_stop, executor };
-            if load.duration() > rest {
-                let place = match (&typed.duration, &typed.stages) {
-                    (Some(duration), _) => duration.place(file),
-                    (None, Some(stages)) => stages.place(file),
-                    (None, None) => typed.executor.place(file),
-                };
-                let reason = format!(
-                    "the entry lasts {} and starts at {}, but the phase ends at {}",
-                    Span(load.duration()),
-                    Span(start),
-                    Span(phase)
-                );
-                findings.error(
-                    "load-range",
-                    place,
-                    reason,
-                    "make the phase longer or this shorter",
-                );
-            }
-            if !seaworthy_document::errors(&findings.list[before..]) {
-                loads.push(load);
-            }
-        }
+    }
+    let users = loads.iter().map(|load| u64::from(load.max_vus())).sum();
+    if let (Some(shortage), Some(first)) = (descriptors::shortage(users), typed.first()) {
+        let reason = format!(
+            "{users} virtual users with a connection each may need {} file descriptors, but this \
+             process may have {} at most",
+            shortage.needed, shortage.most
+        );
+        let place = first.executor.place(findings.known.file);
+        let hint = "raise the hard limit (`ulimit -Hn`), or use fewer virtual users";
+        let finding = Finding::warning("load-descriptors", reason).at(place).hint(hint);
+        findings.list.push(finding);
     }
     loads
 }
 
-/// Every field that was given and which executors take it.
-fn foreign_fields(findings: &mut Findings<'_>, typed: &spec::Load) {
-    use Kind::{ConstantArrivalRate, ConstantVus, RampingVus};
+fn entry(
+    findings: &mut Findings<'_>,
+    flows: &[spec::Flow],
+    typed: &spec::Load,
+    phase: Duration,
+) -> Option<Load> {
     let file = findings.known.file;
-    fn at<T>(field: &Option<Located<T>>, file: &str) -> Option<Place> {
-        field.as_ref().map(|field| field.place(file))
+    let shares = shares(findings, flows, typed);
+    fields::foreign(findings, typed);
+    let start = typed.start_time.as_ref().map_or(Duration::ZERO, |start| start.get());
+    if start >= phase
+        && let Some(place) = typed.start_time.as_ref().map(|start| start.place(file))
+    {
+        let reason = format!("the entry would start after the phase's end ({})", Span(phase));
+        findings.error("load-range", place, reason, "start earlier, or make the phase longer");
     }
-    let fields: [(&str, Option<Place>, &[Kind]); 10] = [
-        ("duration", at(&typed.duration, file), &[ConstantVus, ConstantArrivalRate]),
-        ("vus", at(&typed.vus, file), &[ConstantVus]),
-        ("startVUs", at(&typed.start_vus, file), &[RampingVus]),
-        ("stages", at(&typed.stages, file), &[RampingVus]),
-        ("gracefulRampDown", at(&typed.graceful_ramp_down, file), &[RampingVus]),
-        ("rate", at(&typed.rate, file), &[ConstantArrivalRate]),
-        ("timeUnit", at(&typed.time_unit, file), &[ConstantArrivalRate]),
-        ("maxVUs", at(&typed.max_vus, file), &[ConstantArrivalRate]),
-        ("preAllocatedVUs", at(&typed.pre_allocated_vus, file), &[ConstantArrivalRate]),
-        ("maxBacklog", at(&typed.max_backlog, file), &[ConstantArrivalRate]),
-    ];
-    let executor = typed.executor.value;
-    for (field, place, takers) in fields {
-        if let Some(place) = place
-            && !takers.contains(&executor)
-        {
-            let takers: Vec<&str> = takers.iter().map(|taker| taker.as_str()).collect();
-            let reason = format!("`{field}` is not a field of {}", executor.as_str());
-            let hint = format!("leave it out, or use {}", takers.join(" or "));
-            findings.error("load-executor-field", place, reason, hint);
+    let rest = phase.saturating_sub(start);
+    let executor = executor(findings, typed, rest);
+    let graceful_stop = grace(findings, &typed.graceful_stop);
+    let load = Load { flows: shares?, start, graceful_stop, executor: executor? };
+    if load.duration() > rest {
+        let place = match (&typed.duration, &typed.stages, &typed.max_duration) {
+            (Some(length), ..) | (None, None, Some(length)) => length.place(file),
+            (None, Some(stages), _) => stages.place(file),
+            (None, None, None) => typed.executor.place(file),
+        };
+        let reason = format!(
+            "the entry lasts {} and starts at {}, but the phase ends at {}",
+            Span(load.duration()),
+            Span(start),
+            Span(phase)
+        );
+        findings.error("load-range", place, reason, "make the phase longer or this shorter");
+    }
+    Some(load)
+}
+
+/// The flows that iterations are of.
+fn shares(
+    findings: &mut Findings<'_>,
+    flows: &[spec::Flow],
+    typed: &spec::Load,
+) -> Option<Vec<Share>> {
+    let file = findings.known.file;
+    let mut is_known = |flow: &Located<String>| {
+        if !flows.iter().any(|known| known.name.value == flow.value) {
+            let names = flows.iter().map(|flow| flow.name.as_str());
+            findings.unknown("load-unknown-flow", flow.place(file), "flow", flow, names);
+        }
+    };
+    match (&typed.flow, &typed.flows) {
+        (Some(flow), None) => {
+            is_known(flow);
+            Some(vec![Share { flow: flow.value.clone(), weight: 1.0 }])
+        }
+        (None, Some(shares)) => {
+            shares.iter().for_each(|share| is_known(&share.flow));
+            weights(findings, shares)
+        }
+        (Some(_), Some(flows)) => {
+            let reason = "both `flow` and `flows`".to_owned();
+            let hint = "leave one out: `flow` names one, `flows` several with their weights";
+            findings.error("load-flows", flows.place(file), reason, hint);
+            None
+        }
+        (None, None) => {
+            let reason = "the entry names no flow".to_owned();
+            let hint = "add `flow: NAME`, or `flows: [{flow: NAME, weight: 1}]`";
+            findings.error("load-missing", typed.executor.place(file), reason, hint);
+            None
         }
     }
 }
 
-fn executor(findings: &mut Findings<'_>, typed: &spec::Load, rest: Duration) -> Option<Executor> {
+fn weights(findings: &mut Findings<'_>, typed: &Located<Vec<spec::Share>>) -> Option<Vec<Share>> {
     let file = findings.known.file;
-    let place = typed.executor.place(file);
-    let mut missing = |field: &str, example: &str| {
-        let reason = format!("{} needs `{field}`", typed.executor.as_str());
-        findings.error("load-missing", place.clone(), reason, format!("add `{example}`"));
-    };
+    if typed.is_empty() {
+        let hint = "name at least one, as `[{flow: NAME, weight: 1}]`";
+        findings.error("load-flows", typed.place(file), "`flows` is empty".to_owned(), hint);
+        return None;
+    }
+    let mut shares: Vec<Share> = Vec::new();
+    for share in typed.iter() {
+        if shares.iter().any(|known| known.flow == share.flow.value) {
+            let reason = format!("flow `{}` is named twice", share.flow);
+            let hint = "name it once, with the sum of the weights";
+            findings.error("load-flows", share.flow.place(file), reason, hint);
+        }
+        if !(share.weight.value > 0.0 && share.weight.is_finite()) {
+            let reason = format!("the weight of flow `{}` is {}", share.flow, share.weight);
+            let hint = "weights are above 0; leave a flow out that is never to be picked";
+            findings.error("load-range", share.weight.place(file), reason, hint);
+        }
+        shares.push(Share { flow: share.flow.value.clone(), weight: share.weight.value });
+    }
+    Some(shares)
+}
+
+fn executor(findings: &mut Findings<'_>, typed: &spec::Load, rest: Duration) -> Option<Executor> {
     match typed.executor.value {
         Kind::ConstantVus => {
-            let Some(vus) = &typed.vus else {
-                missing("vus", "vus: 10");
-                return None;
-            };
-            count(findings, "vus", vus, 1, MOST_VUS);
+            let vus = vus(findings, typed)?;
             let duration = duration(findings, &typed.duration, rest);
-            Some(Executor::ConstantVus { vus: vus.value, duration })
+            Some(Executor::ConstantVus { vus, duration })
         }
-        Kind::RampingVus => {
-            let stages = typed.stages.as_ref().filter(|stages| !stages.is_empty());
-            let Some(stages) = stages else {
-                missing("stages", "stages: [{duration: 30s, target: 10}]");
-                return None;
-            };
-            let start_vus = typed.start_vus.as_deref().copied().unwrap_or(0);
-            let most = stages.iter().map(|stage| stage.target).fold(start_vus, u32::max);
-            let length: Duration = stages
-                .iter()
-                .map(|stage| stage.duration.get())
-                .fold(Duration::ZERO, Duration::saturating_add);
-            self::length(findings, "stages", stages.place(file), length);
-            count(findings, "target", &stages.with(most), 1, MOST_VUS);
-            let stages = stages.iter().map(|stage| (stage.duration.get(), stage.target)).collect();
-            let graceful_ramp_down = grace(findings, &typed.graceful_ramp_down);
-            (length <= super::flows::LONGEST).then_some(Executor::RampingVus {
-                start_vus,
-                stages,
-                graceful_ramp_down,
-            })
+        Kind::RampingVus => ramping_vus(findings, typed),
+        Kind::PerVuIterations => {
+            let (vus, iterations, max_duration) = fixed(findings, typed, rest)?;
+            Some(Executor::PerVuIterations { vus, iterations, max_duration })
+        }
+        Kind::SharedIterations => {
+            let (vus, iterations, max_duration) = fixed(findings, typed, rest)?;
+            if u64::from(vus) > iterations {
+                let place =
+                    typed.vus.as_ref().unwrap_or(&Located::from(vus)).place(findings.known.file);
+                let reason = format!("{vus} virtual users share {iterations} iterations");
+                let hint = "use at most as many virtual users as iterations";
+                findings.error("load-range", place, reason, hint);
+            }
+            Some(Executor::SharedIterations { vus, iterations, max_duration })
         }
         Kind::ConstantArrivalRate => {
             let Some(rate) = &typed.rate else {
-                missing("rate", "rate: 50");
+                missing(findings, typed, "rate", "rate: 50");
                 return None;
             };
-            let Some(most) = typed.max_vus.as_ref().or(typed.pre_allocated_vus.as_ref()) else {
-                missing("maxVUs", "maxVUs: 100");
+            let unit = unit(findings, typed);
+            let duration = duration(findings, &typed.duration, rest);
+            let schedule = Schedule::Constant { rate: rate.value, unit, duration };
+            if !is_possible(findings, rate, unit) {
                 return None;
-            };
-            count(findings, "maxVUs", most, 1, MOST_VUS);
-            let max_vus = most.value;
-            let pre_allocated_vus = typed.pre_allocated_vus.as_ref().map_or(max_vus, |pre| {
-                if pre.value > max_vus {
-                    let reason = format!("preAllocatedVUs ({pre}) is more than maxVUs ({max_vus})");
-                    let hint = "raise maxVUs or lower preAllocatedVUs";
-                    findings.error("load-range", pre.place(file), reason, hint);
-                }
-                pre.value
-            });
-            let unit = typed.time_unit.as_ref().map_or(Duration::from_secs(1), |unit| {
-                self::length(findings, "timeUnit", unit.place(file), unit.get());
-                unit.get()
-            });
-            if let Some(backlog) = &typed.max_backlog {
-                count(findings, "maxBacklog", backlog, 0, LARGEST_BACKLOG);
             }
-            let arrivals = Arrivals {
-                rate: rate.value,
-                unit,
-                duration: duration(findings, &typed.duration, rest),
-                pre_allocated_vus,
-                max_vus,
-                max_backlog: typed.max_backlog.as_deref().copied().unwrap_or(DEFAULT_BACKLOG),
-            };
-            let per_second = arrivals.per_second();
-            let sound = rate.value > 0.0 && per_second > 0.0 && per_second <= HIGHEST_RATE;
-            if !sound {
-                let reason = format!("a rate of {} per {} is not possible", rate.value, Span(unit));
-                let hint = "rates are above 0 and at most 1,000,000 per second";
-                findings.error("load-range", rate.place(file), reason, hint);
+            if rate.value == 0.0 {
+                impossible(findings, rate, unit);
+                return None;
             }
-            sound.then_some(Executor::ConstantArrivalRate(arrivals))
+            arrivals(findings, typed, schedule)
+        }
+        Kind::RampingArrivalRate => {
+            let stages = stages(findings, typed, "rate")?;
+            let unit = unit(findings, typed);
+            let start = typed.start_rate.unwrap_or_default();
+            let rates = stages.iter().map(|stage| &stage.target).chain([&start]);
+            let sound: Vec<bool> = rates.map(|rate| is_possible(findings, rate, unit)).collect();
+            if sound.contains(&false) {
+                return None;
+            }
+            let stages: Vec<_> =
+                stages.iter().map(|stage| (stage.duration.get(), stage.target.value)).collect();
+            let ramp = Ramp::new(start.value, unit, &stages);
+            let schedule = Schedule::Ramping(ramp);
+            if schedule.total() == 0 {
+                let reason = "no iteration ever begins at these rates".to_owned();
+                let hint = "raise a target, or make a stage longer";
+                let place = typed.executor.place(findings.known.file);
+                findings.error("load-range", place, reason, hint);
+            }
+            arrivals(findings, typed, schedule)
         }
     }
+}
+
+fn missing(findings: &mut Findings<'_>, typed: &spec::Load, field: &str, example: &str) {
+    let reason = format!("{} needs `{field}`", typed.executor.as_str());
+    let place = typed.executor.place(findings.known.file);
+    findings.error("load-missing", place, reason, format!("add `{example}`"));
+}
+
+fn vus(findings: &mut Findings<'_>, typed: &spec::Load) -> Option<u32> {
+    let Some(vus) = &typed.vus else {
+        missing(findings, typed, "vus", "vus: 10");
+        return None;
+    };
+    count(findings, "vus", vus, 1, MOST_VUS);
+    Some(vus.value)
+}
+
+/// What executors with a fixed number of iterations take.
+fn fixed(
+    findings: &mut Findings<'_>,
+    typed: &spec::Load,
+    rest: Duration,
+) -> Option<(u32, u64, Duration)> {
+    let vus = vus(findings, typed);
+    let Some(iterations) = &typed.iterations else {
+        missing(findings, typed, "iterations", "iterations: 100");
+        return None;
+    };
+    if !(1..=MOST_ITERATIONS).contains(&iterations.value) {
+        let reason = format!("`iterations` is {iterations}");
+        let hint = format!("it can be 1 to {MOST_ITERATIONS}");
+        findings.error("load-range", iterations.place(findings.known.file), reason, hint);
+    }
+    let default = rest.min(DEFAULT_MAX_DURATION);
+    let max_duration = duration(findings, &typed.max_duration, default);
+    Some((vus?, iterations.value, max_duration))
+}
+
+/// The stages of a ramp of virtual users or of a rate.
+fn stages<'t>(
+    findings: &mut Findings<'_>,
+    typed: &'t spec::Load,
+    of: &str,
+) -> Option<&'t [spec::Stage]> {
+    let Some(stages) = typed.stages.as_ref().filter(|stages| !stages.is_empty()) else {
+        let target = if of == "rate" { 50 } else { 10 };
+        let example = format!("stages: [{{duration: 30s, target: {target}}}]");
+        missing(findings, typed, "stages", &example);
+        return None;
+    };
+    let length: Duration = stages
+        .iter()
+        .map(|stage| stage.duration.get())
+        .fold(Duration::ZERO, Duration::saturating_add);
+    length_of(findings, "stages", stages.place(findings.known.file), length);
+    (length <= super::flows::LONGEST).then_some(&stages.value)
+}
+
+fn ramping_vus(findings: &mut Findings<'_>, typed: &spec::Load) -> Option<Executor> {
+    let file = findings.known.file;
+    let stages = stages(findings, typed, "vus")?;
+    let start_vus = typed.start_vus.as_deref().copied().unwrap_or(0);
+    let mut checked = Vec::new();
+    for stage in stages {
+        let target = stage.target.value;
+        if !(0.0..=f64::from(MOST_VUS)).contains(&target) || target.fract() != 0.0 {
+            let reason = format!("`target` is {target}");
+            let hint = format!("of virtual users it is a whole number, 0 to {MOST_VUS}");
+            findings.error("load-range", stage.target.place(file), reason, hint);
+            return None;
+        }
+        // A whole number up to MOST_VUS.
+        checked.push((stage.duration.get(), target as u32));
+    }
+    let most = checked.iter().map(|(_, target)| *target).fold(start_vus, u32::max);
+    if let Some(stages) = &typed.stages {
+        count(findings, "target", &stages.with(most), 1, MOST_VUS);
+    }
+    let graceful_ramp_down = grace(findings, &typed.graceful_ramp_down);
+    Some(Executor::RampingVus { start_vus, stages: checked, graceful_ramp_down })
+}
+
+/// The unit of rates.
+fn unit(findings: &mut Findings<'_>, typed: &spec::Load) -> Duration {
+    typed.time_unit.as_ref().map_or(Duration::from_secs(1), |unit| {
+        length_of(findings, "timeUnit", unit.place(findings.known.file), unit.get());
+        unit.get()
+    })
+}
+
+/// Whether a rate is one that can be kept; if not, that is found.
+fn is_possible(findings: &mut Findings<'_>, rate: &Located<f64>, unit: Duration) -> bool {
+    let per_second = rate.value / unit.as_secs_f64();
+    let possible = rate.value >= 0.0 && (0.0..=HIGHEST_RATE).contains(&per_second);
+    if !possible {
+        impossible(findings, rate, unit);
+    }
+    possible
+}
+
+fn impossible(findings: &mut Findings<'_>, rate: &Located<f64>, unit: Duration) {
+    let reason = format!("a rate of {} per {} is not possible", rate.value, Span(unit));
+    let hint = "rates are above 0 and at most 1,000,000 per second";
+    findings.error("load-range", rate.place(findings.known.file), reason, hint);
+}
+
+/// What both executors of arrivals take beside their schedule.
+fn arrivals(
+    findings: &mut Findings<'_>,
+    typed: &spec::Load,
+    schedule: Schedule,
+) -> Option<Executor> {
+    let file = findings.known.file;
+    let Some(most) = typed.max_vus.as_ref().or(typed.pre_allocated_vus.as_ref()) else {
+        missing(findings, typed, "maxVUs", "maxVUs: 100");
+        return None;
+    };
+    count(findings, "maxVUs", most, 1, MOST_VUS);
+    let max_vus = most.value;
+    let pre_allocated_vus = typed.pre_allocated_vus.as_ref().map_or(max_vus, |pre| {
+        if pre.value > max_vus {
+            let reason = format!("preAllocatedVUs ({pre}) is more than maxVUs ({max_vus})");
+            let hint = "raise maxVUs or lower preAllocatedVUs";
+            findings.error("load-range", pre.place(file), reason, hint);
+        }
+        pre.value
+    });
+    if let Some(backlog) = &typed.max_backlog {
+        count(findings, "maxBacklog", backlog, 0, LARGEST_BACKLOG);
+    }
+    let max_backlog = typed.max_backlog.as_deref().copied().unwrap_or(DEFAULT_BACKLOG);
+    Some(Executor::Arrivals(Arrivals { schedule, pre_allocated_vus, max_vus, max_backlog }))
 }
 
 fn count(findings: &mut Findings<'_>, field: &str, typed: &Located<u32>, low: u32, high: u32) {
@@ -207,7 +365,7 @@ fn duration(
 ) -> Duration {
     match typed {
         Some(typed) => {
-            length(findings, "duration", typed.place(findings.known.file), typed.get());
+            length_of(findings, "duration", typed.place(findings.known.file), typed.get());
             typed.get()
         }
         None => rest,
@@ -218,7 +376,7 @@ fn duration(
 fn grace(findings: &mut Findings<'_>, typed: &Option<Located<Span>>) -> Duration {
     match typed {
         Some(typed) if typed.get() > super::flows::LONGEST => {
-            length(findings, "graceful period", typed.place(findings.known.file), typed.get());
+            length_of(findings, "graceful period", typed.place(findings.known.file), typed.get());
             DEFAULT_GRACE
         }
         Some(typed) => typed.get(),

@@ -1,12 +1,13 @@
 //! Tests of the checks, from YAML text to findings with their places.
 
+mod entries;
+
 use std::time::Duration;
 
 use seaworthy_document::{Finding, Severity};
 use serde::Deserialize;
 
 use super::{Known, flows, loads, routine};
-use crate::load::{Arrivals, Executor};
 use crate::spec;
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +111,10 @@ load:
   - {flow: recall, executor: constant-arrival-rate, rate: 0.5, timeUnit: 1m, maxVUs: 100,
      preAllocatedVUs: 20, maxBacklog: 0, duration: 20s, startTime: 40s, gracefulStop: 0s}
   - {flow: free, executor: constant-vus, vus: 3}
+  - {flow: free, executor: per-vu-iterations, vus: 3, iterations: 5, maxDuration: 1m}
+  - {flow: free, executor: shared-iterations, vus: 3, iterations: 5}
+  - {flows: [{flow: free, weight: 0.5}, {flow: recall, weight: 3}], executor: ramping-arrival-rate,
+     startRate: 1, timeUnit: 1m, stages: [{duration: 1m, target: 2.5}], maxVUs: 10}
   - {flow: free, executor: ramping-vus, stages: [{duration: 30s, target: 3}, {duration: 0s, target: 1}],
      gracefulRampDown: 1s, startVUs: 2}
 setup:
@@ -120,43 +125,6 @@ setup:
     steps: [{name: remember, request: POST /v1/remember, body: {n: "${index}"}}]
 "#;
     assert_eq!(findings(yaml), []);
-}
-
-#[test]
-fn load_entries_become_numbers() {
-    let plan: Plan = seaworthy_document::yaml(
-        "p",
-        &load("executor: constant-arrival-rate, rate: 200, preAllocatedVUs: 20, startTime: 10s"),
-    )
-    .unwrap();
-    let (loads, _) = loads(&known(), &plan.flows, &plan.load, Duration::from_secs(60));
-    let arrivals = Arrivals {
-        rate: 200.0,
-        unit: Duration::from_secs(1),
-        duration: Duration::from_secs(50),
-        pre_allocated_vus: 20,
-        max_vus: 20,
-        max_backlog: 10_000,
-    };
-    assert_eq!(loads[0].executor, Executor::ConstantArrivalRate(arrivals));
-    assert_eq!(loads[0].graceful_stop, Duration::from_secs(30));
-    assert_eq!(loads[0].offered_per_second(), Some(200.0));
-    assert_eq!((loads[0].duration().as_secs(), loads[0].max_vus()), (50, 20));
-}
-
-#[test]
-fn due_times_come_from_the_index_alone() {
-    let arrivals = Arrivals {
-        rate: 3.0,
-        unit: Duration::from_secs(1),
-        duration: Duration::from_secs(50),
-        pre_allocated_vus: 0,
-        max_vus: 1,
-        max_backlog: 0,
-    };
-    assert_eq!(arrivals.due(1), Duration::from_nanos(333_333_333));
-    // A million thirds of a second are that many seconds, not what a sum of rounded ones gives.
-    assert_eq!(arrivals.due(3_000_000), Duration::from_secs(1_000_000));
 }
 
 #[test]
@@ -320,75 +288,6 @@ fn names_are_labels_and_unique() {
     let none = "flows: [{name: f, target: memory, steps: []}]";
     assert_eq!(one(none).3, "`f` has no steps");
     assert_eq!(flows(&known(), &[]).1[0].code, "load-no-flow");
-}
-
-#[test]
-fn executors_take_their_own_fields_only() {
-    let field = "load-executor-field";
-    expect(
-        &load("executor: constant-vus, vus: 1, rate: 5"),
-        "5}",
-        field,
-        "`rate` is not a field of constant-vus",
-        "leave it out, or use constant-arrival-rate",
-    );
-    expect(
-        &load("executor: ramping-vus, stages: [{duration: 1s, target: 1}], duration: 1s"),
-        "1s}]",
-        field,
-        "`duration` is not a field of ramping-vus",
-        "leave it out, or use constant-vus or constant-arrival-rate",
-    );
-    for (fields, foreign) in [
-        ("constant-vus, vus: 1", "startVUs: 1"),
-        ("constant-vus, vus: 1", "stages: []"),
-        ("constant-vus, vus: 1", "gracefulRampDown: 1s"),
-        ("constant-vus, vus: 1", "timeUnit: 1s"),
-        ("constant-vus, vus: 1", "maxVUs: 1"),
-        ("constant-vus, vus: 1", "preAllocatedVUs: 1"),
-        ("constant-vus, vus: 1", "maxBacklog: 1"),
-        ("constant-arrival-rate, rate: 1, maxVUs: 1", "vus: 1"),
-    ] {
-        let found = one(&load(&format!("executor: {fields}, {foreign}")));
-        assert_eq!(found.0, field, "{foreign}");
-    }
-}
-
-#[test]
-fn executors_need_their_fields_within_range() {
-    let missing = |executor: &str, hint: &str| {
-        let found = one(&load(&format!("executor: {executor}")));
-        assert_eq!((found.0, found.4.as_str()), ("load-missing", hint));
-    };
-    missing("constant-vus", "add `vus: 10`");
-    missing("ramping-vus", "add `stages: [{duration: 30s, target: 10}]`");
-    missing("constant-arrival-rate", "add `rate: 50`");
-    missing("constant-arrival-rate, rate: 1", "add `maxVUs: 100`");
-    for fields in [
-        "constant-vus, vus: 0",
-        "constant-vus, vus: 100001",
-        "constant-vus, vus: 1, duration: 0s",
-        "constant-vus, vus: 1, duration: 61s",
-        "constant-vus, vus: 1, duration: 20s, startTime: 41s",
-        "constant-vus, vus: 1, startTime: 60s",
-        "constant-vus, vus: 1, gracefulStop: 31d",
-        "ramping-vus, stages: [{duration: 61s, target: 1}]",
-        "ramping-vus, stages: [{duration: 0s, target: 1}]",
-        "ramping-vus, stages: [{duration: 1s, target: 0}]",
-        "constant-arrival-rate, rate: 0, maxVUs: 1",
-        "constant-arrival-rate, rate: -1, maxVUs: 1",
-        "constant-arrival-rate, rate: .nan, maxVUs: 1",
-        "constant-arrival-rate, rate: .inf, maxVUs: 1",
-        "constant-arrival-rate, rate: 2000000, maxVUs: 1",
-        "constant-arrival-rate, rate: 2000, timeUnit: 1ms, maxVUs: 1",
-        "constant-arrival-rate, rate: 1, maxVUs: 0",
-        "constant-arrival-rate, rate: 1, maxVUs: 1, preAllocatedVUs: 2",
-        "constant-arrival-rate, rate: 1, maxVUs: 1, maxBacklog: 99999999",
-    ] {
-        let found = findings(&load(&format!("executor: {fields}")));
-        assert!(!found.is_empty(), "{fields}");
-        assert!(found.iter().all(|found| found.code == "load-range" && found.hint.is_some()));
-    }
 }
 
 #[test]

@@ -1,192 +1,165 @@
-//! `constant-arrival-rate`: iterations begin on a schedule; an arrival that finds no free virtual
-//! user waits, keeping the moment it was due.
+//! `constant-arrival-rate` and `ramping-arrival-rate`: iterations begin on a schedule; an arrival
+//! that finds no free virtual user waits, keeping the moment it was due.
+//!
+//! Each worker paces its share of the schedule: every n-th arrival, of n workers.
 
-use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use seaworthy_base::Instant;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, wind_down};
+use super::meeting::{Arrival, Meeting, Seat, Stood};
+use super::{Run, wind_down, worker};
+use crate::counters::Counters;
+use crate::crew::Crew;
 use crate::error::Error;
 use crate::load::Arrivals;
 use crate::pacer::Pacer;
-use crate::recorder::{Counters, Since};
-use crate::user::Recruit;
+use crate::recruit::Recruit;
 use crate::watch::Lag;
 
 /// How many arrivals are handled before other tasks get their turn.
-const BATCH: u64 = 128;
+const BATCH: u32 = 128;
 
-/// An iteration that is due.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    index: u64,
-    due: Instant,
-}
-
-/// Where arrivals and virtual users meet. At most one side waits: with a backlog, nobody is idle.
-#[derive(Debug, Default)]
-struct Queue {
-    backlog: VecDeque<Arrival>,
-    /// Idle users, the one that became idle last on top: few connections stay warm.
-    idle: Vec<oneshot::Sender<Arrival>>,
-    closed: bool,
-}
-
-/// What a virtual user does next.
-enum Next {
-    Arrival(Arrival),
-    Wait(oneshot::Receiver<Arrival>),
-    Closed,
-}
-
-type Meeting = Arc<Mutex<Queue>>;
-
-pub(super) async fn run(run: Run, arrivals: &Arrivals, lag: Lag) -> Result<(), Error> {
-    let Run { recruit, start, grace, stop } = run;
-    let cut = CancellationToken::new();
-    let meeting = Meeting::default();
-    let recorder = recruit.recorder(0);
-    let mut users = JoinSet::new();
-    let mut hired = 0_u32;
-    let mut hire = |users: &mut JoinSet<()>, first: Next| {
-        let number = u64::from(hired);
-        hired += 1;
-        users.spawn(work(Arc::clone(&recruit), number, Arc::clone(&meeting), cut.clone(), first));
-        hired
-    };
+pub(super) async fn run(run: Run, arrivals: &Arrivals) -> Result<(), Error> {
+    let Run { recruit, crew, start, grace, stop } = run;
+    let meeting = Meeting::new(Arc::clone(&recruit), crew.len(), arrivals.max_backlog);
+    let meeting = Arc::new(meeting);
+    let hired = Arc::new(AtomicU32::new(arrivals.pre_allocated_vus));
+    let mut shifts: Vec<Shift> = (0..crew.len())
+        .map(|worker| Shift {
+            recruit: Arc::clone(&recruit),
+            crew: Arc::clone(&crew),
+            meeting: Arc::clone(&meeting),
+            arrivals: arrivals.clone(),
+            hired: Arc::clone(&hired),
+            users: JoinSet::new(),
+            lag: recruit.lag(worker),
+            worker,
+            start,
+        })
+        .collect();
     // Users made before the start are idle from the start on, whenever their tasks first run.
-    for _ in 0..arrivals.pre_allocated_vus {
-        let (sender, receiver) = oneshot::channel();
-        lock(&meeting).idle.push(sender);
-        hire(&mut users, Next::Wait(receiver));
+    for number in 0..u64::from(arrivals.pre_allocated_vus) {
+        let worker = crew.worker_of(number);
+        shifts[worker].seat(number, None);
     }
-    let mut vus = arrivals.pre_allocated_vus;
-    let pacer = Pacer::new(recruit.timer, recruit.clock.clone());
-    let mut number = 0_u64;
-    while arrivals.due(number) < arrivals.duration && !stop.is_cancelled() {
-        let due = start + arrivals.due(number);
-        let now = recruit.clock.now();
-        if now < due {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = pacer.until(due) => {}
-            }
-            continue;
-        }
-        number += 1;
-        Counters::add(&recruit.counters.arrivals);
-        let arrival = Arrival { index: recruit.next_index(), due };
-        if hand_over(&meeting, arrival) {
-            lag.record(now, due);
-        } else if vus < arrivals.max_vus {
-            vus = hire(&mut users, Next::Arrival(arrival));
-            lag.record(now, due);
-        } else if !wait_in_line(&meeting, &recruit, arrival, arrivals.max_backlog) {
-            recorder.dropped(now);
-        }
-        if number.is_multiple_of(BATCH) {
-            tokio::task::yield_now().await;
+    let mut pacing = JoinSet::new();
+    for shift in shifts {
+        crew.spawn(shift.worker, &mut pacing, shift.pace(stop.clone()));
+    }
+    let mut users = Vec::new();
+    let mut broken = None;
+    while let Some(ended) = pacing.join_next().await {
+        match ended {
+            Ok(hired) => users.push(hired),
+            Err(error) => broken = worker(error).or(broken),
         }
     }
-    // Idle users see their sender dropped and go home; busy ones first empty the backlog.
-    let idle = {
-        let mut queue = lock(&meeting);
-        queue.closed = true;
-        std::mem::take(&mut queue.idle)
-    };
-    drop(idle);
-    let end = start + arrivals.duration;
-    let ended = wind_down(&mut users, end + grace, &stop, &cut).await;
-    let left = std::mem::take(&mut lock(&meeting).backlog);
-    recruit.counters.backlog.store(0, Ordering::Relaxed);
+    meeting.close();
+    let end = start + arrivals.schedule.duration();
+    let ended = wind_down(&mut users, end + grace, &stop).await;
     let now = recruit.clock.now();
-    for Arrival { due, .. } in left {
-        recorder.interrupted(Some((0, Since { step: due, due: Some(due) })), now);
+    for arrival in meeting.left_over() {
+        recruit.recorder(arrival.turn.lane, 0).expired(arrival.due, now);
     }
-    ended
+    broken.map_or(ended, Err)
+}
+
+/// One worker's part of the schedule and of the virtual users.
+struct Shift {
+    recruit: Arc<Recruit>,
+    crew: Arc<Crew>,
+    meeting: Arc<Meeting>,
+    arrivals: Arrivals,
+    /// Virtual users so far, of all workers.
+    hired: Arc<AtomicU32>,
+    users: JoinSet<()>,
+    lag: Lag,
+    worker: usize,
+    start: Instant,
+}
+
+impl Shift {
+    /// Makes the worker's arrivals when they are due; returns its virtual users.
+    async fn pace(mut self, stop: CancellationToken) -> JoinSet<()> {
+        let clock = self.recruit.clock.clone();
+        let pacer = Pacer::new(self.recruit.timer, clock.clone());
+        let total = self.arrivals.schedule.total();
+        let mut number = self.worker as u64;
+        let mut in_a_row = 0;
+        while number < total && !stop.is_cancelled() {
+            let due = self.start + self.arrivals.schedule.due(number);
+            let now = clock.now();
+            if now < due {
+                in_a_row = 0;
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = pacer.until(due) => {}
+                }
+                continue;
+            }
+            self.arrive(number, due, now);
+            number += self.crew.len() as u64;
+            in_a_row += 1;
+            if in_a_row == BATCH {
+                in_a_row = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        self.users
+    }
+
+    fn arrive(&mut self, number: u64, due: Instant, now: Instant) {
+        let turn = self.recruit.turn_at(number);
+        Counters::add(&self.recruit.recorder(turn.lane, self.worker).counters.arrivals);
+        let arrival = Arrival { turn, due };
+        if self.meeting.hand_over(self.worker, arrival) || self.hire(arrival) {
+            self.lag.record(now, due);
+            return;
+        }
+        match self.meeting.wait_in_line(self.worker, arrival) {
+            Stood::HandedOver | Stood::InLine => {}
+            Stood::Full => self.recruit.recorder(turn.lane, self.worker).dropped(1, now),
+        }
+    }
+
+    /// Makes another virtual user for the arrival; `false` when there are as many as may be.
+    fn hire(&mut self, arrival: Arrival) -> bool {
+        let most = self.arrivals.max_vus;
+        let one_more = |hired: u32| (hired < most).then_some(hired + 1);
+        match self.hired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(number) => {
+                self.seat(u64::from(number), Some(arrival));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn seat(&mut self, number: u64, first: Option<Arrival>) {
+        let seat = self.meeting.seat(self.worker, first);
+        let (recruit, meeting) = (Arc::clone(&self.recruit), Arc::clone(&self.meeting));
+        let work = work(recruit, number, self.worker, meeting, seat);
+        self.crew.spawn(self.worker, &mut self.users, work);
+    }
 }
 
 /// A virtual user at work: takes arrivals until there are no more.
 async fn work(
     recruit: Arc<Recruit>,
     number: u64,
-    meeting: Meeting,
-    cut: CancellationToken,
-    first: Next,
+    worker: usize,
+    meeting: Arc<Meeting>,
+    seat: Seat,
 ) {
-    let mut user = recruit.user(number);
-    let mut next = first;
-    loop {
-        let arrival = match next {
-            Next::Arrival(arrival) => arrival,
-            Next::Wait(receiver) => match receiver.await {
-                Ok(arrival) => arrival,
-                // The schedule has ended.
-                Err(_) => return,
-            },
-            Next::Closed => return,
-        };
-        user.iterate(arrival.index, Some(arrival.due), &cut).await;
-        next = ask(&meeting, &recruit, &cut);
+    let mut user = recruit.user(number, worker);
+    let mut next = meeting.called(seat).await;
+    while let Some(arrival) = next {
+        user.iterate(arrival.turn, Some(arrival.due)).await;
+        next = meeting.next(seat).await;
     }
-}
-
-fn ask(meeting: &Meeting, recruit: &Recruit, cut: &CancellationToken) -> Next {
-    if cut.is_cancelled() {
-        return Next::Closed;
-    }
-    let mut queue = lock(meeting);
-    if let Some(arrival) = queue.backlog.pop_front() {
-        recruit.counters.backlog.store(queue.backlog.len() as u64, Ordering::Relaxed);
-        return Next::Arrival(arrival);
-    }
-    if queue.closed {
-        return Next::Closed;
-    }
-    let (sender, receiver) = oneshot::channel();
-    queue.idle.push(sender);
-    Next::Wait(receiver)
-}
-
-/// Gives the arrival to an idle user; `false` when there is none.
-fn hand_over(meeting: &Meeting, mut arrival: Arrival) -> bool {
-    loop {
-        let Some(user) = lock(meeting).idle.pop() else { return false };
-        match user.send(arrival) {
-            Ok(()) => return true,
-            Err(back) => arrival = back,
-        }
-    }
-}
-
-/// Puts the arrival at the end of the backlog; `false` when that is full.
-fn wait_in_line(meeting: &Meeting, recruit: &Recruit, arrival: Arrival, most: u32) -> bool {
-    let mut queue = lock(meeting);
-    // A user may have become idle since it was looked for.
-    if let Some(user) = queue.idle.pop() {
-        return match user.send(arrival) {
-            Ok(()) => true,
-            Err(arrival) => {
-                queue.backlog.push_back(arrival);
-                true
-            }
-        };
-    }
-    if queue.backlog.len() >= most as usize {
-        return false;
-    }
-    queue.backlog.push_back(arrival);
-    recruit.counters.backlog.store(queue.backlog.len() as u64, Ordering::Relaxed);
-    true
-}
-
-fn lock(meeting: &Meeting) -> MutexGuard<'_, Queue> {
-    // Nothing in here panics half way through a change.
-    meeting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use seaworthy_base::Instant;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Run, wind_down, worker};
 use crate::error::Error;
@@ -36,8 +36,8 @@ fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
 
 /// A running virtual user and the two ways to end it: after its iteration, and at once.
 struct Member {
-    retire: CancellationToken,
-    cut: CancellationToken,
+    retire: Arc<AtomicBool>,
+    task: AbortHandle,
 }
 
 pub(super) async fn run(
@@ -46,43 +46,32 @@ pub(super) async fn run(
     stages: &[(Duration, u32)],
     graceful_ramp_down: Duration,
 ) -> Result<(), Error> {
-    let cut = CancellationToken::new();
     let end = run.start + stages.iter().map(|(length, _)| *length).sum::<Duration>();
     let mut users: JoinSet<u64> = JoinSet::new();
     let mut members: Vec<Member> = Vec::new();
-    let mut retiring: VecDeque<(Instant, CancellationToken)> = VecDeque::new();
+    let mut retiring: VecDeque<(Instant, AbortHandle)> = VecDeque::new();
     // Numbers of users that have ended are given out again, the smallest first.
     let (mut free, mut fresh) = (BTreeSet::new(), 0_u64);
     let mut changes = table(start_vus, stages).into_iter().peekable();
     let mut broken = None;
     loop {
         let now = run.recruit.clock.now();
-        while let Some((_, cut)) = retiring.pop_front_if(|(deadline, _)| *deadline <= now) {
-            cut.cancel();
+        while let Some((_, task)) = retiring.pop_front_if(|(deadline, _)| *deadline <= now) {
+            task.abort();
         }
         while let Some((_, target)) = changes.next_if(|(at, _)| run.start + *at <= now) {
             while members.len() > target as usize
                 && let Some(member) = members.pop()
             {
-                member.retire.cancel();
-                retiring.push_back((now + graceful_ramp_down, member.cut));
+                member.retire.store(true, Ordering::Relaxed);
+                retiring.push_back((now + graceful_ramp_down, member.task));
             }
             while members.len() < target as usize {
                 let number = free.pop_first().unwrap_or_else(|| {
                     fresh += 1;
                     fresh - 1
                 });
-                let member = Member { retire: CancellationToken::new(), cut: cut.child_token() };
-                let (retire, cut) = (member.retire.clone(), member.cut.clone());
-                let recruit = Arc::clone(&run.recruit);
-                users.spawn(async move {
-                    let mut user = recruit.user(number);
-                    while !retire.is_cancelled() && !cut.is_cancelled() {
-                        user.iterate(recruit.next_index(), None, &cut).await;
-                    }
-                    number
-                });
-                members.push(member);
+                members.push(begin(&run, &mut users, number));
             }
         }
         if now >= end {
@@ -96,26 +85,42 @@ pub(super) async fn run(
             () = tokio::time::sleep_until(next.min(end)) => {}
             Some(ended) = users.join_next() => match ended {
                 Ok(number) => drop(free.insert(number)),
-                Err(error) => broken = Some(worker(&error)),
+                Err(error) => broken = worker(error).or(broken),
             },
         }
     }
     for member in &members {
-        member.retire.cancel();
+        member.retire.store(true, Ordering::Relaxed);
     }
     // Users ramped down before the end keep their own, earlier deadline.
     let own_deadlines = async {
-        for (deadline, cut) in retiring {
+        for (deadline, task) in retiring {
             tokio::time::sleep_until(deadline).await;
-            cut.cancel();
+            task.abort();
         }
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = wind_down(&mut users, end + run.grace, &run.stop, &cut) => ended?,
+        ended = wind_down(std::slice::from_mut(&mut users), end + run.grace, &run.stop) => ended?,
         () = own_deadlines => {}
     }
     broken.map_or(Ok(()), Err)
+}
+
+/// Starts virtual user `number`, which runs until it is told to retire.
+fn begin(run: &Run, users: &mut JoinSet<u64>, number: u64) -> Member {
+    let retire = Arc::new(AtomicBool::new(false));
+    let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
+    let told = Arc::clone(&retire);
+    let task = run.crew.spawn(worker, users, async move {
+        let mut user = recruit.user(number, worker);
+        while !told.load(Ordering::Relaxed) {
+            let turn = recruit.turn();
+            user.iterate(turn, None).await;
+        }
+        number
+    });
+    Member { retire, task }
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ load: [{flow: f, executor: constant-arrival-rate, rate: 5, maxVUs: 1, maxBacklog
     let page = page.split("\n## ").find(|section| section.starts_with("Metrics")).unwrap();
     let metrics: BTreeSet<&str> =
         done.timeline.series().map(|(key, _)| key.metric.as_str()).collect();
-    assert_eq!(metrics.len(), 13, "{metrics:?}");
+    assert_eq!(metrics.len(), 22, "{metrics:?}");
     for (key, _) in done.timeline.series() {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", key.metric)));
         let row = row.unwrap_or_else(|| panic!("`{}` is not described", key.metric));

@@ -205,6 +205,7 @@ impl Trial {
                 ..seaworthy_net::Options::default()
             },
             seed: 7,
+            workers: None,
             timeline: SharedTimeline::new(start, clock.now(), bounds),
             clock,
             stop: CancellationToken::new(),

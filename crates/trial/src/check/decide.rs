@@ -97,18 +97,20 @@ fn expected_rate(phases: &[&Phase], flows: &[Flow], objective: &Objective) -> Op
     let (mut requests, mut seconds) = (0.0, 0.0);
     for phase in phases {
         seconds += phase.duration.as_secs_f64();
-        for load in &phase.loads {
-            if objective.tags.get("flow").is_some_and(|flow| *flow != load.flow) {
+        let shares =
+            phase.loads.iter().flat_map(|load| load.flows.iter().map(move |share| (load, share)));
+        for (load, share) in shares {
+            if objective.tags.get("flow").is_some_and(|flow| *flow != share.flow) {
                 continue;
             }
-            let flow = flows.iter().find(|flow| flow.name() == load.flow);
+            let flow = flows.iter().find(|flow| flow.name() == share.flow);
             let steps = match (objective.tags.get("step"), objective.metric.name) {
                 (Some(_), _) | (None, "iterations" | "iteration_duration") => 1.0,
                 (None, "checks") => flow.map_or(1, |flow| flow.checks().count()) as f64,
                 (None, _) => flow.map_or(1, |flow| flow.steps().count()) as f64,
             };
             let length = load.duration().as_secs_f64();
-            requests += load.offered_per_second()? * steps * length;
+            requests += load.offered_per_second()? * load.part(&share.flow) * steps * length;
         }
     }
     Some(if seconds > 0.0 { requests / seconds } else { 0.0 })

@@ -51,8 +51,9 @@ fn matches(objective: &Objective, phase: &Phase, flows: &[Flow]) -> bool {
     if !wanted("phase", &phase.name) {
         return false;
     }
-    phase.loads.iter().filter(|load| wanted("flow", &load.flow)).any(|load| {
-        let Some(flow) = flows.iter().find(|flow| flow.name() == load.flow) else { return false };
+    let shares = phase.loads.iter().flat_map(|load| &load.flows);
+    shares.filter(|share| wanted("flow", &share.flow)).any(|share| {
+        let Some(flow) = flows.iter().find(|flow| flow.name() == share.flow) else { return false };
         match objective.metric.name {
             "checks" => flow.checks().any(|check| wanted("check", &check)),
             _ => flow.steps().any(|step| wanted("step", step)),

@@ -1,0 +1,73 @@
+//! `per-vu-iterations` and `shared-iterations`: a fixed number of iterations.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::{Run, wind_down};
+use crate::error::Error;
+
+/// Each virtual user makes the same number of iterations.
+pub(super) async fn per_vu(
+    run: Run,
+    vus: u32,
+    iterations: u64,
+    max_duration: Duration,
+) -> Result<(), Error> {
+    let own = move || {
+        let mut left = iterations;
+        move || {
+            let more = left > 0;
+            left = left.saturating_sub(1);
+            more
+        }
+    };
+    fixed(run, vus, u64::from(vus) * iterations, max_duration, own).await
+}
+
+/// The virtual users make the iterations together: whoever is free makes the next one.
+pub(super) async fn shared(
+    run: Run,
+    vus: u32,
+    iterations: u64,
+    max_duration: Duration,
+) -> Result<(), Error> {
+    let taken = Arc::new(AtomicU64::new(0));
+    let common = move || {
+        let taken = Arc::clone(&taken);
+        move || taken.fetch_add(1, Ordering::Relaxed) < iterations
+    };
+    fixed(run, vus, iterations, max_duration, common).await
+}
+
+/// `more` makes what tells one user whether there is another iteration for it.
+async fn fixed<M: FnMut() -> bool + Send + 'static>(
+    run: Run,
+    vus: u32,
+    total: u64,
+    max_duration: Duration,
+    more: impl Fn() -> M,
+) -> Result<(), Error> {
+    let end = run.start + max_duration;
+    let mut users = JoinSet::new();
+    for number in 0..u64::from(vus) {
+        let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
+        let mut more = more();
+        run.crew.spawn(worker, &mut users, async move {
+            let mut user = recruit.user(number, worker);
+            while user.now() < end && more() {
+                let turn = recruit.turn();
+                user.iterate(turn, None).await;
+            }
+        });
+    }
+    let ended = wind_down(std::slice::from_mut(&mut users), end + run.grace, &run.stop).await;
+    // What was to be made and never began, as k6 counts it; not when somebody stopped the run.
+    let never = total.saturating_sub(run.recruit.started());
+    if never > 0 && !run.stop.is_cancelled() {
+        run.recruit.recorder(0, 0).dropped(never, run.recruit.clock.now());
+    }
+    ended
+}
