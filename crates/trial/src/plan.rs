@@ -196,21 +196,11 @@ pub struct Phase {
     pub load: Vec<spec::Load>,
     /// A named profile, in place of `duration` and `load`.
     pub profile: Option<Located<profile::Name>>,
-    /// With `profile`: the flow all its virtual users do.
+    /// With `profile`: the flow its virtual users do; or `flows`.
     pub flow: Option<Located<String>>,
-    /// With `profile`: the flows its virtual users are shared out to.
+    /// With `profile`: several flows; each iteration is of one of them, picked by weight.
     #[serde(default)]
-    pub flows: Vec<WeightedFlow>,
-}
-
-/// A flow and its share of a profile's virtual users.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct WeightedFlow {
-    /// The flow.
-    pub flow: Located<String>,
-    /// Its share, compared with the other flows' weights; 1 when not given.
-    pub weight: Option<Located<f64>>,
+    pub flows: Vec<spec::Share>,
 }
 
 /// What is asked: a statement about a metric, for the series whose tags match.

@@ -141,50 +141,19 @@ impl Profile {
         )
     }
 
-    /// The load entries of a phase that drives these flows, each with its share of the virtual users:
-    /// as they would be typed.
-    ///
-    /// # Errors
-    /// The name of a flow that would get no virtual user.
-    pub fn load(&self, flows: &[(String, f64)]) -> Result<Value, String> {
-        let weights: Vec<f64> = flows.iter().map(|(_, weight)| *weight).collect();
-        let start = shares(self.start, &weights);
-        let stages: Vec<(u64, Vec<u32>)> =
-            self.stages.iter().map(|(s, target)| (*s, shares(*target, &weights))).collect();
-        let entry = |(position, (flow, _)): (usize, &(String, f64))| {
-            let most = stages.iter().map(|(_, shares)| shares[position]).max();
-            if most.unwrap_or(0).max(start[position]) == 0 {
-                return Err(flow.clone());
-            }
-            let stages: Vec<Value> = stages
-                .iter()
-                .map(|(seconds, shares)| {
-                    json!({"duration": format!("{seconds}s"), "target": shares[position]})
-                })
-                .collect();
-            Ok(json!({
-                "flow": flow,
-                "executor": "ramping-vus",
-                "startVUs": start[position],
-                "stages": stages,
-            }))
-        };
-        flows.iter().enumerate().map(entry).collect()
+    /// The load of a phase that drives these flows, each with its weight, as it would be typed.
+    pub fn load(&self, flows: &[(String, f64)]) -> Value {
+        let flows: Vec<Value> =
+            flows.iter().map(|(flow, weight)| json!({"flow": flow, "weight": weight})).collect();
+        let stage = |(seconds, target): &(u64, u32)| json!({"duration": format!("{seconds}s"), "target": target});
+        let stages: Vec<Value> = self.stages.iter().map(stage).collect();
+        json!([{
+            "flows": flows,
+            "executor": "ramping-vus",
+            "startVUs": self.start,
+            "stages": stages,
+        }])
     }
-}
-
-/// Splits a number by weights, so that the parts add up to it: the largest remainders are rounded up.
-fn shares(all: u32, weights: &[f64]) -> Vec<u32> {
-    let sum: f64 = weights.iter().sum();
-    let exact: Vec<f64> = weights.iter().map(|weight| f64::from(all) * weight / sum).collect();
-    let mut shares: Vec<u32> = exact.iter().map(|share| share.floor() as u32).collect();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|a, b| exact[*b].fract().total_cmp(&exact[*a].fract()));
-    let left = all.saturating_sub(shares.iter().sum());
-    for position in order.into_iter().cycle().take(left as usize) {
-        shares[position] += 1;
-    }
-    shares
 }
 
 #[cfg(test)]
@@ -212,13 +181,5 @@ mod tests {
             assert_eq!(json!(profile.name), profile.name.as_str());
         }
         assert!("sok".parse::<Name>().unwrap_err().contains("soak"));
-    }
-
-    #[test]
-    fn shares_add_up() {
-        assert_eq!(shares(100, &[1.0, 1.0, 1.0]), [34, 33, 33]);
-        assert_eq!(shares(10, &[3.0, 1.0, 2.0]), [5, 2, 3]);
-        assert_eq!(shares(0, &[3.0, 1.0]), [0, 0]);
-        assert_eq!(shares(7, &[1e-9, 1.0]), [0, 7]);
     }
 }

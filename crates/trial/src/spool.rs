@@ -3,7 +3,7 @@
 //! Memory does not grow with the trial's length, and a trial that is killed leaves what it measured:
 //! the timeline up to a few seconds before, and `progress.json`, which says how far that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,11 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 /// Every how many times what was written is synced: at most this much of a trial is lost when the
 /// power fails.
 const SYNC_EVERY: u32 = 5;
-/// A second counts as over when this many more have begun: workers that are late are waited for.
-const SETTLED: u32 = 2;
+/// A second counts as over when this many more have begun: workers that are late are waited for,
+/// and live numbers look back as far.
+const SETTLED: u32 = 5;
+/// How many writings lie between a second and the one that writes it down.
+const LOOK_BACK: usize = SETTLED as usize / WRITE_EVERY.as_secs() as usize + 1;
 /// Iterations that may begin between the last writing and a kill: so many times what began between
 /// two writings, and at least so many; more before the pace is known. A resumed trial goes on behind
 /// them and uses no index twice.
@@ -67,8 +70,9 @@ struct Page {
 /// The phase under way.
 struct Running {
     handle: Handle,
-    /// The flows' numbers at the last writing, and the most iterations that began between two.
-    last: BTreeMap<String, LiveFlow>,
+    /// The flows' numbers at the last writings: as far back as the second that is written down.
+    last: VecDeque<BTreeMap<String, LiveFlow>>,
+    /// The most iterations that began between two writings.
     fastest: u64,
 }
 
@@ -128,7 +132,7 @@ impl Spool {
             run.next_index = next + AHEAD_AT_FIRST;
         }
         page.state.segments.push(ran);
-        page.running = Some(Running { handle, last, fastest: 0 });
+        page.running = Some(Running { handle, last: [last].into(), fastest: 0 });
         // Before the first iteration: killed in its first seconds, the phase must be known to have
         // begun.
         let written = write_state(&self.inner.folder, &page.state, false);
@@ -276,15 +280,19 @@ impl Page {
         let flows = running.handle.flows();
         for run in &mut segment.flows {
             let Some(now) = flows.get(&run.flow) else { continue };
-            let then = running.last.get(&run.flow).cloned().unwrap_or_default();
-            let began = now.next_index.saturating_sub(then.next_index);
+            let then = running.last.back().and_then(|then| then.get(&run.flow));
+            let began = now.next_index.saturating_sub(then.map_or(0, |then| then.next_index));
             running.fastest = running.fastest.max(began);
-            // Between these two writings lies the second up to which the timeline is on disk.
-            run.unseen = now.unfinished.max(then.unfinished);
+            // What was under way in the second up to which the timeline is on disk, or since.
+            let earlier = running.last.iter().filter_map(|then| then.get(&run.flow));
+            run.unseen = earlier.map(|then| then.unfinished).fold(now.unfinished, u64::max);
             run.dropped = now.dropped;
             run.next_index = now.next_index + AHEAD + AHEAD_TIMES * running.fastest;
         }
-        running.last = flows;
+        if running.last.len() > LOOK_BACK {
+            running.last.pop_front();
+        }
+        running.last.push_back(flows);
         segment.to = f64::from(before).max(segment.from);
         segment.drained = segment.to;
     }

@@ -124,6 +124,47 @@ const ERRORS: &[Case] = &[
     Case("plan-assume", "confidence: 0.95", "confidence: 95", "95}", "95", "0.95"),
     Case("plan-assume", "confidence: 0.95", "confidence: .nan", ".nan", "", "0.95"),
     Case("plan-warmup", "warmup: 10s", "warmup: 400s", "400s\n    load", "warm-up", "longer"),
+    Case("plan-phase", "    duration: 400s\n", "", "steady", "no duration", "duration: 5m"),
+    Case(
+        "plan-phase",
+        "duration: 400s\n    warmup: 10s",
+        "duration: 29d\n  - name: other\n    duration: 29d",
+        "steady",
+        "in all",
+        "30 days",
+    ),
+    Case(
+        "plan-profile",
+        "    warmup: 10s\n",
+        "    profile: soak\n    flow: work\n",
+        "400s",
+        "the duration",
+        "leave it out",
+    ),
+    Case(
+        "plan-profile",
+        "duration: 400s\n    warmup: 10s\n    load:\n      - {flow: work, executor: constant-arrival-rate, rate: 50, maxVUs: 20}",
+        "profile: soak",
+        "soak",
+        "no flow",
+        "flows",
+    ),
+    Case(
+        "plan-profile",
+        "duration: 400s\n    warmup: 10s\n    load:\n      - {flow: work, executor: constant-arrival-rate, rate: 50, maxVUs: 20}",
+        "profile: soak\n    flows: [{flow: work, weight: -1}]",
+        "-1}",
+        "-1",
+        "above 0",
+    ),
+    Case(
+        "plan-profile",
+        "    warmup: 10s\n",
+        "    flow: work\n",
+        "work\n    load",
+        "no profile",
+        "profile",
+    ),
     Case("load-unknown-flow", "- {flow: work", "- {flow: wrk", "wrk", "wrk", "`work`"),
     Case("load-unknown-target", "target: api", "target: apl", "apl", "apl", "`api`"),
     Case("load-unknown-name", "X-Key: \"${key}", "X-Key: \"${kay}", "\"${kay}", "kay", "key"),
@@ -237,7 +278,8 @@ fn every_documented_finding_is_shown_here() {
         .filter(|code| code.contains('-') && !code.ends_with('…'))
         .collect();
     assert!(documented.len() > 10, "{documented:?}");
-    let shown = ERRORS.iter().chain(WARNINGS).map(|case| case.0).chain(["document-too-large"]);
+    let elsewhere = ["document-too-large", "plan-time-scale"];
+    let shown = ERRORS.iter().chain(WARNINGS).map(|case| case.0).chain(elsewhere);
     let shown: BTreeSet<&str> = shown.filter(|code| !code.starts_with("load-")).collect();
     assert_eq!(documented, shown, "documented on the left, shown by a broken plan on the right");
 }

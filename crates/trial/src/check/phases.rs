@@ -9,7 +9,7 @@ use seaworthy_load::{Load, spec, times};
 use seaworthy_report::outcome::{Note, Severity};
 
 use super::{Checker, Phase};
-use crate::plan::{self, Plan, WeightedFlow};
+use crate::plan::{self, Plan};
 use crate::profile;
 
 /// The shortest phase: one whole second can lie in it.
@@ -22,7 +22,8 @@ impl Checker<'_> {
     /// objectives that speak of a phase which is gone.
     pub(super) fn replace_phases(&mut self, plan: &mut Plan, name: profile::Name) {
         let at = &plan.kind;
-        let flow = |flow: &spec::Flow| WeightedFlow { flow: flow.name.clone(), weight: None };
+        let flow =
+            |flow: &spec::Flow| spec::Share { flow: flow.name.clone(), weight: at.with(1.0) };
         plan.phases = vec![plan::Phase {
             name: at.with(name.as_str().to_owned()),
             duration: None,
@@ -164,23 +165,15 @@ impl Checker<'_> {
                 format!("the profile {} says the {field} of phase `{}`", profile.value, phase.name);
             self.error(field, "plan-profile", reason, "leave it out, or leave the profile out");
         }
-        let mut flows = Vec::new();
-        for (flow, weight) in phase
-            .flow
-            .iter()
-            .map(|flow| (flow, None))
-            .chain(phase.flows.iter().map(|typed| (&typed.flow, typed.weight.as_ref())))
-        {
+        let mut flows: Vec<(String, f64)> = Vec::new();
+        let one = phase.flow.iter().map(|flow| (flow, None));
+        let several = phase.flows.iter().map(|share| (&share.flow, Some(&share.weight)));
+        for (flow, weight) in one.chain(several) {
             self.known(flow, "flow", plan.flows.iter().map(|flow| flow.name.as_str()));
             let share = weight.map_or(1.0, |weight| weight.value);
-            if let Some(weight) = weight.filter(|_| !(share > 0.0 && share <= 1e6)) {
+            if let Some(weight) = weight.filter(|_| !(share > 0.0 && share.is_finite())) {
                 let reason = format!("a weight of {weight} is no share");
-                self.error(
-                    weight,
-                    "plan-profile",
-                    reason,
-                    "weights are above 0 and at most 1,000,000",
-                );
+                self.error(weight, "plan-profile", reason, "weights are above 0");
             }
             if flows.iter().any(|(other, _)| *other == flow.value) {
                 let reason = format!("flow `{flow}` is named twice");
@@ -200,22 +193,10 @@ impl Checker<'_> {
         if errors(&self.findings[before..]) {
             return None;
         }
-        let profile = (profile, profile.profile());
-        let entries = match profile.1.load(&flows) {
-            Ok(entries) => entries,
-            Err(flow) => {
-                let reason = format!(
-                    "flow `{flow}` would get none of the {} virtual users of the profile {}",
-                    profile.1.vus(),
-                    profile.0.value
-                );
-                self.error(profile.0, "plan-profile", reason, "give it a larger weight");
-                return None;
-            }
-        };
-        let typed = yaml::<Vec<spec::Load>>(self.file, &entries.to_string());
+        let profile = profile.profile();
+        let typed = yaml::<Vec<spec::Load>>(self.file, &profile.load(&flows).to_string());
         let checked = typed.map(|typed| {
-            seaworthy_load::check::loads(known, &plan.flows, &typed, profile.1.duration())
+            seaworthy_load::check::loads(known, &plan.flows, &typed, profile.duration())
         });
         match checked {
             Ok((loads, findings)) if findings.is_empty() => Some(loads),

@@ -213,11 +213,8 @@ fn entry(arguments: &Arguments) -> anyhow::Result<(Value, Duration)> {
     }
     let stop = arguments.graceful_stop;
     if let Some(profile) = arguments.profile.map(profile::Name::profile) {
-        let mut load = profile
-            .load(&[(NAME.to_owned(), 1.0)])
-            .map_err(|_| anyhow!("profile {} has no virtual user", profile.name))?;
         // One flow has one entry.
-        let mut load = load[0].take();
+        let mut load = profile.load(&[(NAME.to_owned(), 1.0)])[0].take();
         load["gracefulStop"] = json!(stop);
         return Ok((load, profile.duration()));
     }
