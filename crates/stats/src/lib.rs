@@ -12,6 +12,7 @@ mod error;
 pub mod histogram;
 pub mod judge;
 mod long_run;
+mod packed;
 pub mod plan;
 pub mod ratio;
 pub mod simulate;
