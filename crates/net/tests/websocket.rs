@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +16,9 @@ use http::{HeaderName, HeaderValue};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use seaworthy_net::websocket::{self, Close, Message, Socket};
-use seaworthy_net::{Error, Failure, Options, Tls, Url};
+use seaworthy_net::{Error, Failure, Network, Options, Pending, Stream, Tls, Url};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Theirs;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -300,37 +302,47 @@ async fn servers_that_break_the_rules_are_told_apart() {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_takes_no_more_ends_the_wait() {
-    let (listener, url) = listen().await;
-    let (told, tell) = tokio::sync::oneshot::channel::<TcpStream>();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        agree(&mut stream, b"").await;
-        told.send(stream).unwrap();
-    });
-    let options = Options::default();
-    let limit = Some(Duration::from_millis(300));
-    let mut socket = websocket::open(&options, &url, "/", Vec::new(), limit).await.unwrap();
-    let _stream = tell.await.unwrap();
-    let error = loop {
-        if let Err(error) = socket.send(Message::Binary(Bytes::from(vec![0; 1 << 20]))).await {
-            break error;
-        }
-    };
-    assert_eq!(error.code(), "timeout");
-    let mut socket = {
-        let (listener, url) = listen().await;
+/// A network of in-memory streams, for paused time: whose server agrees and reads no more, and says
+/// pings for ever if it is told to.
+#[derive(Debug)]
+struct Deaf {
+    pings: bool,
+}
+
+impl Network for Deaf {
+    fn look_up<'a>(&'a self, _: &'a str, port: u16) -> Pending<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::ready(Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])))
+    }
+
+    fn connect(&self, _: SocketAddr) -> Pending<'_, io::Result<Box<dyn Stream>>> {
+        let (client, mut server) = tokio::io::duplex(64 * 1024);
+        let pings = self.pings;
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            agree(&mut stream, b"").await;
-            // Pings for ever, and never a `Close`.
-            while stream.write_all(b"\x89\x00").await.is_ok() {}
+            agree(&mut server, b"").await;
+            while pings && server.write_all(b"\x89\x00").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            std::future::pending::<()>().await;
         });
-        websocket::open(&options, &url, "/", Vec::new(), limit).await.unwrap()
-    };
+        Box::pin(std::future::ready(Ok(Box::new(client) as Box<dyn Stream>)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_more_ends_the_wait() {
+    let url = Url::parse("http://service/").unwrap();
+    let limit = Some(Duration::from_secs(1));
+    let deaf = |pings| Options { network: Arc::new(Deaf { pings }), ..Options::default() };
+    let mut socket = websocket::open(&deaf(false), &url, "/", Vec::new(), limit).await.unwrap();
+    let large = Message::Binary(Bytes::from(vec![0; 1 << 20]));
+    assert_eq!(socket.send(large.clone()).await.unwrap_err().code(), "timeout");
+    assert_eq!(socket.age(), Duration::from_secs(1));
+    assert_eq!(socket.send(large).await.unwrap_err().code(), "connection_closed");
+    // Pings for ever, and never a `Close`.
+    let mut socket = websocket::open(&deaf(true), &url, "/", Vec::new(), limit).await.unwrap();
     assert_eq!(socket.close().await.unwrap_err().code(), "timeout");
-    assert!(socket.messages_received() > 0);
+    assert_eq!(socket.age(), Duration::from_secs(1));
+    assert!(socket.messages_received() > 50);
 }
 
 #[tokio::test]

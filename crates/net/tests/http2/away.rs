@@ -86,7 +86,7 @@ async fn a_request_that_may_have_been_done_is_made_anew_only_if_that_does_no_har
     let mut client = Client::new(two());
     client.send(&url, Request::get("/")).await.unwrap();
     let mut request = Request::new(Method::POST, "/");
-    request.timeout = Some(Duration::from_millis(100));
+    request.timeout = Some(Duration::from_secs(1));
     assert_eq!(client.send(&url, request).await.unwrap_err().code(), "timeout");
     let seen = (connections.load(Ordering::SeqCst), requests.load(Ordering::SeqCst));
     assert_eq!(seen, (1, 2));
