@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that gives these pieces once it was written to, one a read, and then its end.
 #[derive(Debug)]
-pub struct Script {
+pub(crate) struct Script {
     pieces: VecDeque<Bytes>,
     asked: bool,
     reader: Option<Waker>,
@@ -26,7 +26,7 @@ pub struct Script {
 
 impl Script {
     /// A stream of `bytes`, cut behind each of `cuts` bytes in turn and again from the first.
-    pub fn new(bytes: &[u8], cuts: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8], cuts: &[u8]) -> Self {
         let mut rest = Bytes::copy_from_slice(bytes);
         let mut pieces = VecDeque::new();
         let mut cuts = cuts.iter().cycle();
@@ -99,10 +99,10 @@ impl Network for Once {
 }
 
 /// What a client understood: status, headers and body, or why nothing.
-pub type Understood = Result<(u16, HeaderMap, Bytes), String>;
+pub(crate) type Understood = Result<(u16, HeaderMap, Bytes), String>;
 
 /// What our client understands.
-pub async fn ours(method: Method, script: Script) -> Understood {
+pub(crate) async fn ours(method: Method, script: Script) -> Understood {
     let options = Options {
         network: Arc::new(Once(Mutex::new(Some(script)))),
         // No limit, so no timer either.
@@ -118,7 +118,7 @@ pub async fn ours(method: Method, script: Script) -> Understood {
 }
 
 /// What hyper's client understands.
-pub async fn theirs(method: Method, script: Script) -> Understood {
+pub(crate) async fn theirs(method: Method, script: Script) -> Understood {
     let text = |error: hyper::Error| format!("{error:?}");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(script)).await.map_err(text)?;
@@ -148,7 +148,7 @@ const STRICTER: [&str; 4] = [
 ];
 
 /// Asks both, and gives what they disagree about.
-pub async fn disagreement(method: Method, bytes: &[u8], cuts: &[u8]) -> Option<String> {
+pub(crate) async fn disagreement(method: Method, bytes: &[u8], cuts: &[u8]) -> Option<String> {
     let ours = ours(method.clone(), Script::new(bytes, cuts)).await;
     let theirs = theirs(method, Script::new(bytes, cuts)).await;
     let agree = match (&ours, &theirs) {
