@@ -120,6 +120,7 @@ impl Handle {
         let lanes = || self.entries.iter().flat_map(|entry| &entry.lanes);
         let sum = |of: fn(&Counters) -> &AtomicU64| lanes().map(|lane| total(lane, of)).sum();
         let all = || lanes().flat_map(|lane| &lane.recorders);
+        let backlogs = self.entries.iter().flat_map(|entry| &*entry.backlogs);
         // An entry's virtual users count for each of its flows.
         let vus: i64 = self.entries.iter().map(|entry| entry.lanes[0].vus()).sum();
         Live {
@@ -127,7 +128,7 @@ impl Handle {
             requests: sum(|counters| &counters.requests),
             failed: sum(|counters| &counters.failed),
             in_flight: all().map(|recorder| recorder.counters.in_flight()).sum(),
-            backlog: lanes().map(|lane| lane.backlog.load(Ordering::Relaxed)).sum(),
+            backlog: backlogs.map(|waiting| waiting.load(Ordering::Relaxed)).sum(),
             dropped: sum(|counters| &counters.dropped),
             vus: u64::try_from(vus).unwrap_or(0),
             recent_p95: self.timeline.recent_response_time(0.95, self.clock.now()),
