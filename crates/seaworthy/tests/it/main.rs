@@ -4,6 +4,7 @@
 mod default_plan;
 mod disk;
 mod evidence;
+mod gave_out;
 mod house;
 mod http;
 mod hub;
