@@ -121,7 +121,7 @@ fn noise_below_the_bound_is_seldom_a_crossing_and_saturation_always_is() {
             let mut noise: f64 = normal(&mut chance);
             let values: Vec<f64> = (0..300)
                 .map(|_| {
-                    noise = rho * noise + (1.0 - rho * rho as f64).sqrt() * normal(&mut chance);
+                    noise = rho * noise + (1.0_f64 - rho * rho).sqrt() * normal(&mut chance);
                     (middle + 0.1 * noise).clamp(0.0, 1.0)
                 })
                 .collect();
