@@ -5,6 +5,7 @@ mod capacity;
 mod default_plan;
 mod disk;
 mod evidence;
+mod gave_out;
 mod house;
 mod http;
 mod hub;

@@ -66,6 +66,22 @@ const ERRORS: &[Case] = &[
     Case("plan-name", "key: {file", "port: {file", "{file", "`port`", "letters"),
     Case("plan-target", "ready: {path: /ready}", "ready: {path: ready}", "ready}", "path", "`/`"),
     Case(
+        "plan-metrics",
+        "ready: {path: /ready}",
+        "metrics: {path: numbers}",
+        "numbers}",
+        "`numbers` is not a path",
+        "`/`",
+    ),
+    Case(
+        "plan-watch",
+        "ready: {path: /ready}",
+        "watch: [{name: jobs, kind: gauge, value: jobs}]",
+        "jobs, kind",
+        "a gauge has no bound",
+        "below: 100",
+    ),
+    Case(
         "plan-target",
         "[\"${seaworthy}\", hub, serve, --role, identity]",
         "[]",
