@@ -388,3 +388,6 @@ fn difference(then: &str, now: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,3 +290,6 @@ fn write_state(folder: &Folder, state: &State, sync: bool) -> Result<(), Error> 
 fn unencodable(error: seaworthy_stats::Error) -> Error {
     Error::Internal(format!("the timeline cannot be encoded: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod lifecycle;
 mod plan;
 mod receipts;
 mod report_page;
+mod resume;
 mod secrets;
 mod target;
 mod trial;
