@@ -260,7 +260,8 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Problem> {
-        let path = path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
+        let path =
+            path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
         let mut parts = match &self.0.way {
             Way::Wire { base, .. } => base.clone().into_parts(),
             Way::Inside(_) => http::uri::Parts::default(),

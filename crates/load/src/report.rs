@@ -104,13 +104,15 @@ impl Handle {
     /// The numbers of each flow now, by its name.
     pub fn flows(&self) -> BTreeMap<String, LiveFlow> {
         let mut flows: BTreeMap<String, LiveFlow> = BTreeMap::new();
-        for lane in self.entries.iter().flat_map(|entry| &entry.lanes) {
-            let live = flows.entry(lane.program.flow.clone()).or_default();
-            let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
-            live.unfinished += in_flight.sum::<u64>() + lane.backlog.load(Ordering::Relaxed);
-            live.dropped += total(lane, |counters| &counters.dropped);
-            // One count, whichever entry makes the iteration.
-            live.next_index = lane.index.load(Ordering::Relaxed);
+        for entry in &self.entries {
+            for (lane, backlog) in entry.lanes.iter().zip(&*entry.backlogs) {
+                let live = flows.entry(lane.program.flow.clone()).or_default();
+                let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
+                live.unfinished += in_flight.sum::<u64>() + backlog.load(Ordering::Relaxed);
+                live.dropped += total(lane, |counters| &counters.dropped);
+                // One count, whichever entry makes the iteration.
+                live.next_index = lane.index.load(Ordering::Relaxed);
+            }
         }
         flows
     }

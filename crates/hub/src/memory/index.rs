@@ -149,7 +149,8 @@ impl Index {
                 continue;
             }
             while let Some(&weak) = weakest.peek() {
-                let reach = terms.iter().enumerate().filter(|(at, term)| *at == weak || !term.leads);
+                let reach =
+                    terms.iter().enumerate().filter(|(at, term)| *at == weak || !term.leads);
                 if best.takes(reach.map(|(_, term)| term.most).sum()) {
                     break;
                 }
@@ -201,7 +202,8 @@ impl Index {
         }
         let word: Box<str> = word.into();
         self.bytes += word_bytes(&word);
-        let postings = Postings { word: word.clone(), list: Vec::new(), most: 0, shortest: u32::MAX };
+        let postings =
+            Postings { word: word.clone(), list: Vec::new(), most: 0, shortest: u32::MAX };
         let slot = if let Some(slot) = self.free_postings.pop() {
             self.postings[slot as usize] = postings;
             slot
@@ -286,7 +288,12 @@ impl<'a> Term<'a> {
 
 /// The next document that a leading word has.
 fn next(terms: &[Term<'_>]) -> Option<u32> {
-    terms.iter().filter(|term| term.leads).filter_map(|term| term.rest.first()).map(|one| one.document).min()
+    terms
+        .iter()
+        .filter(|term| term.leads)
+        .filter_map(|term| term.rest.first())
+        .map(|one| one.document)
+        .min()
 }
 
 /// Always added in the words' order, so that a sum of bounds is a bound of the sum, to the last bit.

@@ -82,7 +82,8 @@ pub(super) fn stream(
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
     });
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     (headers, Body::from_stream(text)).into_response()
 }
 

@@ -16,6 +16,7 @@ mod load;
 mod plan;
 mod receipts;
 mod report_page;
+mod resume;
 mod secrets;
 mod target;
 mod tls_server;
