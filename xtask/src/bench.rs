@@ -4,6 +4,8 @@ use anyhow::{Result, bail};
 
 use crate::command;
 
+mod hub;
+
 struct Bench {
     name: &'static str,
     tells: &'static str,
@@ -24,6 +26,9 @@ pub(crate) fn list() -> Result<()> {
 
 /// Runs one benchmark.
 pub(crate) fn run(name: &str) -> Result<()> {
+    if name == "hub" {
+        return hub::run(&[]);
+    }
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         bail!("there is no benchmark `{name}`; there are:\n{}", listing());
     };
@@ -33,7 +38,12 @@ pub(crate) fn run(name: &str) -> Result<()> {
 fn listing() -> String {
     let lines: Vec<String> =
         BENCHES.iter().map(|bench| format!("  {:8} {}", bench.name, bench.tells)).collect();
-    lines.join("\n")
+    format!(
+        "{}\n  {:8} {}",
+        lines.join("\n"),
+        "hub",
+        "what a hub does a second, and what that costs"
+    )
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ impl Turns {
 
     /// Answers a message once: a repeat under the same idempotency key gets the first one's answer.
     ///
-    /// The work goes on when the client hangs up, so that a repeat finds a whole turn or none.
+    /// The work goes on when the client hangs up, as all requests' work does, so that a repeat finds a
+    /// whole turn or none.
     pub(super) async fn take(
         &self,
         caller: Caller,
@@ -103,8 +104,10 @@ impl Turns {
             None => id::uuid(self.clock.wall()).simple().to_string(),
         };
         let request = fingerprint(&step);
+        // By tenant too: whoever may not see the session must not get to see another's answer.
+        let flight = format!("{} {turn}", caller.tenant);
         let lead = loop {
-            match self.flights.join(&turn, request) {
+            match self.flights.join(&flight, request) {
                 Part::Lead(lead) => break lead,
                 Part::Queue(queue) => queue.over().await,
                 Part::Follow(follow) => {
@@ -113,12 +116,10 @@ impl Turns {
                 }
             }
         };
-        let work = Work { caller, trail, step, turn, request };
-        let turns = self.clone();
-        tokio::spawn(turns.lead(work, lead)).await.map_err(|error| Problem::internal(&error))?
+        self.lead(Work { caller, trail, step, turn, request }, lead).await
     }
 
-    async fn lead(self, work: Work, lead: Lead<Landing>) -> Landing {
+    async fn lead(&self, work: Work, lead: Lead<Landing>) -> Landing {
         let landing = self.earlier_or_new(work).await;
         let outcome = match &landing {
             Ok(Answer { replayed: true, .. }) => "replayed",
@@ -132,9 +133,15 @@ impl Turns {
 
     async fn earlier_or_new(&self, work: Work) -> Landing {
         let (session, turn) = (work.step.session.clone(), work.turn.clone());
+        let tenant = work.caller.tenant.clone();
         let earlier = self
             .store
-            .read(move |connection| Ok(rows::committed(connection, &session, &turn)?))
+            .peek(move |connection| {
+                if !rows::known(connection, &tenant, &session)? {
+                    return Err(super::unknown().into());
+                }
+                Ok(rows::committed(connection, &session, &turn)?)
+            })
             .await?;
         let (committed, replayed) = match earlier {
             Some(earlier) if earlier.request == work.request => (earlier, true),
@@ -188,7 +195,8 @@ impl Turns {
     }
 
     async fn recall(&self, work: &Work) -> Result<Vec<crate::memory::Source>, Problem> {
-        let question = Retrieve { query: work.step.message.clone(), limit: SOURCES };
+        let query = work.step.message.clone();
+        let question = Retrieve { query, limit: SOURCES, answer: false };
         let found: Retrieved = self.memory.post(&work.trail, "/v1/rag/retrieve", &question).await?;
         // A crash after remembering leaves this turn's own memory behind: it is no source for it.
         let own = work.memory_key();
