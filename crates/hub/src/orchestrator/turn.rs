@@ -240,7 +240,7 @@ impl Turns {
     async fn complete(
         &self,
         work: Work,
-        mut answer: Value,
+        answer: Value,
         response: String,
     ) -> Result<Committed, Problem> {
         let at = self.clock.wall().to_string();
@@ -252,17 +252,17 @@ impl Turns {
             "message": work.step.message,
             "metadata": metadata,
         });
+        // Written out here: the writer's thread is the one that everybody waits for.
+        let (received, answer) = (received.to_string(), answer.to_string());
+        let metadata = metadata.map(|metadata| metadata.to_string());
         let session = work.step.session.clone();
         let (committed, event) = self
             .store
             .write(move |tx| {
                 let Work { step, turn, request, .. } = work;
-                rows::append(tx, &step.session, "message.received", &received.to_string(), &at)?;
-                let event =
-                    rows::append(tx, &step.session, "turn.completed", &answer.to_string(), &at)?;
-                answer["event_id"] = event.into();
-                let answer = answer.to_string();
-                let metadata = metadata.map(|metadata| metadata.to_string());
+                rows::append(tx, &step.session, "message.received", &received, &at)?;
+                let event = rows::append(tx, &step.session, "turn.completed", &answer, &at)?;
+                let answer = numbered(answer, event);
                 let row =
                     rows::Turn { id: turn, outcome: Outcome::Completed, request, committed_at: at };
                 rows::commit(tx, &step.session, &row, &answer)?;
@@ -318,6 +318,14 @@ impl Work {
     fn memory_key(&self) -> String {
         format!("session/{}/turn/{}", self.step.session, self.turn)
     }
+}
+
+/// An answer with its event's id as its last member.
+fn numbered(mut answer: String, event: i64) -> String {
+    // An object that has members: what is taken off is its closing bracket.
+    answer.pop();
+    answer.push_str(&format!(",\"event_id\":{event}}}"));
+    answer
 }
 
 /// The turn that a key names in a session: always the same one, so that a repeat after a crash
@@ -395,6 +403,13 @@ mod tests {
         for other in [r#"{"a":1,"b":{"c":[2,1],"d":null}}"#, r#"{"a":1}"#, "null", r#"{"a":"1"}"#] {
             assert_ne!(one, fingerprint(&step(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_numbered_at_its_end() {
+        let answer = json!({"response": "}", "sources": []});
+        let numbered: Value = serde_json::from_str(&numbered(answer.to_string(), 7)).unwrap();
+        assert_eq!(numbered, json!({"response": "}", "sources": [], "event_id": 7}));
     }
 
     #[test]
