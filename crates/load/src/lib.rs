@@ -10,6 +10,7 @@
 //! iteration waits for another one's lock.
 
 pub mod check;
+pub mod data;
 pub mod path;
 pub mod spec;
 pub mod template;
@@ -18,8 +19,10 @@ mod counters;
 mod crew;
 mod descriptors;
 mod error;
+mod exchange;
 mod executor;
 mod flow;
+mod links;
 mod load;
 mod pacer;
 mod passed;
@@ -33,7 +36,9 @@ mod scope;
 mod series;
 mod service;
 mod step;
+mod stream;
 mod tags;
+mod think;
 mod timeline;
 mod user;
 mod watch;

@@ -19,6 +19,7 @@ use crate::scope::{REDACTED, Scope};
 
 mod assume;
 mod decide;
+mod files;
 mod names;
 mod objectives;
 mod resolve;
@@ -88,7 +89,9 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
     checker.environment(text);
     let targets: BTreeSet<String> =
         plan.targets.iter().map(|target| target.name.value.clone()).collect();
-    let mut known = Known { file, targets, names: checker.known_names(&plan) };
+    let names = checker.known_names(&plan);
+    let mut known = Known { file, targets, names, ..Known::default() };
+    checker.files(&plan, &mut known);
     let setup = checker.routines(&plan.setup, &mut known);
     let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
     checker.findings.extend(findings);
@@ -107,6 +110,10 @@ pub fn check(file: &str, text: &str) -> (Option<Checked>, Vec<Finding>) {
         true => Vec::new(),
         false => checker.decidable(&phases, &flows, &objectives, &assumptions),
     };
+    let mut notes = notes;
+    notes.extend(plan.targets.iter().filter(|target| target.insecure).map(|target| {
+        warning(format!("Target `{}`: its certificate was not checked (`insecure`).", target.name))
+    }));
     let literals = names::literals(&plan);
     for literal in &literals {
         let what = format!("{} is written into the plan", literal.what);
