@@ -69,7 +69,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let plan: Plan = seaworthy_document::yaml("cost", &yaml).map_err(|found| found.to_string())?;
     let phase = if requests.is_some() { Duration::from_secs(86_400) } else { duration };
-    let known = check::Known { file: "cost", targets: [].into(), names: [].into() };
+    let known =
+        check::Known { file: "cost", targets: [].into(), names: [].into(), ..Default::default() };
     let (flows, found) = check::flows(&known, &plan.flows);
     let (loads, more) = check::loads(&known, &plan.flows, &plan.load, phase);
     if let Some(finding) = found.iter().chain(&more).next() {

@@ -2,18 +2,26 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, Method};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
 
+use crate::data::Data;
 use crate::path::Path;
-use crate::spec::Statuses;
+use crate::spec::{Compress, Cookies, Statuses};
 use crate::template::{Template, Tree};
+use crate::think::Think;
 
 /// A flow that can be run.
 #[derive(Clone, Debug)]
 pub struct Flow {
     pub(crate) name: String,
     pub(crate) target: Option<String>,
+    /// `None`: kept within an iteration.
+    pub(crate) cookies: Option<Cookies>,
+    /// The data files its templates use.
+    pub(crate) data: Vec<Data>,
     pub(crate) variables: Vec<Variable>,
+    pub(crate) start: Vec<Step>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -23,14 +31,28 @@ impl Flow {
         &self.name
     }
 
-    /// The names of the flow's steps, in order.
+    /// The names of the flow's steps, in order; those of `start` come first.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().map(|step| step.name.as_str())
+        self.every().map(|step| step.name.as_str())
+    }
+
+    /// The names of the steps that record values of this metric.
+    pub fn steps_measuring(&self, metric: &str) -> impl Iterator<Item = &str> {
+        self.every().filter(move |step| step.measures(metric)).map(|step| step.name.as_str())
+    }
+
+    /// How many values of this metric one iteration records: as many as it has steps that do.
+    pub fn per_iteration(&self, metric: &str) -> usize {
+        self.steps.iter().filter(|step| step.measures(metric)).count()
     }
 
     /// The names of the flow's checks, as the tag `check` of the metric `checks` has them.
     pub fn checks(&self) -> impl Iterator<Item = String> {
-        self.steps.iter().flat_map(Step::checks)
+        self.every().flat_map(Step::checks)
+    }
+
+    fn every(&self) -> impl Iterator<Item = &Step> {
+        self.start.iter().chain(&self.steps)
     }
 }
 
@@ -72,18 +94,44 @@ pub(crate) enum Draw {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) name: String,
+    pub(crate) action: Action,
+    pub(crate) extract: Vec<(String, Extract)>,
+    pub(crate) tags: Vec<(String, Template)>,
+    pub(crate) pause: Option<Think>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Call(Box<Call>),
+    Receive(Receive),
+    Exchange(Exchange),
+}
+
+/// A request and what is expected of its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) body: Body,
+    pub(crate) compress: Option<Compress>,
+    /// The most that are followed.
+    pub(crate) redirects: u8,
+    /// Whether the answer is a stream of events that stays open.
+    pub(crate) streams: bool,
+    pub(crate) status: Option<Statuses>,
+    pub(crate) expect_headers: Vec<(HeaderName, Template)>,
+    pub(crate) expect_json: Vec<(Path, Tree)>,
+}
+
+/// Where a request goes and what its head says.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
     pub(crate) target: Option<String>,
     pub(crate) method: Method,
     /// A path that begins with `/` or a name, or a full URL.
     pub(crate) address: Template,
     pub(crate) headers: Vec<(HeaderName, Template)>,
-    pub(crate) body: Body,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) status: Option<Statuses>,
-    pub(crate) expect_headers: Vec<(HeaderName, Template)>,
-    pub(crate) expect_json: Vec<(Path, Tree)>,
-    pub(crate) extract: Vec<(String, Extract)>,
-    pub(crate) pause: Option<(Duration, Duration)>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +139,44 @@ pub(crate) enum Body {
     None,
     Json(Tree),
     Text(Template),
+    Form(Vec<(String, Template)>),
+    Multipart(Vec<Part>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) filename: Option<String>,
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Text(Template),
+    File(Bytes),
+}
+
+/// A wait for an event of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Receive {
+    pub(crate) from: String,
+    pub(crate) event: Option<Template>,
+    pub(crate) json: Vec<(Path, Tree)>,
+    pub(crate) within: Duration,
+}
+
+/// Messages over a WebSocket.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) request: Request,
+    pub(crate) moves: Vec<Move>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Move {
+    Send(Body),
+    Receive { json: Vec<(Path, Tree)>, text: Option<Template>, within: Duration },
 }
 
 #[derive(Clone, Debug)]
@@ -101,13 +187,42 @@ pub(crate) enum Extract {
 
 impl Step {
     /// The names of the step's checks, in the order in which they are made: the status (when the
-    /// plan names one), headers, JSON values, extractions.
+    /// plan names one), headers, JSON values, what was received, extractions.
     pub(crate) fn checks(&self) -> impl Iterator<Item = String> {
-        let status = self.status.iter().map(|_| format!("{}: status", self.name));
-        let headers = (self.expect_headers.iter())
-            .map(|(header, _)| format!("{}: header {header}", self.name));
-        let json = self.expect_json.iter().map(|(path, _)| format!("{}: {path}", self.name));
-        let extract = self.extract.iter().map(|(name, _)| format!("{}: extract {name}", self.name));
-        status.chain(headers).chain(json).chain(extract)
+        let name = &self.name;
+        let mut checks = Vec::new();
+        match &self.action {
+            Action::Call(call) => {
+                checks.extend(call.status.iter().map(|_| format!("{name}: status")));
+                let headers = call.expect_headers.iter();
+                checks.extend(headers.map(|(header, _)| format!("{name}: header {header}")));
+                checks.extend(call.expect_json.iter().map(|(path, _)| format!("{name}: {path}")));
+            }
+            Action::Receive(_) => checks.push(format!("{name}: received")),
+            Action::Exchange(exchange) => {
+                let receives = exchange.receives();
+                checks.extend((1..=receives).map(|number| format!("{name}: received {number}")));
+            }
+        }
+        checks.extend(self.extract.iter().map(|(value, _)| format!("{name}: extract {value}")));
+        checks.into_iter()
+    }
+
+    fn measures(&self, metric: &str) -> bool {
+        let (stream, socket) = (metric.starts_with("stream_"), metric.starts_with("ws_"));
+        // Iterations and checks are nobody's own.
+        let general = metric.starts_with("iteration") || metric == "checks";
+        general
+            || match &self.action {
+                Action::Call(_) => !stream && !socket,
+                Action::Receive(_) => stream,
+                Action::Exchange(_) => socket,
+            }
+    }
+}
+
+impl Exchange {
+    pub(crate) fn receives(&self) -> usize {
+        self.moves.iter().filter(|it| matches!(it, Move::Receive { .. })).count()
     }
 }

@@ -15,6 +15,7 @@
 //! iteration waits for another one's lock.
 
 pub mod check;
+pub mod data;
 pub mod path;
 pub mod spec;
 pub mod template;
@@ -23,9 +24,11 @@ mod counters;
 mod crew;
 mod descriptors;
 mod error;
+mod exchange;
 mod executor;
 mod flow;
 mod length;
+mod links;
 mod load;
 mod pacer;
 mod passed;
@@ -39,7 +42,9 @@ mod scope;
 mod series;
 mod service;
 mod step;
+mod stream;
 mod tags;
+mod think;
 mod timeline;
 mod user;
 mod watch;

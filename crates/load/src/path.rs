@@ -77,6 +77,19 @@ impl Path {
         self.0.is_empty()
     }
 
+    /// The key it begins with.
+    pub(crate) fn first_key(&self) -> Option<&str> {
+        match self.0.first() {
+            Some(Segment::Key(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The key, when the path is one key and nothing else.
+    pub(crate) fn only_key(&self) -> Option<&str> {
+        self.first_key().filter(|_| self.0.len() == 1)
+    }
+
     /// What the path leads to, if it is there.
     pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(value, |value, segment| match segment {

@@ -1,5 +1,7 @@
 //! What one worker records for one flow of a load entry, through handles found once.
 
+mod streams;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -201,7 +203,7 @@ impl Recorder {
 
     /// An arrival that was still waiting when the graceful stop was over.
     pub(crate) fn expired(&self, due: Instant, now: Instant) {
-        self.interrupted(Some((0, nanos(due, now))), now);
+        self.interrupted(Some((self.program.starts, nanos(due, now))), now);
         Counters::add(&self.counters.expired);
     }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seaworthy_base::Clock;
-use seaworthy_net::{Client, Url};
+use seaworthy_net::Url;
+use seaworthy_net::session::Session;
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::flow::Routine;
+use crate::links::Links;
 use crate::program::Program;
-use crate::scope::Scope;
+use crate::scope::{OutOfRows, Scope};
 
 /// What a routine needs.
 #[derive(Clone, Debug)]
@@ -49,8 +51,9 @@ pub async fn run_once(
     for number in 0..u64::from(routine.parallel).min(repetitions) {
         let worker = Worker {
             program: Arc::clone(&program),
-            client: Client::new(Arc::clone(&client)),
-            scope: Scope::new(program.slots, setting.clock.clone(), setting.seed),
+            session: Session::new(Arc::clone(&client)),
+            links: Links::new(&program, Arc::clone(&client)),
+            scope: program.scope(setting.clock.clone(), setting.seed),
             next: Arc::clone(&next),
             repetitions,
             number,
@@ -80,7 +83,8 @@ pub async fn run_once(
 /// One of the routine's parallel lines.
 struct Worker {
     program: Arc<Program>,
-    client: Client,
+    session: Session,
+    links: Links,
     scope: Scope,
     next: Arc<AtomicU64>,
     repetitions: u64,
@@ -115,14 +119,18 @@ impl Worker {
             reason,
         };
         let first = program.steps.first().map_or("", |step| &step.name);
+        if let Err(OutOfRows(data)) = self.scope.take_rows() {
+            return Err(fault(first, format!("the data file of `{data}` has no row left")));
+        }
         if let Err(unfilled) = program.draw(&mut self.scope) {
             return Err(fault(first, unfilled.to_string()));
         }
+        self.links.begin(&mut self.session);
         for step in &program.steps {
-            let outcome = step.perform(&self.scope, &mut self.client).await;
-            let judged = step.judge(&outcome, &mut self.scope);
+            let done = step.perform(&self.scope, &mut self.session, &mut self.links).await;
+            let judged = step.judge(&done, &mut self.scope);
             if !judged.is_clean() {
-                return Err(fault(&step.name, step.explain(&outcome, &judged, &self.scope)));
+                return Err(fault(&step.name, step.explain(&done, &judged, &self.scope)));
             }
             step.pause(&mut self.scope).await;
         }

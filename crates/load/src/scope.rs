@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
 use seaworthy_base::chance::Chance;
 use seaworthy_base::{Clock, id};
 use serde_json::Value;
 
+use crate::data::{Asker, Data, Field};
 use crate::path::Path;
 
 /// Where a value comes from at run time.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Slot(usize, Path),
+    /// A value of the row that the iteration has from a data file.
+    Row(usize, Field),
     Vu,
     Iteration,
     Index,
@@ -26,6 +31,8 @@ pub(crate) enum How {
     Plain,
     /// Percent-encoded but for letters, digits and `-._~`.
     Encoded,
+    /// As a form's value: a space is `+`, all but letters, digits and `*-._` is percent-encoded.
+    Form,
     /// As a link the server gave: only what may not stand in a URL is percent-encoded.
     Link,
     /// Inside a JSON string.
@@ -66,6 +73,10 @@ pub(crate) enum Choices {
 #[error("{0}")]
 pub(crate) struct Unfilled(pub(crate) String);
 
+/// A data file, by name, that has no row left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OutOfRows(pub(crate) String);
+
 impl Text {
     /// Adds literal bytes, joining them to the ones before.
     pub(crate) fn push_literal(&mut self, bytes: &[u8]) {
@@ -90,6 +101,12 @@ impl Text {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(bytes) => out.extend_from_slice(bytes),
+                // A cell of a data file is written as it stands, without a copy of its own.
+                Piece::Insert(Source::Row(data, field), how)
+                    if *how != How::JsonValue && scope.cell(*data, field).is_some() =>
+                {
+                    write_text(&mut out, scope.cell(*data, field).unwrap_or_default(), *how);
+                }
                 Piece::Insert(source, how) => {
                     let value = scope.find(source)?;
                     write_value(&mut out, &value, *how);
@@ -113,15 +130,28 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value, how: How) {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(other.to_string()),
     };
+    write_text(out, &text, how);
+}
+
+/// Writes text into a text.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str, how: How) {
     match how {
         How::Plain | How::JsonValue => out.extend_from_slice(text.as_bytes()),
         How::Encoded => {
-            percent(out, &text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+            percent(out, text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        }
+        How::Form => {
+            for (position, word) in text.split(' ').enumerate() {
+                if position > 0 {
+                    out.push(b'+');
+                }
+                percent(out, word, |byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte));
+            }
         }
         How::Link => {
-            percent(out, &text, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte))
+            percent(out, text, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte))
         }
-        How::JsonText => write_json_text(out, &text),
+        How::JsonText => write_json_text(out, text),
     }
 }
 
@@ -225,6 +255,11 @@ pub(crate) struct Scope {
     pub(crate) iteration: u64,
     pub(crate) index: u64,
     slots: Vec<Option<Value>>,
+    /// Slots that outlive the iteration.
+    kept: Range<usize>,
+    data: Arc<[Data]>,
+    /// The row of each data file that the iteration has.
+    rows: Vec<usize>,
     clock: Clock,
     seed: u64,
     chance: Option<Chance>,
@@ -232,16 +267,39 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// A scope with room for `slots` values. The same `seed` and index give the same draws.
-    pub(crate) fn new(slots: usize, clock: Clock, seed: u64) -> Self {
-        let slots = vec![None; slots];
-        Self { vu: 1, iteration: 0, index: 0, slots, clock, seed, chance: None }
+    pub(crate) fn new(
+        slots: usize,
+        kept: Range<usize>,
+        data: Arc<[Data]>,
+        clock: Clock,
+        seed: u64,
+    ) -> Self {
+        let (slots, rows) = (vec![None; slots], vec![0; data.len()]);
+        Self { vu: 1, iteration: 0, index: 0, slots, kept, data, rows, clock, seed, chance: None }
     }
 
-    /// Starts an iteration: forgets every value and all chance.
+    /// Starts an iteration: forgets every value but those that are kept, and all chance.
     pub(crate) fn begin(&mut self, vu: u64, iteration: u64, index: u64) {
         (self.vu, self.iteration, self.index) = (vu, iteration, index);
-        self.slots.fill(None);
+        let Range { start, end } = self.kept;
+        self.slots[..start].fill(None);
+        self.slots[end..].fill(None);
         self.chance = None;
+    }
+
+    /// Takes a row of each data file; the name of one that has no row left.
+    pub(crate) fn take_rows(&mut self) -> Result<(), OutOfRows> {
+        let data = Arc::clone(&self.data);
+        let asker = Asker { vu: self.vu, index: self.index };
+        for (position, data) in data.iter().enumerate() {
+            let row = data.row(asker, || data.any(self.chance()));
+            self.rows[position] = row.ok_or_else(|| OutOfRows(data.name.clone()))?;
+        }
+        Ok(())
+    }
+
+    fn cell(&self, data: usize, field: &Field) -> Option<&str> {
+        self.data[data].table.text(self.rows[data], field)
     }
 
     pub(crate) fn set(&mut self, slot: usize, value: Value) {
@@ -284,6 +342,10 @@ impl Scope {
                     Unfilled(format!("there is nothing at `{path}` in {}", shorten(value)))
                 })?)
             }
+            Source::Row(data, field) => {
+                let found = self.data[*data].table.get(self.rows[*data], field);
+                found.ok_or_else(|| Unfilled("the row has no such value".to_owned()))?
+            }
             Source::Vu => Cow::Owned(self.vu.into()),
             Source::Iteration => Cow::Owned(self.iteration.into()),
             Source::Index => Cow::Owned(self.index.into()),
@@ -313,7 +375,7 @@ mod tests {
     #[test]
     fn draws_depend_on_seed_and_index_only() {
         let draw = |seed, vu, index| {
-            let mut scope = Scope::new(0, Clock::system(), seed);
+            let mut scope = Scope::new(0, 0..0, [].into(), Clock::system(), seed);
             scope.begin(vu, 3, index);
             scope.chance().bits()
         };

@@ -112,11 +112,17 @@ impl Place<'_> {
         }
     }
 
-    fn find(&self, metric: &str, own: (&str, &str), tags: &[Tag], kind: Kind) -> SeriesId {
+    pub(crate) fn find(
+        &self,
+        metric: &str,
+        own: (&str, &str),
+        tags: &[Tag],
+        kind: Kind,
+    ) -> SeriesId {
         self.timeline.shard(self.worker).series(&self.key(metric, own, tags), kind)
     }
 
-    fn key(&self, metric: &str, own: (&str, &str), tags: &[Tag]) -> Key {
+    pub(crate) fn key(&self, metric: &str, own: (&str, &str), tags: &[Tag]) -> Key {
         let given = tags.iter().map(|(tag, value)| (&**tag, value.as_str()));
         let fixed = [("phase", self.phase), ("flow", &self.program.flow), own];
         // The fixed ones last: no tag of the plan's takes their place.

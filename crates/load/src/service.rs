@@ -91,8 +91,8 @@ impl Service {
                 compiled.insert(&share.flow, compile(&options, &share.flow)?);
             }
         }
-        if options.targets.values().any(|url| url.scheme() == Scheme::Https) {
-            options.client.tls.prepare()?;
+        for url in options.targets.values().filter(|url| url.scheme() == Scheme::Https) {
+            options.client.tls_with(url).prepare()?;
         }
         let users: u64 = options.loads.iter().map(|load| u64::from(load.max_vus())).sum();
         // What cannot be raised was said when the plan was checked, and shows as an error of its

@@ -94,6 +94,14 @@ impl Template {
         Ok(text)
     }
 
+    /// The names with the paths into them.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Name(reference) => Some(reference),
+            Part::Literal(_) => None,
+        })
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }

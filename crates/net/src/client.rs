@@ -38,6 +38,35 @@ pub struct Options {
     pub max_body: usize,
     /// Which version of HTTP is spoken.
     pub http: Http,
+    /// Origins for which `tls` and `http` are others.
+    pub exceptions: Arc<[Exception]>,
+}
+
+/// What holds for one origin in place of [`Options::tls`] and [`Options::http`].
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Any URL of the origin.
+    pub origin: Url,
+    /// How the server is trusted.
+    pub tls: Tls,
+    /// Which version of HTTP is spoken.
+    pub http: Http,
+}
+
+impl Options {
+    /// Which version of HTTP is spoken with `origin`.
+    pub fn http_with(&self, origin: &Url) -> Http {
+        self.exception(origin).map_or(self.http, |exception| exception.http)
+    }
+
+    /// How `origin` is trusted.
+    pub fn tls_with(&self, origin: &Url) -> &Tls {
+        self.exception(origin).map_or(&self.tls, |exception| &exception.tls)
+    }
+
+    fn exception(&self, origin: &Url) -> Option<&Exception> {
+        self.exceptions.iter().find(|exception| exception.origin.same_origin(origin))
+    }
 }
 
 /// Which version of HTTP a client speaks.
@@ -66,6 +95,7 @@ impl Default for Options {
             max_head: 64 * 1024,
             max_body: 16 * 1024 * 1024,
             http: Http::One,
+            exceptions: Arc::default(),
         }
     }
 }

@@ -71,9 +71,10 @@ impl Connection {
         limit: Limit,
         trace: &mut Trace,
     ) -> Result<Self, Error> {
-        let wire = options.dial(origin, options.http, limit, trace).await?;
+        let http = options.http_with(origin);
+        let wire = options.dial(origin, http, limit, trace).await?;
         trace.enter(Part::Exchange, options.clock.now());
-        let protocol = if options.http == Http::Two || wire.chose_http2() {
+        let protocol = if http == Http::Two || wire.chose_http2() {
             let opened = http2::Connection::open(wire, options).await?;
             Protocol::Two(Box::new(opened))
         } else {

@@ -27,7 +27,7 @@ const MOST: usize = 300;
 /// One user's cookies, at most 50 for a domain and 300 in all, of at most 4 KiB each.
 ///
 /// There is no list of public suffixes: a domain of one label is refused, `co.uk` is not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Jar {
     clock: Clock,
     cookies: Vec<Cookie>,
@@ -35,7 +35,7 @@ pub struct Jar {
     uses: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cookie {
     name: String,
     value: String,

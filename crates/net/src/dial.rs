@@ -82,7 +82,8 @@ impl Options {
             return Ok(Wire::Plain(plain));
         }
         trace.enter(Part::Tls, self.clock.now());
-        let wire = Wire::Tls(Box::new(self.tls.connect(origin.host(), http, plain).await?));
+        let wire =
+            Wire::Tls(Box::new(self.tls_with(origin).connect(origin.host(), http, plain).await?));
         if http == Http::Two && !wire.chose_http2() {
             return Err(Error::TlsFailed("the server does not agree to HTTP/2".to_owned()));
         }

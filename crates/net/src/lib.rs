@@ -31,7 +31,7 @@ mod timings;
 mod tls;
 mod wire;
 
-pub use client::{Client, Http, Keep, Options, Prepared, Request, Response};
+pub use client::{Client, Exception, Http, Keep, Options, Prepared, Request, Response};
 pub use error::{Error, Failure};
 pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use timings::Timings;

@@ -124,7 +124,7 @@ impl Session {
         let request = prepared.request();
         let blind = request.keep == Keep::Failures && *follow != Follow::NOTHING;
         if blind || (follow.cookies && self.jar.header(origin, &request.target).is_some()) {
-            return self.fetch(origin, request.clone(), follow, hop).await;
+            return Box::pin(self.fetch(origin, request.clone(), follow, hop)).await;
         }
         let response = self.client.repeat(origin, prepared).await?;
         if follow.redirects == 0 || location(&response).is_none() {
@@ -137,7 +137,8 @@ impl Session {
         let spent = Duration::from_nanos(response.timings.total());
         let left = Limit::new(self.clock.now(), limit.saturating_sub(spent));
         let limit = Limit { after: limit, ..left };
-        self.onwards(origin, request.clone(), follow, hop, limit, Some(response)).await
+        // Large while it runs, and who waits here is to be small.
+        Box::pin(self.onwards(origin, request.clone(), follow, hop, limit, Some(response))).await
     }
 
     /// Follows `request` to its end; `answered` is the first hop's answer, if there is one already.

@@ -148,8 +148,9 @@ async fn begin(
         request.headers.push((ACCEPT, HeaderValue::from_static(KIND)));
     }
     let Opening { options, limit, .. } = *opening;
-    let wire = opening.dial(origin, options.http).await?;
-    if options.http == Http::Two || wire.chose_http2() {
+    let http = options.http_with(origin);
+    let wire = opening.dial(origin, http).await?;
+    if http == Http::Two || wire.chose_http2() {
         let begun = async {
             let mut connection = http2::Connection::open(wire, options).await?;
             let begun = connection.ask(origin, &request, options, &mut opening.meter).await?;

@@ -18,7 +18,9 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use seaworthy_net::{Client, Keep, Network, Options, Pending, Request, Stream, Tls, Url};
+use seaworthy_net::{
+    Client, Exception, Keep, Network, Options, Pending, Request, Stream, Tls, Url,
+};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -237,6 +239,19 @@ async fn tls_is_verified_and_timed() {
     assert!(
         Tls::trusting(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_err()
     );
+}
+
+#[tokio::test]
+async fn an_exception_holds_for_its_origin_alone() {
+    let (taken, refused) = (tls_server().await, tls_server().await);
+    let url = |address: SocketAddr| Url::parse(&format!("https://{address}/")).unwrap();
+    let exception =
+        Exception { origin: url(taken), tls: Tls::insecure(), http: seaworthy_net::Http::One };
+    let options = Options { exceptions: Arc::from([exception]), ..Options::default() };
+    let mut client = Client::new(options);
+    assert_eq!(client.send(&url(taken), Request::get("/")).await.unwrap().status, 201);
+    let failure = client.send(&url(refused), Request::get("/")).await.unwrap_err();
+    assert_eq!(failure.code(), "tls_failed", "{failure}");
 }
 
 /// A network of in-memory streams whose steps take as long as they are told.

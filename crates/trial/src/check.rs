@@ -20,6 +20,7 @@ use crate::scope::{REDACTED, Scope};
 
 mod assume;
 mod decide;
+mod files;
 mod names;
 mod objectives;
 mod phases;
@@ -117,7 +118,9 @@ pub fn check_as(file: &str, text: &str, choice: Choice) -> (Option<Checked>, Vec
     checker.environment(text);
     let targets: BTreeSet<String> =
         plan.targets.iter().map(|target| target.name.value.clone()).collect();
-    let mut known = Known { file, targets, names: checker.known_names(&plan) };
+    let names = checker.known_names(&plan);
+    let mut known = Known { file, targets, names, ..Known::default() };
+    checker.files(&plan, &mut known);
     let setup = checker.routines(&plan.setup, &mut known);
     let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
     checker.findings.extend(findings);
@@ -136,6 +139,9 @@ pub fn check_as(file: &str, text: &str, choice: Choice) -> (Option<Checked>, Vec
     if !errors(&checker.findings) {
         notes.extend(checker.decidable(&phases, &flows, &objectives, &assumptions));
     }
+    notes.extend(plan.targets.iter().filter(|target| target.insecure).map(|target| {
+        warning(format!("Target `{}`: its certificate was not checked (`insecure`).", target.name))
+    }));
     let literals = names::literals(&plan);
     for literal in &literals {
         let what = format!("{} is written into the plan", literal.what);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use seaworthy_base::{Clock, Instant, Span};
 use seaworthy_load::SharedTimeline;
-use seaworthy_net::{Client, Request, Url};
+use seaworthy_net::{Client, Exception, Request, Tls, Url};
 use seaworthy_process::{Journal, Launch, Scratch, Target, free_ports, last_lines, watchdog};
 use seaworthy_report::outcome;
 use serde_json::{Value, json};
@@ -243,6 +243,7 @@ impl World {
             clock: clock.clone(),
             connect_timeout: Duration::from_secs(2),
             request_timeout: Duration::from_secs(5),
+            exceptions: exception(target, running).into_iter().collect(),
             ..seaworthy_net::Options::default()
         });
         loop {
@@ -357,7 +358,13 @@ impl World {
 
     /// How requests to the targets are sent.
     pub(crate) fn client(&self, options: &Options) -> seaworthy_net::Options {
-        seaworthy_net::Options { clock: options.clock.clone(), ..self.client.clone() }
+        let targets = options.plan.plan().targets.iter().zip(&self.targets);
+        let exceptions = targets.filter_map(|(target, running)| exception(target, running));
+        seaworthy_net::Options {
+            clock: options.clock.clone(),
+            exceptions: exceptions.collect(),
+            ..self.client.clone()
+        }
     }
 
     /// A failure's text, with the targets that are gone: they are probably why.
@@ -446,6 +453,15 @@ impl World {
         self.guard.dismiss()?;
         Ok(self.journal.finish()?)
     }
+}
+
+/// How a target is spoken to, when the plan says so.
+fn exception(target: &plan::Target, running: &Running) -> Option<Exception> {
+    (target.insecure || target.http.is_some()).then(|| Exception {
+        origin: running.url.clone(),
+        tls: if target.insecure { Tls::insecure() } else { Tls::system() },
+        http: target.http.map(Into::into).unwrap_or_default(),
+    })
 }
 
 /// Whether something accepts connections there.

@@ -52,6 +52,30 @@ pub(crate) const METRICS: &[Metric] = &[
         words: "requests",
     },
     Metric {
+        name: "stream_wait",
+        kind: Kind::Trend,
+        tags: &["phase", "flow", "step"],
+        words: "wait for an event",
+    },
+    Metric {
+        name: "stream_events",
+        kind: Kind::Counter,
+        tags: &["phase", "flow", "step"],
+        words: "events of streams",
+    },
+    Metric {
+        name: "ws_connecting",
+        kind: Kind::Trend,
+        tags: &["phase", "flow", "step"],
+        words: "opening of WebSockets",
+    },
+    Metric {
+        name: "ws_session_duration",
+        kind: Kind::Trend,
+        tags: &["phase", "flow", "step"],
+        words: "time of WebSocket sessions",
+    },
+    Metric {
         name: "iterations",
         kind: Kind::Counter,
         tags: &["phase", "flow"],

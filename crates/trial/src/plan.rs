@@ -4,6 +4,8 @@
 //! second. Each engine owns its own section (`flows` and `load` are `load::spec`'s); this file only
 //! composes them.
 
+mod http;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::profile;
+pub use http::HttpVersion;
 
 /// The only API version there is.
 pub const API_VERSION: &str = "seaworthy.dev/v1";
@@ -40,6 +43,9 @@ pub struct Plan {
     /// Constants for templates.
     #[serde(default)]
     pub variables: BTreeMap<String, Value>,
+    /// Files of rows for templates: users to sign in, questions to ask.
+    #[serde(default)]
+    pub data: Vec<spec::Data>,
     /// The services on trial.
     pub targets: Vec<Target>,
     /// What is done once, in order, after every target is ready and before the first phase.
@@ -97,6 +103,11 @@ pub struct Target {
     pub folder: Option<String>,
     /// Where it is reached, as `http://127.0.0.1:${port.api}`.
     pub url: Located<String>,
+    /// Which version of HTTP is spoken with it: `1.1`, `2` or `auto`; 1.1 when not given.
+    pub http: Option<HttpVersion>,
+    /// Whether its certificate is taken unchecked; the report then says so.
+    #[serde(default)]
+    pub insecure: bool,
     /// When it counts as ready; without it, when its port accepts a connection.
     pub ready: Option<Ready>,
     /// How long it has to stop after the polite signal; 10 s when not given.

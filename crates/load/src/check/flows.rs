@@ -1,21 +1,18 @@
-//! Checks of flows and routines: names, requests, templates, paths.
+//! Checks of flows and routines: their variables, and their steps together.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method};
-use seaworthy_document::{Finding, Located, Place};
+use seaworthy_document::Located;
 use serde_json::Value;
 
-use super::{BUILT_IN, Findings};
-use crate::flow::{Body, Draw, Extract, Flow, Routine, Step, Variable};
-use crate::path::Path;
+use super::Findings;
+use super::names::{Names, definable, known_target, label};
+use super::steps::{Around, step};
+use crate::flow::{Draw, Flow, Routine, Step, Variable};
 use crate::spec;
-use crate::template::{Template, Tree, is_name};
+use crate::template::Tree;
 
-/// The longest time a request, a pause or a phase may be given: 30 days.
-pub(super) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+pub(super) use super::requests::{LONGEST, length};
 
 pub(super) fn flows(findings: &mut Findings<'_>, typed: &[spec::Flow]) -> Vec<Flow> {
     let mut seen = BTreeSet::new();
@@ -26,8 +23,7 @@ pub(super) fn flows(findings: &mut Findings<'_>, typed: &[spec::Flow]) -> Vec<Fl
             let reason = format!("two flows are named `{}`", flow.name);
             findings.error("load-duplicate", place, reason, "give each its own name");
         }
-        let names = Names::new(findings.known.names.iter().map(String::as_str));
-        flows.extend(one(findings, names, &flow.name, &flow.target, &flow.variables, &flow.steps));
+        flows.extend(one(findings, flow));
     }
     flows
 }
@@ -52,71 +48,31 @@ pub(super) fn routine(findings: &mut Findings<'_>, typed: &spec::Routine) -> Opt
         let reason = format!("`parallel` is {parallel}; at most 1000 are done at a time");
         findings.error("load-range", parallel.place(file), reason, "use 1000 or less");
     }
-    let names = Names::new(findings.known.names.iter().map(String::as_str));
-    let flow = one(findings, names, &typed.name, &typed.target, &typed.variables, &typed.steps)?;
+    let flow = one(
+        findings,
+        &spec::Flow {
+            name: typed.name.clone(),
+            target: typed.target.clone(),
+            variables: typed.variables.clone(),
+            start: Vec::new(),
+            steps: typed.steps.clone(),
+            cookies: None,
+        },
+    )?;
     let repeat = typed.repeat.as_deref().copied();
     let parallel = typed.parallel.as_deref().copied().unwrap_or(1);
     let sound = !seaworthy_document::errors(&findings.list[before..]);
     sound.then_some(Routine { flow, repeat, parallel })
 }
 
-/// The names a template may use at a point of a flow.
-struct Names<'a>(BTreeSet<&'a str>);
-
-impl<'a> Names<'a> {
-    fn new(known: impl Iterator<Item = &'a str>) -> Self {
-        Self(known.chain(BUILT_IN).collect())
-    }
-
-    fn check(&self, findings: &mut Findings<'_>, place: &Place, template: &Template) {
-        for name in template.names() {
-            if !self.0.contains(name) {
-                let known = self.0.iter().copied();
-                findings.unknown("load-unknown-name", place.clone(), "value", name, known);
-            }
-        }
-    }
-
-    /// Reads a text template; its names must be known.
-    fn template(&self, findings: &mut Findings<'_>, place: &Place, text: &str) -> Option<Template> {
-        match Template::parse(text) {
-            Ok(template) => {
-                self.check(findings, place, &template);
-                Some(template)
-            }
-            Err(error) => {
-                findings.error("load-template", place.clone(), error.reason, error.hint);
-                None
-            }
-        }
-    }
-
-    /// Reads a JSON template; its names must be known.
-    fn tree(&self, findings: &mut Findings<'_>, place: &Place, value: &Value) -> Option<Tree> {
-        match Tree::parse(value) {
-            Ok(tree) => {
-                tree.templates(&mut |template| self.check(findings, place, template));
-                Some(tree)
-            }
-            Err((within, error)) => {
-                let reason = format!("at `{within}`, {}", error.reason);
-                findings.error("load-template", place.clone(), reason, error.hint);
-                None
-            }
-        }
-    }
-}
-
-fn one<'a>(
-    findings: &mut Findings<'_>,
-    mut names: Names<'a>,
-    name: &Located<String>,
-    target: &Option<Located<String>>,
-    variables: &'a [spec::Variable],
-    steps: &'a [spec::Step],
-) -> Option<Flow> {
-    let file = findings.known.file;
+fn one(findings: &mut Findings<'_>, typed: &spec::Flow) -> Option<Flow> {
+    let spec::Flow { name, target, variables, start, steps, cookies } = typed;
+    let known = findings.known;
+    let file = known.file;
     let before = findings.list.len();
+    findings.used.clear();
+    let defined = known.names.iter().chain(known.data.keys()).map(String::as_str);
+    let mut names = Names::new(defined);
     label(findings, name);
     known_target(findings, target);
     if steps.is_empty() {
@@ -128,51 +84,46 @@ fn one<'a>(
         drawn.extend(variable(findings, &names, typed));
         names.0.insert(&typed.name);
     }
+    let every = || start.iter().chain(steps);
+    let streams = every().filter(|step| step.stream.is_some()).map(|step| step.name.as_str());
+    let mut around =
+        Around { targeted: target.is_some(), streams: streams.collect(), open: BTreeSet::new() };
     let mut seen = BTreeSet::new();
-    let mut done = Vec::new();
-    for typed in steps {
+    let mut done: [Vec<Step>; 2] = [Vec::new(), Vec::new()];
+    for (position, typed) in every().enumerate() {
         if !seen.insert(typed.name.as_str()) {
             let reason = format!("two steps of `{name}` are named `{}`", typed.name);
             let place = typed.name.place(file);
             findings.error("load-duplicate", place, reason, "give each its own name");
         }
-        done.extend(step(findings, &names, target.is_some(), typed));
-        names.0.extend(typed.extract.keys().map(String::as_str));
+        let starting = position < start.len();
+        done[usize::from(!starting)].extend(step(findings, &names, &around, typed));
+        if typed.stream.is_some() {
+            around.open.insert(&typed.name);
+        }
+        for (value, from) in &typed.extract {
+            if starting && variables.iter().any(|variable| *variable.name == *value) {
+                let reason = format!(
+                    "`{value}` is drawn for each iteration and cannot be kept from `start`"
+                );
+                findings.error("load-name", from.place(file), reason, "choose another name");
+            }
+            names.0.insert(value);
+        }
     }
+    let used = std::mem::take(&mut findings.used);
+    let data = known.data.values().filter(|data| used.contains(&data.name)).cloned().collect();
     let sound = !seaworthy_document::errors(&findings.list[before..]);
-    let target = target.as_ref().map(|target| target.value.clone());
-    sound.then(|| Flow { name: name.value.clone(), target, variables: drawn, steps: done })
-}
-
-/// Flow and step names are tags and table headings: not empty, not long, without control letters.
-fn label(findings: &mut Findings<'_>, name: &Located<String>) {
-    let letters = name.chars().count();
-    if name.trim().is_empty() || letters > 100 || name.chars().any(char::is_control) {
-        let place = name.place(findings.known.file);
-        let reason = "a name is 1 to 100 letters without control characters".to_owned();
-        findings.error("load-name", place, reason, "use a few words, as `sign in`");
-    }
-}
-
-fn known_target(findings: &mut Findings<'_>, target: &Option<Located<String>>) {
-    let known = findings.known;
-    if let Some(name) = target
-        && !known.targets.contains(&name.value)
-    {
-        let targets = known.targets.iter().map(String::as_str);
-        findings.unknown("load-unknown-target", name.place(known.file), "target", name, targets);
-    }
-}
-
-/// Names that templates may use must be readable in a template and not built in.
-fn definable(findings: &mut Findings<'_>, place: Place, name: &str) {
-    if !is_name(name) {
-        let hint = "begin with a letter; then letters, digits, `_` and `-`";
-        findings.error("load-name", place, format!("`{name}` cannot name a value"), hint);
-    } else if BUILT_IN.contains(&name) {
-        let reason = format!("`{name}` is built in and cannot be redefined");
-        findings.error("load-name", place, reason, "choose another name");
-    }
+    let [start, steps] = done;
+    sound.then(|| Flow {
+        name: name.value.clone(),
+        target: target.as_ref().map(|target| target.value.clone()),
+        cookies: cookies.map(|cookies| cookies.value),
+        data,
+        variables: drawn,
+        start,
+        steps,
+    })
 }
 
 fn variable(
@@ -231,199 +182,4 @@ fn list(findings: &mut Findings<'_>, names: &Names<'_>, typed: &Located<Value>) 
         findings.error("load-variable", place, reason, hint);
     }
     sound.then_some(tree)
-}
-
-fn step(
-    findings: &mut Findings<'_>,
-    names: &Names<'_>,
-    targeted: bool,
-    typed: &spec::Step,
-) -> Option<Step> {
-    let file = findings.known.file;
-    label(findings, &typed.name);
-    known_target(findings, &typed.target);
-    let targeted = targeted || typed.target.is_some();
-    let request = request(findings, names, targeted, &typed.request);
-    let headers = headers(findings, names, &typed.headers, true);
-    let body = body(findings, names, typed);
-    if let Some(timeout) = &typed.timeout {
-        length(findings, "timeout", timeout.place(file), timeout.get());
-    }
-    let pause = typed.pause.as_ref().map(|pause| {
-        let (from, to) = (pause.value.0.get(), pause.value.1.get());
-        if from > to || to > LONGEST {
-            let reason = "a pause is one length, or the shortest and then the longest".to_owned();
-            findings.error("load-range", pause.place(file), reason, "write `[100ms, 2s]`");
-        }
-        (from, to)
-    });
-    let expect_headers = self::headers(findings, names, &typed.expect.headers, false);
-    let mut expect_json = Vec::new();
-    for (path, value) in &typed.expect.json {
-        let tree = names.tree(findings, &value.place(file), value);
-        let path = json_path(findings, value.place(file), path);
-        expect_json.extend(path.zip(tree));
-    }
-    let mut extract = Vec::new();
-    for (name, typed) in &typed.extract {
-        definable(findings, typed.place(file), name);
-        let found = match &typed.value {
-            spec::Extract::Json(path) => {
-                json_path(findings, typed.place(file), path).map(Extract::Json)
-            }
-            spec::Extract::Header(header) => {
-                header_name(findings, typed.place(file), header).map(Extract::Header)
-            }
-        };
-        extract.extend(found.map(|found| (name.clone(), found)));
-    }
-    let (method, address) = request?;
-    Some(Step {
-        name: typed.name.value.clone(),
-        target: typed.target.as_ref().map(|target| target.value.clone()),
-        method,
-        address,
-        headers,
-        body: body?,
-        timeout: typed.timeout.as_ref().map(|timeout| timeout.get()),
-        status: typed.expect.status.as_ref().map(|status| status.value.clone()),
-        expect_headers,
-        expect_json,
-        extract,
-        pause,
-    })
-}
-
-pub(super) fn length(findings: &mut Findings<'_>, what: &str, place: Place, length: Duration) {
-    if length.is_zero() {
-        let reason = format!("`{what}` is zero");
-        findings.error("load-range", place, reason, "write a length, as `30s`");
-    } else if length > LONGEST {
-        let reason = format!("`{what}` is longer than 30 days");
-        findings.error("load-range", place, reason, "write a shorter length");
-    }
-}
-
-fn request(
-    findings: &mut Findings<'_>,
-    names: &Names<'_>,
-    targeted: bool,
-    typed: &Located<String>,
-) -> Option<(Method, Template)> {
-    let place = typed.place(findings.known.file);
-    let hint = "write a method and a path, as `GET /v1/users/${user}`";
-    let Some((method, address)) = typed.trim().split_once(char::is_whitespace) else {
-        let reason = format!("`{typed}` is not a method and a path");
-        findings.error("load-request", place, reason, hint);
-        return None;
-    };
-    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    if method != method.to_ascii_uppercase() || method == "CONNECT" {
-        findings.unknown("load-request", place, "method", method, METHODS.into_iter());
-        return None;
-    }
-    let Ok(method) = Method::from_bytes(method.as_bytes()) else {
-        findings.unknown("load-request", place, "method", method, METHODS.into_iter());
-        return None;
-    };
-    let address = address.trim();
-    let template = names.template(findings, &place, address)?;
-    let absolute = address.starts_with("http://") || address.starts_with("https://");
-    let problem = if absolute && targeted {
-        Some(("a step with a target takes a path, not a full URL", "leave out the host"))
-    } else if absolute || address.starts_with("${") {
-        None
-    } else if !address.starts_with('/') {
-        Some(("the path does not begin with `/`", hint))
-    } else if !targeted {
-        let hint = "give the flow or the step a `target`, or write the full URL";
-        Some(("it is not said where this path is", hint))
-    } else {
-        None
-    };
-    if let Some((reason, hint)) = problem {
-        findings.error("load-request", place, reason.to_owned(), hint);
-        return None;
-    }
-    // The literal parts, which are not encoded, must be fit for the wire. Names are: they are
-    // percent-encoded when filled in.
-    let outside =
-        address.split("${").map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
-    if outside.flat_map(str::chars).any(|letter| letter.is_whitespace() || !letter.is_ascii()) {
-        let reason = "the path has a space or a letter outside ASCII".to_owned();
-        findings.error("load-request", place, reason, "percent-encode it: a space is `%20`");
-        return None;
-    }
-    if let ([crate::template::Part::Literal(url)], true) = (template.parts(), absolute)
-        && let Err(error) = seaworthy_net::Url::parse(url)
-    {
-        let hint = error.hint().unwrap_or_default();
-        findings.error("load-request", place, error.to_string(), hint);
-        return None;
-    }
-    Some((method, template))
-}
-
-fn headers(
-    findings: &mut Findings<'_>,
-    names: &Names<'_>,
-    typed: &BTreeMap<String, Located<String>>,
-    sent: bool,
-) -> Vec<(HeaderName, Template)> {
-    let mut headers = Vec::new();
-    for (name, value) in typed {
-        let place = value.place(findings.known.file);
-        let header = header_name(findings, place.clone(), name);
-        let template = names.template(findings, &place, value);
-        if HeaderValue::from_str(value).is_err() {
-            let reason = format!("the value of header `{name}` has a control character");
-            findings.error("load-header", place.clone(), reason, "leave it out");
-        }
-        if sent
-            && header
-                .as_ref()
-                .is_some_and(|name| name == CONTENT_LENGTH || name == TRANSFER_ENCODING)
-        {
-            findings.list.push(
-                Finding::warning("load-header", format!("header `{name}` is not sent"))
-                    .at(place)
-                    .hint("the body's length is always sent as it is; leave the header out"),
-            );
-            continue;
-        }
-        headers.extend(header.zip(template));
-    }
-    headers
-}
-
-fn header_name(findings: &mut Findings<'_>, place: Place, name: &str) -> Option<HeaderName> {
-    let header = HeaderName::from_bytes(name.as_bytes()).ok();
-    if header.is_none() {
-        let reason = format!("`{name}` cannot be a header's name");
-        findings.error("load-header", place, reason, "letters, digits and `-` are safe");
-    }
-    header
-}
-
-fn json_path(findings: &mut Findings<'_>, place: Place, text: &str) -> Option<Path> {
-    Path::parse(text)
-        .map_err(|error| {
-            let hint = "write it as `$.sources[0].key`";
-            findings.error("load-path", place, error.to_string(), hint);
-        })
-        .ok()
-}
-
-fn body(findings: &mut Findings<'_>, names: &Names<'_>, typed: &spec::Step) -> Option<Body> {
-    let file = findings.known.file;
-    match (&typed.body, &typed.text) {
-        (Some(_), Some(text)) => {
-            let reason = "a step has `body` (JSON) or `text`, not both".to_owned();
-            findings.error("load-body", text.place(file), reason, "keep one of them");
-            None
-        }
-        (Some(body), None) => names.tree(findings, &body.place(file), body).map(Body::Json),
-        (None, Some(text)) => names.template(findings, &text.place(file), text).map(Body::Text),
-        (None, None) => Some(Body::None),
-    }
 }

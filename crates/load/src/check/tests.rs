@@ -8,7 +8,10 @@ use seaworthy_document::{Finding, Severity};
 use serde::Deserialize;
 
 use super::{Known, flows, loads, routine};
-use crate::spec;
+use crate::data::Data;
+use crate::spec::{self, OnEnd, Per};
+
+mod steps;
 
 #[derive(Debug, Deserialize)]
 struct Plan {
@@ -22,7 +25,17 @@ struct Plan {
 
 fn known() -> Known<'static> {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    Known { file: "p", targets: names(&["memory", "policy"]), names: names(&["token", "port"]) }
+    let table = |text: &str| crate::data::Table::csv("users.csv", text.as_bytes()).unwrap();
+    let data =
+        |name: &str, table| Data::new(name.to_owned(), table, Per::Iteration, OnEnd::Recycle);
+    let users = data("users", table("name,pass word\nada,x\n"));
+    Known {
+        file: "p",
+        targets: names(&["memory", "policy"]),
+        names: names(&["token", "port"]),
+        data: [("users".to_owned(), users)].into(),
+        files: [("logo.png".to_owned(), bytes::Bytes::from_static(b"png"))].into(),
+    }
 }
 
 /// All findings of a plan; a plan that cannot even be read is one finding.
@@ -149,7 +162,7 @@ fn unknown_names_come_with_the_nearest() {
         "'${",
         unknown,
         "there is no value named `zzzzzzzz`",
-        "known: index, iteration, port, token, uuid, vu",
+        "known: index, iteration, port, token, users, uuid, vu",
     );
     // Extracted later, used earlier.
     let yaml = "flows: [{name: f, target: memory, steps: [

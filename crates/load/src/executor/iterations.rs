@@ -59,7 +59,9 @@ async fn fixed<M: FnMut() -> bool + Send + 'static>(
             let mut user = recruit.user(number, worker);
             while user.now() < end && more() {
                 let turn = recruit.turn();
-                user.iterate(turn, None).await;
+                if !user.iterate(turn, None).await {
+                    break;
+                }
             }
         });
     }

@@ -116,7 +116,9 @@ fn begin(run: &Run, users: &mut JoinSet<u64>, number: u64) -> Member {
         let mut user = recruit.user(number, worker);
         while !told.load(Ordering::Relaxed) {
             let turn = recruit.turn();
-            user.iterate(turn, None).await;
+            if !user.iterate(turn, None).await {
+                break;
+            }
         }
         number
     });

@@ -17,7 +17,9 @@ pub(super) async fn run(run: Run, vus: u32, duration: Duration) -> Result<(), Er
             let mut user = recruit.user(number, worker);
             while user.now() < end {
                 let turn = recruit.turn();
-                user.iterate(turn, None).await;
+                if !user.iterate(turn, None).await {
+                    break;
+                }
             }
         });
     }

@@ -40,6 +40,7 @@ fn every_field_is_described() {
     let mut names = fields::<spec::Flow>();
     names.extend(fields::<spec::Routine>());
     names.extend(fields::<spec::Load>());
+    names.extend(fields::<spec::Data>());
     assert!(names.len() > 30, "{names:?}");
     for name in names {
         let named = page.contains(&format!("`{name}`")) || page.contains(&format!(".{name}`"));

@@ -142,6 +142,8 @@ impl Network for World {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     #[serde(default)]
+    pub(crate) data: Vec<spec::Data>,
+    #[serde(default)]
     pub(crate) flows: Vec<spec::Flow>,
     #[serde(default)]
     pub(crate) load: Vec<spec::Load>,
@@ -158,10 +160,11 @@ pub(crate) fn known(names: &[&str]) -> check::Known<'static> {
         file: "plan.yaml",
         targets: ["service".to_owned()].into(),
         names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..check::Known::default()
     }
 }
 
-fn clean<T>((value, findings): (T, Vec<Finding>)) -> T {
+pub(crate) fn clean<T>((value, findings): (T, Vec<Finding>)) -> T {
     assert!(findings.is_empty(), "{findings:#?}");
     value
 }

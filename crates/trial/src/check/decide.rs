@@ -107,7 +107,7 @@ fn expected_rate(phases: &[&Phase], flows: &[Flow], objective: &Objective) -> Op
             let steps = match (objective.tags.get("step"), objective.metric.name) {
                 (Some(_), _) | (None, "iterations" | "iteration_duration") => 1.0,
                 (None, "checks") => flow.map_or(1, |flow| flow.checks().count()) as f64,
-                (None, _) => flow.map_or(1, |flow| flow.steps().count()) as f64,
+                (None, metric) => flow.map_or(1, |flow| flow.per_iteration(metric)) as f64,
             };
             let length = load.duration().as_secs_f64();
             requests += load.offered_per_second()? * load.part(&share.flow) * steps * length;

@@ -50,17 +50,19 @@ pub(super) struct Literal {
 /// template provides.
 pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
     let mut found = Vec::new();
-    let steps = plan.flows.iter().flat_map(|flow| &flow.steps);
+    let steps = plan.flows.iter().flat_map(|flow| flow.start.iter().chain(&flow.steps));
     let routines = plan.setup.iter().chain(&plan.teardown).flat_map(|routine| &routine.steps);
     for step in steps.chain(routines) {
-        let query = step.request.split_once('?').map_or("", |(_, query)| query);
-        for pair in query.split('&') {
+        let request = step.request.iter();
+        let queries = request.filter_map(|line| Some((line, line.split_once('?')?.1)));
+        let pairs = queries.flat_map(|(line, query)| query.split('&').map(move |it| (line, it)));
+        for (line, pair) in pairs {
             if let Some((key, value)) = pair.split_once('=')
                 && is_telling(key)
                 && !value.contains("${")
             {
                 found.push(Literal {
-                    value: step.request.with(value.to_owned()),
+                    value: line.with(value.to_owned()),
                     what: format!("the query's `{key}` of step `{}`", step.name),
                 });
             }
@@ -82,6 +84,7 @@ pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
             }
         }
     }
+    found.extend(fields(plan));
     for target in &plan.targets {
         for (variable, value) in &target.environment {
             if is_telling(variable) && !value.contains("${") {
@@ -93,6 +96,37 @@ pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
         }
     }
     found.retain(|literal| literal.value.len() >= 4);
+    found
+}
+
+/// Credentials typed into forms, and into parts of bodies.
+fn fields(plan: &Plan) -> Vec<Literal> {
+    let flows = plan.flows.iter().flat_map(|flow| flow.start.iter().chain(&flow.steps));
+    let routines = plan.setup.iter().chain(&plan.teardown).flat_map(|routine| &routine.steps);
+    let mut found = Vec::new();
+    for step in flows.chain(routines) {
+        let mut add = |name: &str, value: Located<&str>| {
+            if is_telling(name) && !value.contains("${") {
+                found.push(Literal {
+                    value: value.with(value.value.to_owned()),
+                    what: format!("the field `{name}` of step `{}`", step.name),
+                });
+            }
+        };
+        if let Some(form) = &step.form {
+            for (name, value) in &form.value {
+                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                for value in values.iter().filter_map(|value| value.as_str()) {
+                    add(name, form.with(value));
+                }
+            }
+        }
+        for part in step.multipart.iter().flat_map(|parts| &parts.value) {
+            if let Some(value) = &part.value {
+                add(&part.name, value.with(value.value.as_str()));
+            }
+        }
+    }
     found
 }
 

@@ -56,7 +56,7 @@ fn matches(objective: &Objective, phase: &Phase, flows: &[Flow]) -> bool {
         let Some(flow) = flows.iter().find(|flow| flow.name() == share.flow) else { return false };
         match objective.metric.name {
             "checks" => flow.checks().any(|check| wanted("check", &check)),
-            _ => flow.steps().any(|step| wanted("step", step)),
+            metric => flow.steps_measuring(metric).any(|step| wanted("step", step)),
         }
     })
 }

@@ -148,8 +148,13 @@ impl Planned {
             .map_err(|error| anyhow!("{error}\nhint: see `seaworthy load --help`"))?;
         let load: spec::Load = serde_json::from_value(load)
             .map_err(|error| anyhow!("{error}\nhint: see `seaworthy load --help`"))?;
-        let targets = BTreeSet::new();
-        let known = Known { file: "seaworthy load", targets, names: BTreeSet::new() };
+        let known = Known {
+            file: "seaworthy load",
+            targets: BTreeSet::new(),
+            names: BTreeSet::new(),
+            data: BTreeMap::new(),
+            files: BTreeMap::new(),
+        };
         let typed = [typed];
         let (mut checked, mut findings) = flows(&known, &typed);
         let (mut entries, more) = loads(&known, &typed, &[load], length);
