@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements that are too long for a test, by name.
 
+mod hub;
 mod load;
 
 use anyhow::{Result, bail};
@@ -17,6 +18,11 @@ const BENCHES: &[Bench] = &[
         name: "load",
         tells: "the load generator beside wrk and oha: cost, memory, and what a stalling server shows",
         run: load::run,
+    },
+    Bench {
+        name: "hub",
+        tells: "the hub on this machine: evaluations and durable turns a second, and what idle streams hold",
+        run: hub::run,
     },
     Bench {
         name: "stats",

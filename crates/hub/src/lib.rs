@@ -1,8 +1,8 @@
 //! The agent platform: gateway, orchestrator, policy engine, identity, memory and inference.
 //!
-//! [`Service`] plays any number of [`Role`]s in one process. Roles talk to each other over HTTP
-//! only ([`peer`]), each owns one store file ([`store`]), and every error a client sees is a
-//! [`Problem`].
+//! [`Service`] plays any number of [`Role`]s in one process. Roles call each other through their
+//! routes only ([`peer`]), over HTTP or, in one process, directly; each owns one store file
+//! ([`store`]), and every error a client sees is a [`Problem`].
 
 pub mod auth;
 pub mod gateway;

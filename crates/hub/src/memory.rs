@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use rusqlite::Connection;
 use seaworthy_base::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ use crate::inference::responder;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 mod catalog;
 pub mod index;
@@ -38,6 +39,9 @@ pub const LONGEST_VALUE: usize = 64 << 10;
 pub const LONGEST_METADATA: usize = 16 << 10;
 /// The most memories one retrieval returns.
 pub const MOST_SOURCES: usize = 50;
+
+/// A query up to this many bytes is worked through where it arrives.
+const QUICK: usize = 4 << 10;
 
 /// How many words of the sources an answer quotes at most.
 const ANSWER_WORDS: usize = 256;
@@ -72,13 +76,17 @@ pub struct Retrieve {
     /// How many memories to return, 1 to 50.
     #[serde(default = "default_limit")]
     pub limit: usize,
+    /// Whether to put quotes from what is found together.
+    #[serde(default = "yes")]
+    pub answer: bool,
 }
 
 /// What was found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Retrieved {
-    /// Quotes from the sources, or that nothing was found.
-    pub answer: String,
+    /// Quotes from the sources, or that nothing was found, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// The memories that share words with the query, best first.
     pub sources: Vec<Source>,
 }
@@ -120,6 +128,10 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     Ok(Part { routes, authenticator: context.authenticator(&identity), store: Some(store), needs })
 }
 
+const fn yes() -> bool {
+    true
+}
+
 const fn default_limit() -> usize {
     5
 }
@@ -136,6 +148,7 @@ async fn remember(
     }
     let metadata = body.metadata.as_ref().map(check_metadata).transpose()?;
     let now = memory.clock.wall().to_string();
+    memory.catalog.behind(&caller.tenant);
     let (stored, new) = memory
         .store
         .write(move |tx| {
@@ -163,7 +176,7 @@ async fn recall(
     check_key(&key)?;
     let found = memory
         .store
-        .read(move |connection| Ok(rows::recall(connection, &caller.tenant, &key)?))
+        .peek(move |connection| Ok(rows::recall(connection, &caller.tenant, &key)?))
         .await?;
     let found = found.ok_or_else(unknown_key)?;
     let metadata = found
@@ -202,22 +215,34 @@ async fn retrieve(
     if !(1..=MOST_SOURCES).contains(&body.limit) {
         return Err(Problem::invalid("/limit", format!("the limit must be 1 to {MOST_SOURCES}")));
     }
-    let catalog = Arc::clone(&memory.catalog);
-    let (body, found) = memory
-        .store
-        .read(move |connection| {
-            let found = catalog.search(connection, &caller.tenant, &body.query, body.limit)?;
-            Ok((body, found))
-        })
-        .await?;
-    let quotable: Vec<responder::Source<'_>> =
-        found.iter().map(|(hit, value)| responder::Source { key: &hit.key, value }).collect();
-    let answer = responder::answer(&body.query, &quotable, ANSWER_WORDS).text;
+    let (body, found) = memory.search(caller.tenant, body).await?;
+    let answer = body.answer.then(|| {
+        let quotable: Vec<responder::Source<'_>> =
+            found.iter().map(|(hit, value)| responder::Source { key: &hit.key, value }).collect();
+        responder::answer(&body.query, &quotable, ANSWER_WORDS).text
+    });
     let sources = found
         .into_iter()
         .map(|(hit, value)| Source { key: hit.key.into(), value, score: hit.score })
         .collect();
     Ok(Json(Retrieved { answer, sources }))
+}
+
+impl Memory {
+    async fn search(
+        &self,
+        tenant: String,
+        body: Retrieve,
+    ) -> store::Result<(Retrieve, Vec<(index::Hit, String)>)> {
+        let quick = body.query.len() <= QUICK && self.catalog.is_ready(&tenant);
+        let catalog = Arc::clone(&self.catalog);
+        let work = move |connection: &Connection| {
+            let found = catalog.search(connection, &tenant, &body.query, body.limit)?;
+            Ok((body, found))
+        };
+        // A few rows by their keys, unless the index is still to be built.
+        if quick { self.store.peek(work).await } else { self.store.read(work).await }
+    }
 }
 
 fn check_key(key: &str) -> Result<(), Problem> {

@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -23,8 +24,11 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     service: &'static str,
     requests: Family<Labels, Counter>,
+    errors: Family<Fault, Counter>,
     cache_hits: Family<Cache, Counter>,
     cache_misses: Family<Cache, Counter>,
+    open_descriptors: Gauge,
+    most_descriptors: Gauge,
     durations: Family<Labels, Histogram, fn() -> Histogram>,
 }
 
@@ -34,6 +38,11 @@ struct Labels {
     method: &'static str,
     route: String,
     status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fault {
+    code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,11 +59,19 @@ impl Metrics {
             registry: Arc::default(),
             service,
             requests: Family::clone(&requests),
+            errors: Family::default(),
             cache_hits: Family::default(),
             cache_misses: Family::default(),
+            open_descriptors: Gauge::default(),
+            most_descriptors: Gauge::default(),
             durations: Family::clone(&durations),
         };
         metrics.register("http_requests", "Requests answered", requests);
+        let errors = metrics.errors.clone();
+        metrics.register("errors", "Requests answered with a problem, by its code", errors);
+        let (open, most) = (metrics.open_descriptors.clone(), metrics.most_descriptors.clone());
+        metrics.register("process_open_fds", "File descriptors this process holds", open);
+        metrics.register("process_max_fds", "File descriptors this process may hold", most);
         let (hits, misses) = (metrics.cache_hits.clone(), metrics.cache_misses.clone());
         metrics.register("cache_hits", "What was asked for and kept", hits);
         metrics.register("cache_misses", "What was asked for and had to be made", misses);
@@ -71,6 +88,11 @@ impl Metrics {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         registry.register(name, help, metric.clone());
         metric
+    }
+
+    /// Counts one request answered with a problem. Its code is ours or a role's, never a client's.
+    pub(crate) fn refused(&self, code: &str) {
+        self.errors.get_or_create(&Fault { code: code.to_owned() }).inc();
     }
 
     /// The hits and misses of the role's cache with this name.
@@ -100,6 +122,10 @@ impl Metrics {
 
     /// Everything counted so far, as OpenMetrics text.
     pub fn encode(&self) -> String {
+        if let Ok((open, limit)) = descriptors() {
+            self.open_descriptors.set(open);
+            self.most_descriptors.set(limit);
+        }
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry)
@@ -111,6 +137,25 @@ impl Metrics {
 /// A histogram over [`SECONDS`].
 pub fn seconds() -> Histogram {
     Histogram::new(SECONDS)
+}
+
+/// A histogram for what takes less than a request: 10 µs to 1 s.
+pub(crate) fn fine_seconds() -> Histogram {
+    Histogram::new([
+        0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01,
+        0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    ])
+}
+
+/// How many file descriptors this process holds and how many it may.
+fn descriptors() -> std::io::Result<(i64, i64)> {
+    let open = std::fs::read_dir("/proc/self/fd")?.count();
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let most = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    // The folder itself was open while it was read.
+    let open = i64::try_from(open).unwrap_or(i64::MAX) - 1;
+    Ok((open, most.unwrap_or(i64::MAX)))
 }
 
 /// Methods a client makes up share one label, so that it cannot grow the registry.

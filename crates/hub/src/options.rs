@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -200,9 +201,14 @@ pub struct Options {
     pub limits: Limits,
     /// Lives of tokens and keys.
     pub tokens: Tokens,
+    /// How many connections each role's store reads with at once; reads beyond wait.
+    pub readers: NonZeroUsize,
     /// Where the time comes from.
     pub clock: Clock,
 }
+
+/// Reading connections of a store, unless told otherwise.
+pub const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 impl Options {
     /// Every role on its default loopback port, with its data under `data`.
@@ -214,6 +220,7 @@ impl Options {
             peers: Peers::default(),
             limits: Limits::default(),
             tokens: Tokens::default(),
+            readers: READERS,
             clock: Clock::system(),
         }
     }

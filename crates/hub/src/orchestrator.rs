@@ -281,14 +281,6 @@ async fn step(
     body.metadata.as_ref().map(check_metadata).transpose()?;
     let key = idempotency_key(&headers)?;
     let session = session_id(&body.session_id);
-    let (tenant, id) = (caller.tenant.clone(), session.clone());
-    let known = hub
-        .store
-        .read(move |connection| Ok(rows::session(connection, &tenant, &id)?.is_some()))
-        .await?;
-    if !known {
-        return Err(unknown());
-    }
     let step = Step { session, message: body.message, metadata: body.metadata };
     let answer = hub.turns.take(caller, trail, step, key).await?;
     let (status, media) = match answer.committed.outcome {

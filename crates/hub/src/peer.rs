@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -81,6 +82,8 @@ struct Line {
     place: String,
     deadline: Duration,
     way: Way,
+    /// Whether the last call got no answer: said once in the log, not with each call.
+    lost: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -145,13 +148,15 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
         let way = Way::Wire { base: uri, http };
-        Ok(Self(Arc::new(Line { role, place: base.to_owned(), deadline, way })))
+        let (place, lost) = (base.to_owned(), AtomicBool::new(false));
+        Ok(Self(Arc::new(Line { role, place, deadline, way, lost })))
     }
 
     /// A client for `role` behind a door of this process.
     pub(crate) fn inside(role: Role, door: Door, deadline: Duration) -> Self {
         let place = "this process".to_owned();
-        Self(Arc::new(Line { role, place, deadline, way: Way::Inside(door) }))
+        let (way, lost) = (Way::Inside(door), AtomicBool::new(false));
+        Self(Arc::new(Line { role, place, deadline, way, lost }))
     }
 
     /// Whether the role is played by this process.
@@ -260,7 +265,8 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Problem> {
-        let path = path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
+        let path =
+            path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
         let mut parts = match &self.0.way {
             Way::Wire { base, .. } => base.clone().into_parts(),
             Way::Inside(_) => http::uri::Parts::default(),
@@ -279,7 +285,12 @@ impl Client {
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Problem> {
         match &self.0.way {
             Way::Wire { http, .. } => match http.request(request).await {
-                Ok(response) => Ok(response.map(Body::new)),
+                Ok(response) => {
+                    if self.0.lost.swap(false, Ordering::Relaxed) {
+                        tracing::info!(role = %self.0.role, place = self.0.place, "peer answers again");
+                    }
+                    Ok(response.map(Body::new))
+                }
                 Err(error) => Err(self.unreachable(&error)),
             },
             Way::Inside(door) => {
@@ -296,8 +307,17 @@ impl Client {
     }
 
     fn unreachable(&self, error: &dyn fmt::Display) -> Problem {
-        tracing::warn!(role = %self.0.role, place = self.0.place, %error, "peer cannot be reached");
+        self.lose(error);
         Problem::unavailable("peer_unreachable", format!("{} cannot be reached", self.0.role))
+    }
+
+    fn lose(&self, reason: &dyn fmt::Display) {
+        let Line { role, place, lost, .. } = &*self.0;
+        if lost.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%role, place, %reason, "peer does not answer");
+        } else {
+            tracing::warn!(%role, place, %reason, "peer does not answer");
+        }
     }
 
     async fn within<T>(
@@ -305,7 +325,7 @@ impl Client {
         call: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
         tokio::time::timeout(self.0.deadline, call).await.unwrap_or_else(|_| {
-            tracing::warn!(role = %self.0.role, place = self.0.place, "peer did not answer in time");
+            self.lose(&"not in time");
             Err(Problem::unavailable(
                 "peer_timeout",
                 format!("{} did not answer in time", self.0.role),

@@ -114,7 +114,8 @@ impl Context {
 
     /// Opens the role's store, off the async threads. The service closes it.
     pub(crate) async fn store(&self, migrations: &'static [Migration]) -> Result<Store, Error> {
-        let options = store::Options { folder: self.folder(), migrations };
+        let readers = self.options.readers;
+        let options = store::Options { folder: self.folder(), migrations, readers };
         let metrics = self.metrics.clone();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))

@@ -4,9 +4,11 @@
 //! the store [`State::Failed`] for good: the kernel may have dropped the pages a failed sync was
 //! about, so nothing is retried and trusted; a restart reads back what is really on disk.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use prometheus_client::metrics::gauge::Gauge;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,6 +35,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// The schema.
     pub migrations: &'static [Migration],
+    /// How many connections read at once; reads beyond wait for one.
+    pub readers: NonZeroUsize,
 }
 
 /// What can be wrong with a store.
@@ -189,6 +193,8 @@ pub struct Store {
     writes: mpsc::Sender<writer::Message>,
     reads: reader::Pool,
     health: Health,
+    /// Transactions that were sent to the writer and not yet taken by it.
+    queued: Gauge,
 }
 
 impl Store {
@@ -200,10 +206,15 @@ impl Store {
     pub fn open(options: &Options, metrics: &Metrics) -> Result<Self> {
         let health = Health::default();
         let opened = file::open(options)?;
-        let readers = [file::reader(&opened.path)?, file::reader(&opened.path)?];
-        let reads = reader::Pool::start(readers)?;
-        let writes = writer::start(opened, health.clone(), metrics)?;
-        Ok(Self { writes, reads, health })
+        let readers = (0..options.readers.get()).map(|_| file::reader(&opened.path));
+        let reads = reader::Pool::new(readers.collect::<Result<_>>()?, metrics);
+        let queued: Gauge = metrics.register(
+            "store_queue_length",
+            "Transactions that wait for the writer",
+            Gauge::default(),
+        );
+        let writes = writer::start(opened, health.clone(), metrics, queued.clone())?;
+        Ok(Self { writes, reads, health, queued })
     }
 
     /// Runs `work` as one transaction, all or nothing, and returns once it has been synced.
@@ -224,7 +235,10 @@ impl Store {
         }
         let (reply, answer) = oneshot::channel();
         let message = writer::Message::write(work, reply);
-        if self.writes.send(message).await.is_err() {
+        self.queued.inc();
+        let sent = self.writes.send(message).await;
+        if sent.is_err() {
+            self.queued.dec();
             return Err(self.health.fail("the writer thread has ended"));
         }
         match answer.await {
@@ -242,13 +256,34 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let result = self.reads.run(work).await;
+        self.look(reader::Place::Aside, work).await
+    }
+
+    /// As [`Store::read`], for a few rows by their keys: done on the calling thread, which costs less
+    /// than handing it to another and back.
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn peek<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.look(reader::Place::Here, work).await
+    }
+
+    async fn look<T, F>(&self, place: reader::Place, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let result = self.reads.run(place, work).await;
         match result {
             Some(Err(error)) if error.is_fatal() => {
                 Err(self.health.fail(&format!("a read failed: {error}")))
             }
             Some(result) => result,
-            None => Err(self.health.fail("the reader threads have ended")),
+            None => Err(self.health.fail("a read's thread was lost")),
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Recruit {
     pub(crate) phase: Arc<str>,
     /// The entry's flows, at least one.
     pub(crate) lanes: Box<[Lane]>,
+    /// Arrivals that wait, by lane.
+    pub(crate) backlogs: Arc<[AtomicU64]>,
     /// What flows are picked from.
     pub(crate) seed: u64,
     /// The entry's iterations so far, where nothing else numbers them.
@@ -45,8 +47,6 @@ pub(crate) struct Lane {
     /// One for each worker.
     pub(crate) recorders: Box<[Arc<Recorder>]>,
     pub(crate) tags: Arc<Tags>,
-    /// Arrivals that wait.
-    pub(crate) backlog: AtomicU64,
 }
 
 /// Which flow an iteration is of, and its number there.

@@ -104,13 +104,15 @@ impl Handle {
     /// The numbers of each flow now, by its name.
     pub fn flows(&self) -> BTreeMap<String, LiveFlow> {
         let mut flows: BTreeMap<String, LiveFlow> = BTreeMap::new();
-        for lane in self.entries.iter().flat_map(|entry| &entry.lanes) {
-            let live = flows.entry(lane.program.flow.clone()).or_default();
-            let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
-            live.unfinished += in_flight.sum::<u64>() + lane.backlog.load(Ordering::Relaxed);
-            live.dropped += total(lane, |counters| &counters.dropped);
-            // One count, whichever entry makes the iteration.
-            live.next_index = lane.index.load(Ordering::Relaxed);
+        for entry in &self.entries {
+            for (lane, backlog) in entry.lanes.iter().zip(&*entry.backlogs) {
+                let live = flows.entry(lane.program.flow.clone()).or_default();
+                let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
+                live.unfinished += in_flight.sum::<u64>() + backlog.load(Ordering::Relaxed);
+                live.dropped += total(lane, |counters| &counters.dropped);
+                // One count, whichever entry makes the iteration.
+                live.next_index = lane.index.load(Ordering::Relaxed);
+            }
         }
         flows
     }
@@ -120,6 +122,7 @@ impl Handle {
         let lanes = || self.entries.iter().flat_map(|entry| &entry.lanes);
         let sum = |of: fn(&Counters) -> &AtomicU64| lanes().map(|lane| total(lane, of)).sum();
         let all = || lanes().flat_map(|lane| &lane.recorders);
+        let backlogs = self.entries.iter().flat_map(|entry| &*entry.backlogs);
         // An entry's virtual users count for each of its flows.
         let vus: i64 = self.entries.iter().map(|entry| entry.lanes[0].vus()).sum();
         Live {
@@ -127,7 +130,7 @@ impl Handle {
             requests: sum(|counters| &counters.requests),
             failed: sum(|counters| &counters.failed),
             in_flight: all().map(|recorder| recorder.counters.in_flight()).sum(),
-            backlog: lanes().map(|lane| lane.backlog.load(Ordering::Relaxed)).sum(),
+            backlog: backlogs.map(|waiting| waiting.load(Ordering::Relaxed)).sum(),
             dropped: sum(|counters| &counters.dropped),
             vus: u64::try_from(vus).unwrap_or(0),
             recent_p95: self.timeline.recent_response_time(0.95, self.clock.now()),

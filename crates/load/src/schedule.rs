@@ -257,7 +257,7 @@ mod tests {
         let (mut from, mut begins, mut total) = (start, 0.0, 0.0);
         for &(ms, to) in stages {
             let length = ms as f64 / 1000.0;
-            let steps = 2000;
+            let steps = 400;
             for step in 0..steps {
                 let (low, high) = (f64::from(step), f64::from(step + 1));
                 let (low, high) = (low / f64::from(steps), high / f64::from(steps));

@@ -118,6 +118,7 @@ impl Service {
                 timeline: options.timeline.clone(),
                 phase: Arc::clone(&phase),
                 lanes: lanes.collect(),
+                backlogs: load.flows.iter().map(|_| AtomicU64::new(0)).collect(),
                 seed: options.seed ^ (position as u64 + 1).wrapping_mul(0xa076_1d64_78bd_642f),
                 turns: AtomicU64::new(0),
                 first,
@@ -256,6 +257,5 @@ fn lane(
         end,
         recorders: (0..workers).map(recorder).collect(),
         tags: Arc::clone(&compiled.tags),
-        backlog: AtomicU64::new(0),
     }
 }

@@ -73,7 +73,8 @@ impl Levels {
         let vus: i64 = lanes().map(Lane::vus).sum();
         writer.gauge(self.vus, second, vus as f64);
         if let Some(series) = self.backlog {
-            let backlog: u64 = lanes().map(|lane| lane.backlog.load(Ordering::Relaxed)).sum();
+            let waiting = self.lanes.iter().map(|(recruit, lane)| &recruit.backlogs[*lane]);
+            let backlog: u64 = waiting.map(|waiting| waiting.load(Ordering::Relaxed)).sum();
             writer.gauge(series, second, backlog as f64);
         }
     }

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use seaworthy_net::{Client, Network, Options, Pending, Request, Stream, Tls, Url};
+use seaworthy_net::{Client, Keep, Network, Options, Pending, Request, Stream, Tls, Url};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -43,7 +43,8 @@ async fn echo(
         header("content-length"),
         body.len()
     );
-    Ok(http::Response::builder().status(201).body(Full::new(Bytes::from(text))).unwrap())
+    let status = if head.uri.path() == "/fail" { 500 } else { 201 };
+    Ok(http::Response::builder().status(status).body(Full::new(Bytes::from(text))).unwrap())
 }
 
 fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
@@ -127,6 +128,56 @@ async fn a_head_request_has_no_body_and_keeps_the_connection() {
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn a_request_written_out_once_is_sent_many_times() {
+    let (address, connections) = tcp_server().await;
+    let url = Url::parse(&format!("http://{address}/")).unwrap();
+    let mut client = Client::new(Options::default());
+    for length in [0, 5, 1 << 20] {
+        let mut request = Request::new(Method::PUT, "/x");
+        request.body = vec![b'x'; length].into();
+        let prepared = request.prepare(&url).unwrap();
+        for _ in 0..3 {
+            let again = client.repeat(&url, &prepared).await.unwrap();
+            let once = client.send(&url, request.clone()).await.unwrap();
+            let length = format!("length={length} body={length}");
+            assert!(text(&again.body).ends_with(&length), "{}", text(&again.body));
+            assert_eq!((again.body, again.bytes_sent), (once.body, once.bytes_sent));
+        }
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let (other, asked) = tcp_server().await;
+    let other = Url::parse(&format!("http://{other}/")).unwrap();
+    let prepared = Request::get("/").prepare(&url).unwrap();
+    let failure = client.repeat(&other, &prepared).await.unwrap_err();
+    assert_eq!(failure.code(), "invalid_request");
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert!(Request::get("no-slash").prepare(&url).is_err());
+}
+
+#[tokio::test]
+async fn of_a_success_only_what_is_wanted_is_kept() {
+    let (address, _) = tcp_server().await;
+    let url = Url::parse(&format!("http://{address}/")).unwrap();
+    let mut client = Client::new(Options::default());
+    for (target, kept) in [("/", false), ("/fail", true)] {
+        let mut request = Request::get(target);
+        let whole = client.send(&url, request.clone()).await.unwrap();
+        request.keep = Keep::Failures;
+        let prepared = request.prepare(&url).unwrap();
+        for response in [
+            client.send(&url, request).await.unwrap(),
+            client.repeat(&url, &prepared).await.unwrap(),
+        ] {
+            assert_eq!((response.status, response.version), (whole.status, whole.version));
+            assert_eq!(response.bytes_received, whole.bytes_received);
+            assert_eq!(!response.headers.is_empty(), kept);
+            assert_eq!(response.body.len(), if kept { whole.body.len() } else { 0 });
+            assert!(!response.connected);
+        }
+    }
+}
+
 const CERTIFICATE: &[u8] = include_bytes!("data/server.pem");
 const KEY: &[u8] = include_bytes!("data/server.key");
 
@@ -166,6 +217,11 @@ async fn tls_is_verified_and_timed() {
         assert!(first.timings.tls > 0);
         assert_eq!(second.timings.tls, 0);
     }
+    // Whoever checks nothing is content with anybody.
+    let url = Url::parse(&format!("https://{address}/")).unwrap();
+    let careless = Options { tls: Tls::insecure(), ..Options::default() };
+    let response = Client::new(careless).send(&url, Request::get("/")).await.unwrap();
+    assert_eq!((response.status, response.connected), (201, true));
     // A certificate from nobody we trust, a name it does not hold, and a server without TLS.
     let url = Url::parse(&format!("https://{address}/")).unwrap();
     let failure = Client::new(Options::default()).send(&url, Request::get("/")).await.unwrap_err();
@@ -235,6 +291,7 @@ async fn every_part_of_a_request_is_timed_exactly() {
 
 #[tokio::test(start_paused = true)]
 async fn the_two_timeouts_are_told_apart() {
+    let ms = 1_000_000;
     let url = Url::parse("http://service/").unwrap();
     let failure = Client::new(memory(400, 700)).send(&url, Request::get("/")).await.unwrap_err();
     assert_eq!(failure.code(), "connect_timeout");
@@ -250,6 +307,19 @@ async fn the_two_timeouts_are_told_apart() {
     // The late answer must not be taken for the next one's.
     let response = client.send(&url, Request::get("/next")).await.unwrap();
     assert!(text(&response.body).starts_with("GET /next "));
+    // A kept connection keeps its timer too, whatever it was set to before.
+    for limit in [400, 1, 299, 2000, 20, 301] {
+        let mut request = Request::get("/slow");
+        request.timeout = Some(Duration::from_millis(limit));
+        let (code, timings) = match client.send(&url, request).await {
+            Ok(response) => ("answered", response.timings),
+            Err(failure) => (failure.code(), failure.timings),
+        };
+        let expected = if limit > 300 { ("answered", 300) } else { ("timeout", limit) };
+        assert_eq!((code, timings.total()), (expected.0, expected.1 * ms));
+        let again = client.send(&url, Request::get("/next")).await.unwrap();
+        assert_eq!(again.timings.waiting, 0);
+    }
 }
 
 /// A network whose server says some bytes, in pieces, whatever it is asked.

@@ -11,6 +11,7 @@ use http::Method;
 use seaworthy_net::{Client, Error, Failure, Options, Request, Response, Url};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What the server does once it has read a request's head.
 #[derive(Clone, Copy, Debug)]
@@ -27,15 +28,27 @@ enum Act {
     ServeOnce,
     /// Answers `200` and then closes without having said so.
     ServeAndClose,
+    /// Sends these bytes, then reads nothing more, but keeps the connection.
+    SayAndStall(&'static [u8]),
+    /// Sends these bytes for each request.
+    Serve(&'static [u8]),
+    /// Answers `200` to each request and says something more when told.
+    ServeAndChatter,
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const EVIL: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
 
 /// A server on a free port; counts connections and requests.
+#[derive(Clone)]
 struct Hostile {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
+    /// Connections that the client has closed.
+    closed: Arc<AtomicUsize>,
+    /// Tells [`Act::ServeAndChatter`] to chatter, and is told that it has.
+    chatter: Arc<[Notify; 2]>,
 }
 
 impl Hostile {
@@ -45,13 +58,14 @@ impl Hostile {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),
             requests: Arc::default(),
+            closed: Arc::default(),
+            chatter: Arc::default(),
         };
-        let (connections, requests) =
-            (Arc::clone(&server.connections), Arc::clone(&server.requests));
+        let shared = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(handle(stream, act, Arc::clone(&requests)));
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(shared.clone().handle(stream, act));
             }
         });
         server
@@ -64,35 +78,54 @@ impl Hostile {
     fn counts(&self) -> (usize, usize) {
         (self.connections.load(Ordering::SeqCst), self.requests.load(Ordering::SeqCst))
     }
-}
 
-async fn handle(mut stream: TcpStream, act: Act, requests: Arc<AtomicUsize>) {
-    if read_head(&mut stream).await.is_none() {
-        return;
-    }
-    requests.fetch_add(1, Ordering::SeqCst);
-    match act {
-        Act::SayAndClose(bytes) => drop(stream.write_all(bytes).await),
-        Act::SayAndHang(bytes) => {
-            let _ = stream.write_all(bytes).await;
-            // Reads until the client gives up.
-            while matches!(stream.read(&mut [0; 512]).await, Ok(1..)) {}
+    async fn handle(self, mut stream: TcpStream, act: Act) {
+        if read_head(&mut stream).await.is_none() {
+            return;
         }
-        Act::SayForever(first, again) => {
-            let _ = stream.write_all(first).await;
-            while stream.write_all(again).await.is_ok() {}
-        }
-        Act::SayAndReset(bytes) => {
-            let _ = stream.write_all(bytes).await;
-            let _ = stream.set_zero_linger();
-        }
-        Act::ServeOnce => {
-            let _ = stream.write_all(OK).await;
-            if read_head(&mut stream).await.is_some() {
-                requests.fetch_add(1, Ordering::SeqCst);
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        match act {
+            Act::SayAndClose(bytes) => drop(stream.write_all(bytes).await),
+            Act::SayAndHang(bytes) => {
+                let _ = stream.write_all(bytes).await;
+                // Reads until the client gives up.
+                while matches!(stream.read(&mut [0; 512]).await, Ok(1..)) {}
+                self.closed.fetch_add(1, Ordering::SeqCst);
+            }
+            Act::SayForever(first, again) => {
+                let _ = stream.write_all(first).await;
+                while stream.write_all(again).await.is_ok() {}
+            }
+            Act::SayAndReset(bytes) => {
+                let _ = stream.write_all(bytes).await;
+                let _ = stream.set_zero_linger();
+            }
+            Act::ServeOnce => {
+                let _ = stream.write_all(OK).await;
+                if read_head(&mut stream).await.is_some() {
+                    self.requests.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            Act::ServeAndClose => drop(stream.write_all(OK).await),
+            Act::SayAndStall(bytes) => {
+                let _ = stream.write_all(bytes).await;
+                std::future::pending::<()>().await;
+            }
+            Act::Serve(bytes) => {
+                while stream.write_all(bytes).await.is_ok()
+                    && read_head(&mut stream).await.is_some()
+                {
+                    self.requests.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            Act::ServeAndChatter => {
+                let _ = stream.write_all(OK).await;
+                self.chatter[0].notified().await;
+                let _ = stream.write_all(EVIL).await;
+                self.chatter[1].notify_one();
+                std::future::pending::<()>().await;
             }
         }
-        Act::ServeAndClose => drop(stream.write_all(OK).await),
     }
 }
 
@@ -167,7 +200,13 @@ async fn closing_early_is_named() {
 
 #[tokio::test]
 async fn a_reset_is_named() {
-    for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"] {
+    for bytes in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\nx: y\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe",
+    ] {
         assert_eq!(code(Act::SayAndReset(bytes), PATIENT).await, "connection_reset");
     }
 }
@@ -182,6 +221,14 @@ async fn garbage_is_a_protocol_error() {
         b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 7\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nx: one\r\n folded\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello!\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nno trailer\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\nhello\r\n",
     ] {
@@ -205,6 +252,14 @@ async fn endless_heads_are_cut_off() {
         code(Act::SayForever(b"HTTP/1.1 200 OK\r\nx: ", b"yyyyyyyyyyyyyyyyyy"), PATIENT).await,
         "headers_too_large"
     );
+    // Empty lines before a head are skipped, but not for ever.
+    assert_eq!(code(Act::SayForever(b"", b"\r\n\r\n"), PATIENT).await, "headers_too_large");
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    for again in [&b"0000000"[..], b"1;x=y"] {
+        assert_eq!(code(Act::SayForever(chunked, again), PATIENT).await, "protocol_error");
+    }
+    let trailers = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
+    assert_eq!(code(Act::SayForever(trailers, b"a: b\r\n"), PATIENT).await, "protocol_error");
 }
 
 #[tokio::test]
@@ -282,6 +337,86 @@ async fn a_dropped_call_drops_its_connection() {
     let call = tokio::time::timeout(SHORT, client.send(&url, Request::get("/")));
     assert!(call.await.is_err());
     assert_eq!(server.counts().0, 2);
+    // Closed, and not only forgotten, while the client itself lives on.
+    let both = async {
+        while server.closed.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENT, both).await.unwrap();
+    drop(client);
+}
+
+#[tokio::test]
+async fn what_comes_unasked_is_never_an_answer() {
+    // Behind the answer, with it: a body that is longer than stated, or a second answer.
+    for bytes in [
+        &b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\nevil"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 9\r\n\r\n\
+          2\r\nok\r\n0\r\n\r\n",
+    ] {
+        let server = Hostile::start(Act::Serve(bytes)).await;
+        let mut client = Client::new(options(PATIENT));
+        for round in 1..4 {
+            let response = client.send(&server.url(), Request::get("/")).await.unwrap();
+            assert_eq!((&response.body[..], response.connected), (&b"ok"[..], true));
+            assert_eq!(server.counts(), (round, round));
+        }
+    }
+    // Some time after the answer, before the next request.
+    let server = Hostile::start(Act::ServeAndChatter).await;
+    let mut client = Client::new(options(PATIENT));
+    for round in 1..4 {
+        let response = client.send(&server.url(), Request::get("/")).await.unwrap();
+        assert_eq!(&response.body[..], b"ok");
+        assert_eq!(server.counts().0, round);
+        server.chatter[0].notify_one();
+        server.chatter[1].notified().await;
+        // It is in the socket; the runtime looks at its sockets every 61 turns.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_not_follow_where_none_belongs() {
+    for (head, connections) in [
+        ("HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n", 1),
+        ("HTTP/1.1 304 No\r\ntransfer-encoding: chunked\r\n\r\n", 1),
+        ("HTTP/1.1 204 No\r\n\r\nhello", 3),
+        ("HTTP/1.1 101 Other\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", 3),
+        ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", 3),
+        ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", 3),
+        ("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n", 1),
+        ("HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 1),
+    ] {
+        let server = Hostile::start(Act::Serve(head.as_bytes())).await;
+        let mut client = Client::new(options(PATIENT));
+        for _ in 0..3 {
+            let response = client.send(&server.url(), Request::get("/")).await.unwrap();
+            assert!(response.body.is_empty(), "{head}");
+        }
+        assert_eq!(server.counts(), (connections, 3), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_come_before_the_request_is_written() {
+    let bytes = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno";
+    let server = Hostile::start(Act::SayAndStall(bytes)).await;
+    let mut client = Client::new(options(PATIENT));
+    for round in 1..3 {
+        let mut request = Request::new(Method::POST, "/");
+        request.body = vec![b'x'; 32 << 20].into();
+        let response = client.send(&server.url(), request).await.unwrap();
+        assert_eq!((response.status, &response.body[..]), (413, &b"no"[..]));
+        // Half a request stands on the connection: no other may follow.
+        assert!(response.bytes_sent < 32 << 20);
+        assert_eq!(server.counts().0, round);
+    }
 }
 
 #[tokio::test]

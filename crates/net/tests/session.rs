@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use seaworthy_net::session::{Follow, Session};
-use seaworthy_net::{Failure, Keep, Options, Request, Response, Url};
+use seaworthy_net::{Failure, Keep, Network, Options, Pending, Request, Response, Stream, Url};
 use tokio::net::TcpListener;
 
 /// What a server was asked: a line for each request.
@@ -185,14 +187,36 @@ async fn circles_come_to_an_end() {
     }
 }
 
-#[tokio::test]
+/// A network of in-memory streams to the server above, for paused time.
+#[derive(Debug, Default)]
+struct Memory(Asked);
+
+impl Network for Memory {
+    fn look_up<'a>(&'a self, _: &'a str, port: u16) -> Pending<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::ready(Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])))
+    }
+
+    fn connect(&self, _: SocketAddr) -> Pending<'_, io::Result<Box<dyn Stream>>> {
+        let (client, server) = tokio::io::duplex(64 * 1024);
+        let seen = Arc::clone(&self.0);
+        let serving = service_fn(move |request| answer(request, Arc::clone(&seen)));
+        let connection = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(connection.serve_connection(TokioIo::new(server), serving));
+        Box::pin(std::future::ready(Ok(Box::new(client) as Box<dyn Stream>)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_time_limit_is_for_all_hops() {
-    let (url, _) = server().await;
+    let url = Url::parse("http://service/").unwrap();
+    let mut session =
+        Session::new(Options { network: Arc::new(Memory::default()), ..Options::default() });
     let mut request = Request::get("/302/%7C302%7C%7Cslow");
     request.timeout = Some(Duration::from_millis(300));
-    let (result, hops) = fetch(&url, request, Follow::default()).await;
-    let failure = result.unwrap_err();
-    assert_eq!((failure.code(), hops.len()), ("timeout", 2));
+    let mut hops = 0;
+    let told = &mut |_: &Url, _: &Response| hops += 1;
+    let failure = session.fetch(&url, request, &Follow::default(), told).await.unwrap_err();
+    assert_eq!((failure.code(), failure.timings.total(), hops), ("timeout", 300_000_000, 2));
     // Told as it was asked for, not as what was left of it.
     assert_eq!(failure.to_string(), "no complete answer within 300ms");
 }

@@ -190,7 +190,6 @@ async fn what_is_no_event_stream_is_not_opened() {
     request.timeout = Some(Duration::from_millis(50));
     let failure = sse::open(&Options::default(), &url, request).await.unwrap_err();
     assert_eq!(failure.code(), "timeout");
-    assert!(failure.timings.waiting > 0);
     drop(listener);
     let failure = open(&url).await.unwrap_err();
     assert_eq!(failure.code(), "connection_refused");

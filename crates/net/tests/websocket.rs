@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +13,13 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use seaworthy_net::websocket::{self, Close, Message, Socket};
-use seaworthy_net::{Error, Failure, Options, Tls, Url};
+use seaworthy_net::{Error, Failure, Network, Options, Pending, Stream, Tls, Url};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Theirs;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -300,37 +303,59 @@ async fn servers_that_break_the_rules_are_told_apart() {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_takes_no_more_ends_the_wait() {
-    let (listener, url) = listen().await;
-    let (told, tell) = tokio::sync::oneshot::channel::<TcpStream>();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        agree(&mut stream, b"").await;
-        told.send(stream).unwrap();
-    });
-    let options = Options::default();
-    let limit = Some(Duration::from_millis(300));
-    let mut socket = websocket::open(&options, &url, "/", Vec::new(), limit).await.unwrap();
-    let _stream = tell.await.unwrap();
-    let error = loop {
-        if let Err(error) = socket.send(Message::Binary(Bytes::from(vec![0; 1 << 20]))).await {
-            break error;
-        }
-    };
-    assert_eq!(error.code(), "timeout");
-    let mut socket = {
-        let (listener, url) = listen().await;
+/// A network of in-memory streams, for paused time: whose server agrees and reads no more, and says
+/// pings for ever, or garbage, if it is told to.
+#[derive(Debug)]
+struct Deaf {
+    pings: bool,
+    /// Said behind the agreement, in pieces of four bytes; then the server hangs up.
+    garbage: Option<Vec<u8>>,
+}
+
+impl Network for Deaf {
+    fn look_up<'a>(&'a self, _: &'a str, port: u16) -> Pending<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::ready(Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])))
+    }
+
+    fn connect(&self, _: SocketAddr) -> Pending<'_, io::Result<Box<dyn Stream>>> {
+        let (client, mut server) = tokio::io::duplex(64 * 1024);
+        let (pings, garbage) = (self.pings, self.garbage.clone());
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            agree(&mut stream, b"").await;
-            // Pings for ever, and never a `Close`.
-            while stream.write_all(b"\x89\x00").await.is_ok() {}
+            agree(&mut server, b"").await;
+            if let Some(garbage) = garbage {
+                for piece in garbage.chunks(4) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    if server.write_all(piece).await.is_err() {
+                        return;
+                    }
+                }
+                return;
+            }
+            while pings && server.write_all(b"\x89\x00").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            std::future::pending::<()>().await;
         });
-        websocket::open(&options, &url, "/", Vec::new(), limit).await.unwrap()
-    };
+        Box::pin(std::future::ready(Ok(Box::new(client) as Box<dyn Stream>)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_more_ends_the_wait() {
+    let url = Url::parse("http://service/").unwrap();
+    let limit = Some(Duration::from_secs(1));
+    let deaf =
+        |pings| Options { network: Arc::new(Deaf { pings, garbage: None }), ..Options::default() };
+    let mut socket = websocket::open(&deaf(false), &url, "/", Vec::new(), limit).await.unwrap();
+    let large = Message::Binary(Bytes::from(vec![0; 1 << 20]));
+    assert_eq!(socket.send(large.clone()).await.unwrap_err().code(), "timeout");
+    assert_eq!(socket.age(), Duration::from_secs(1));
+    assert_eq!(socket.send(large).await.unwrap_err().code(), "connection_closed");
+    // Pings for ever, and never a `Close`.
+    let mut socket = websocket::open(&deaf(true), &url, "/", Vec::new(), limit).await.unwrap();
     assert_eq!(socket.close().await.unwrap_err().code(), "timeout");
-    assert!(socket.messages_received() > 0);
+    assert_eq!(socket.age(), Duration::from_secs(1));
+    assert!(socket.messages_received() > 50);
 }
 
 #[tokio::test]
@@ -379,4 +404,44 @@ async fn it_runs_over_tls() {
     socket.send(Message::Text("x".to_owned())).await.unwrap();
     assert_eq!(socket.receive().await.unwrap(), Some(Message::Text("x".to_owned())));
     socket.close().await.unwrap();
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_says_a_socket_comes_to_an_end(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                3 => prop::sample::select(vec![
+                    &b"\x81\x02hi"[..],
+                    b"\x01\x01a",
+                    b"\x00\x01b",
+                    b"\x80\x01c",
+                    b"\x82\x7e\x00\x03abc",
+                    b"\x89\x01p",
+                    b"\x88\x00",
+                    b"\x88\x02\x03\xe8",
+                    b"\x88\x01\x03",
+                ])
+                .prop_map(<[u8]>::to_vec),
+                1 => prop::collection::vec(any::<u8>(), 0..12),
+            ],
+            0..12,
+        ),
+    ) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let url = Url::parse("http://service/").unwrap();
+            let network = Arc::new(Deaf { pings: false, garbage: Some(pieces.concat()) });
+            let options = Options { network, ..Options::default() };
+            let mut socket =
+                websocket::open(&options, &url, "/", Vec::new(), None).await.unwrap();
+            let mut messages = 0;
+            while let Ok(Some(_)) = socket.receive().await {
+                messages += 1;
+            }
+            assert_eq!(socket.messages_received(), messages);
+            assert!(socket.close().await.is_ok());
+        });
+    }
 }

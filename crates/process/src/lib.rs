@@ -27,7 +27,7 @@ pub use error::Error;
 pub use journal::Journal;
 pub use logs::last_lines;
 pub use ports::{free_port, free_ports};
-pub use resources::{Limits, Resources};
+pub use resources::{Established, Limits, Resources};
 pub use scratch::Scratch;
 pub use table::Identity;
 pub use target::{Exit, Launch, Stopped, Target, Watch};

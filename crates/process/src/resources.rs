@@ -1,8 +1,9 @@
 //! What a target and everything it started use: CPU, memory, threads, descriptors, disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +28,15 @@ pub struct Resources {
     pub read_bytes: Option<u64>,
     /// Bytes written, or about to be written, to storage so far; `None` as above.
     pub write_bytes: Option<u64>,
-    /// Established TCP connections, of clients and to others; `None` as above.
+    /// Established TCP connections, of clients and to others; `None` also when they were not asked
+    /// for.
     pub connections: Option<u64>,
     /// Of the process that is nearest to its own limit: its open descriptors and that limit
     /// (`RLIMIT_NOFILE`). A limit is a process's, so sums say nothing of it.
     pub fullest: Option<(u64, u64)>,
 }
 
-pub(crate) fn sample(family: &Family) -> io::Result<Resources> {
+pub(crate) fn sample(family: &Family, established: Option<&Established>) -> io::Result<Resources> {
     let page = rustix::param::page_size() as u64;
     let tick = rustix::param::clock_ticks_per_second() as f64;
     let mut ticks = 0;
@@ -42,7 +44,7 @@ pub(crate) fn sample(family: &Family) -> io::Result<Resources> {
         fds: Some(0),
         read_bytes: Some(0),
         write_bytes: Some(0),
-        connections: Some(0),
+        connections: established.map(|_| 0),
         ..Resources::default()
     };
     for Stat { pid, cpu_ticks, threads, resident_pages, .. } in family.living()? {
@@ -51,7 +53,7 @@ pub(crate) fn sample(family: &Family) -> io::Result<Resources> {
         sum.rss_bytes += resident_pages * page;
         sum.threads += threads;
         // One that ended just now has no descriptors any more, and its I/O is in its parent's.
-        let open = unless_gone(descriptors(pid))?;
+        let open = unless_gone(descriptors(pid, established.is_some()))?;
         let fds = open.as_ref().map(|open| open.count);
         if let (Some(open), Some(limit)) = (fds, descriptor_limit(pid)) {
             let fuller = |(other, of)| open as f64 * of as f64 > other as f64 * limit as f64;
@@ -59,13 +61,15 @@ pub(crate) fn sample(family: &Family) -> io::Result<Resources> {
                 sum.fullest = Some((open, limit));
             }
         }
-        let established = open.as_ref().and_then(|open| connections(pid, &open.sockets));
+        let connected = established
+            .zip(open.as_ref())
+            .and_then(|(established, open)| established.count(pid, &open.sockets));
         let io = unless_gone(table::read(pid, "io").map(|text| text.unwrap_or_default()))?;
         let count = |name| io.as_deref().map(|text| field(text, name));
         sum.fds = add(sum.fds, fds);
         sum.read_bytes = add(sum.read_bytes, count("read_bytes:"));
         sum.write_bytes = add(sum.write_bytes, count("write_bytes:"));
-        sum.connections = add(sum.connections, established);
+        sum.connections = add(sum.connections, connected);
     }
     sum.cpu_seconds = ticks as f64 / tick;
     Ok(sum)
@@ -78,10 +82,13 @@ struct Open {
     sockets: BTreeSet<u64>,
 }
 
-fn descriptors(pid: u32) -> io::Result<Open> {
+fn descriptors(pid: u32, sockets: bool) -> io::Result<Open> {
     let mut open = Open::default();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
         open.count += 1;
+        if !sockets {
+            continue;
+        }
         // One that was closed meanwhile was open when it was listed.
         let Ok(link) = fs::read_link(entry?.path()) else { continue };
         let inode = link.to_str().and_then(|link| link.strip_prefix("socket:["));
@@ -90,23 +97,39 @@ fn descriptors(pid: u32) -> io::Result<Open> {
     Ok(open)
 }
 
-/// How many of these sockets are established TCP connections; `None` when we may not look.
-fn connections(pid: u32, sockets: &BTreeSet<u64>) -> Option<u64> {
-    if sockets.is_empty() {
-        return Some(0);
+/// Established TCP connections of a machine, by socket. Reading them costs milliseconds where there
+/// are thousands, so they are read once for many targets.
+#[derive(Clone, Debug, Default)]
+pub struct Established(BTreeMap<PathBuf, BTreeSet<u64>>);
+
+impl Established {
+    /// Reads those that the process with this id can see, unless they are read already. What we may
+    /// not look at stays unknown.
+    pub fn read(&mut self, pid: u32) {
+        let Some(namespace) = network(pid).filter(|namespace| !self.0.contains_key(namespace))
+        else {
+            return;
+        };
+        let mut sockets = BTreeSet::new();
+        for file in ["net/tcp", "net/tcp6"] {
+            // A machine without IPv6 has no second table.
+            let Ok(table) = table::read(pid, file) else { return };
+            let table = table.unwrap_or_default();
+            sockets.extend(String::from_utf8_lossy(&table).lines().filter_map(established_inode));
+        }
+        self.0.insert(namespace, sockets);
     }
-    let mut established = 0;
-    for table in ["net/tcp", "net/tcp6"] {
-        // A machine without IPv6 has no second table.
-        let text = table::read(pid, table).ok()?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        established += text
-            .lines()
-            .filter_map(established_inode)
-            .filter(|inode| sockets.contains(inode))
-            .count() as u64;
+
+    /// How many of a process's sockets are among them; `None` when its network was not read.
+    fn count(&self, pid: u32, sockets: &BTreeSet<u64>) -> Option<u64> {
+        let established = self.0.get(&network(pid)?)?;
+        Some(sockets.intersection(established).count() as u64)
     }
-    Some(established)
+}
+
+/// The network a process is in.
+fn network(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/net")).ok()
 }
 
 /// The inode of a line of `/proc/net/tcp` whose state is 01, established.
@@ -246,7 +269,7 @@ mod tests {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert_eq!(unless_gone::<u64>(Err(denied)).unwrap(), None);
         assert_eq!(
-            descriptors(u32::MAX).map(|open| open.count).map_err(|error| error.kind()),
+            descriptors(u32::MAX, true).map(|open| open.count).map_err(|error| error.kind()),
             Err(io::ErrorKind::NotFound)
         );
     }
@@ -256,7 +279,6 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let pid = std::process::id();
-        let count = || connections(pid, &descriptors(pid).unwrap().sockets).unwrap();
         // Other tests of this process may hold connections too, so the sockets are our own.
         let ours = std::net::TcpStream::connect(address).unwrap();
         let (theirs, _) = listener.accept().unwrap();
@@ -266,9 +288,14 @@ mod tests {
             link.trim_start_matches("socket:[").trim_end_matches(']').parse::<u64>().unwrap()
         };
         let all = BTreeSet::from([inode(&listener), inode(&ours), inode(&theirs)]);
-        assert_eq!(connections(pid, &all), Some(2));
-        assert!(count() >= 2);
-        assert_eq!(connections(pid, &BTreeSet::new()), Some(0));
+        let mut established = Established::default();
+        assert_eq!(established.count(pid, &all), None, "nothing was read yet");
+        established.read(pid);
+        assert_eq!(established.count(pid, &all), Some(2));
+        let open = descriptors(pid, true).unwrap();
+        assert!(open.sockets.is_superset(&all) && open.count >= 3);
+        assert!(established.count(pid, &open.sockets) >= Some(2));
+        assert_eq!(established.count(u32::MAX, &all), None);
     }
 
     #[test]
@@ -287,6 +314,6 @@ mod tests {
         let own = limits(std::process::id());
         assert!(own.cpus > 0.0 && own.memory_bytes.is_some_and(|bytes| bytes > 1 << 20), "{own:?}");
         let limit = descriptor_limit(std::process::id()).unwrap();
-        assert!(limit >= descriptors(std::process::id()).unwrap().count);
+        assert!(limit >= descriptors(std::process::id(), false).unwrap().count);
     }
 }

@@ -17,7 +17,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use crate::error::Error;
 use crate::family::{Family, exits};
 use crate::journal::{Change, Journal, Token};
-use crate::resources::{self, Limits, Resources};
+use crate::resources::{self, Established, Limits, Resources};
 use crate::table::{self, Identity};
 
 /// What to start and how.
@@ -266,7 +266,15 @@ impl Target {
     /// # Errors
     /// When `/proc` cannot be read.
     pub fn sample(&self) -> Result<Resources, Error> {
-        resources::sample(&self.family).map_err(Error::Table)
+        resources::sample(&self.family, None).map_err(Error::Table)
+    }
+
+    /// The same, with how many of these connections are its own.
+    ///
+    /// # Errors
+    /// As [`Target::sample`].
+    pub fn sample_with(&self, established: &Established) -> Result<Resources, Error> {
+        resources::sample(&self.family, Some(established)).map_err(Error::Table)
     }
 
     /// The most it may use of the machine.

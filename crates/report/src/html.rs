@@ -149,6 +149,9 @@ fn banner(outcome: &Outcome) -> Markup {
                 @if let Some(reason) = &outcome.interrupted {
                     p { b { "Stopped early: " } (reason) }
                 }
+                @if let Some(saturation) = &outcome.saturation {
+                    p { a href="#gave-out" { "What gave out" } ": " (saturation.sentence) }
+                }
             }
         }
     }

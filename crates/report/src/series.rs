@@ -13,6 +13,8 @@ pub(crate) struct Series<'a> {
     slots: Vec<(u32, &'a Slot)>,
     /// The same slots with their series' tags.
     tagged: Vec<(&'a BTreeMap<String, String>, &'a Slot)>,
+    /// How many seconds a histogram may hold.
+    grain: u32,
 }
 
 impl<'a> Series<'a> {
@@ -34,7 +36,7 @@ impl<'a> Series<'a> {
             .iter()
             .flat_map(|(key, series)| series.slots.values().map(|slot| (&key.tags, slot)))
             .collect();
-        Self { slots, tagged }
+        Self { slots, tagged, grain: timeline.grain() }
     }
 
     /// The total of something for each value of a tag, without those where it is zero.
@@ -82,7 +84,10 @@ impl<'a> Series<'a> {
         }
         let read = |q: f64| {
             points(seconds, |second| {
-                let quantile = merged.get(&second)?.quantile(q)?;
+                // A histogram of several seconds is drawn as long as it is.
+                let since = (second + 1).saturating_sub(self.grain);
+                let (_, nearest) = merged.range(since..=second).next_back()?;
+                let quantile = nearest.quantile(q)?;
                 Some(quantile.middle() as f64)
             })
         };

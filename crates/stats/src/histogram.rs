@@ -2,9 +2,12 @@
 //!
 //! Any quantile read from it is within ±0.2 % of an order statistic of the recorded values. The
 //! bucket of a value is found with integer arithmetic only, so that it is the same on every
-//! machine, and merging is adding. Only buckets in use are stored: ten bytes each.
+//! machine, and merging is adding. Only buckets in use are stored: ten bytes each, or two to three when
+//! the histogram is [packed](Histogram::pack).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::packed::Packed;
 
 /// Buckets an octave, as a power of two.
 const GROUPING: u32 = 8;
@@ -12,10 +15,12 @@ const GROUPING: u32 = 8;
 pub(crate) const LAST_INDEX: u16 = index_of(u64::MAX);
 
 /// Counts of `u64` values (nanoseconds, for times) in buckets at most 0.39 % wide.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Histogram {
+    // Either these two hold the buckets or `packed` does.
     indices: Vec<u16>,
     counts: Vec<u64>,
+    packed: Packed,
     count: u64,
     sum: u128,
     min: u64,
@@ -65,6 +70,7 @@ impl Histogram {
         if n == 0 {
             return;
         }
+        self.unpack();
         self.widen(value, value);
         self.count = self.count.saturating_add(n);
         self.sum = self.sum.saturating_add(u128::from(value) * u128::from(n));
@@ -85,6 +91,12 @@ impl Histogram {
         if other.count == 0 {
             return;
         }
+        if !other.packed.is_empty() {
+            let mut unpacked = other.clone();
+            unpacked.unpack();
+            return self.merge(&unpacked);
+        }
+        self.unpack();
         self.widen(other.min, other.max);
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
@@ -166,10 +178,30 @@ impl Histogram {
 
     /// The buckets in use, from the smallest value up.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
-        self.indices.iter().zip(&self.counts).map(|(&index, &count)| {
+        self.pairs().map(|(index, count)| {
             let (low, high) = edges(index);
             Bucket { low, high, count }
         })
+    }
+
+    /// Takes as little memory as it can. Whatever is counted later unpacks it again.
+    pub fn pack(&mut self) {
+        if self.packed.is_empty() {
+            self.packed = Packed::of(self.pairs());
+            (self.indices, self.counts) = (Vec::new(), Vec::new());
+        }
+    }
+
+    fn unpack(&mut self) {
+        if !self.packed.is_empty() {
+            (self.indices, self.counts) = std::mem::take(&mut self.packed).pairs().unzip();
+        }
+    }
+
+    /// Index and count of the buckets in use, ascending.
+    fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        let open = self.indices.iter().copied().zip(self.counts.iter().copied());
+        open.chain(self.packed.pairs())
     }
 
     fn widen(&mut self, min: u64, max: u64) {
@@ -181,6 +213,16 @@ impl Histogram {
         }
     }
 }
+
+/// Equal when they counted the same; whether they are packed does not matter.
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        let beside = |one: &Self| (one.count, one.sum, one.min, one.max);
+        beside(self) == beside(other) && self.pairs().eq(other.pairs())
+    }
+}
+
+impl Eq for Histogram {}
 
 /// The bucket of a value: exact up to 511, then 256 to each doubling.
 pub(crate) const fn index_of(value: u64) -> u16 {
@@ -217,8 +259,8 @@ struct Sparse {
 impl Serialize for Histogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut before = 0;
-        let mut buckets = Vec::with_capacity(self.indices.len() * 2);
-        for (&index, &count) in self.indices.iter().zip(&self.counts) {
+        let mut buckets = Vec::new();
+        for (index, count) in self.pairs() {
             buckets.extend([u64::from(index - before), count]);
             before = index;
         }
@@ -235,7 +277,8 @@ impl<'de> Deserialize<'de> for Histogram {
 }
 
 impl Histogram {
-    /// From buckets in ascending order, none of them empty, and what was counted beside them.
+    /// Packed, from buckets in ascending order, none of them empty, and what was counted beside
+    /// them.
     pub(crate) fn of_buckets(
         buckets: &[(u16, u64)],
         count: u64,
@@ -246,9 +289,8 @@ impl Histogram {
         if count == 0 {
             return Self::default();
         }
-        let indices = buckets.iter().map(|(index, _)| *index).collect();
-        let counts = buckets.iter().map(|(_, count)| *count).collect();
-        Self { indices, counts, count, sum, min, max }
+        let packed = Packed::of(buckets.iter().copied());
+        Self { packed, count, sum, min, max, ..Self::default() }
     }
 
     fn from_sparse(sparse: &Sparse) -> Result<Self, &'static str> {

@@ -92,13 +92,11 @@ pub fn knee(points: &[Point], bend: Bend) -> Seen {
     if better < CONVINCING || !is_knee {
         return Seen::NoKnee;
     }
-    let nearly: Vec<f64> = bent
-        .iter()
-        .filter(|(_, fit)| fit.squares <= left * (1.0 + 4.0 / freedom))
-        .map(|(load, _)| *load)
-        .collect();
-    let low = nearly.iter().copied().fold(load, f64::min);
-    let high = nearly.iter().copied().fold(load, f64::max);
+    // A bend lies at a bin only because it was looked for there: it may be as far as the next one.
+    let nearly = |(_, fit): &(f64, Fit)| fit.squares <= left * (1.0 + 4.0 / freedom);
+    let first = bent.iter().position(nearly).unwrap_or(0);
+    let last = bent.iter().rposition(nearly).unwrap_or(bent.len() - 1);
+    let (low, high) = (bins[first + 1].0.min(load), bins[last + 3].0.max(load));
     Seen::Knee(Knee { load, low, high, value, before, after })
 }
 

@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod judge;
 pub mod knee;
 mod long_run;
+mod packed;
 pub mod plan;
 pub mod ratio;
 pub mod simulate;

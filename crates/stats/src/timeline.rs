@@ -75,7 +75,7 @@ pub struct Slot {
     pub n: u64,
     /// How many of them held (`Rate`).
     pub hits: u64,
-    /// Their sum (`Counter`, `Gauge`).
+    /// Their sum (`Counter`, `Gauge`; `Trend` where the histogram holds several seconds).
     pub sum: f64,
     /// The smallest (`Counter`, `Gauge`).
     pub min: f64,
@@ -174,6 +174,8 @@ pub struct SeriesId {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     start: Timestamp,
+    /// How many seconds a histogram holds at most, where that is more than its own.
+    grain: u32,
     bounds: BTreeMap<String, Arc<[u64]>>,
     lost: BTreeSet<u32>,
     index: BTreeMap<Key, Vec<SeriesId>>,
@@ -202,6 +204,12 @@ impl Timeline {
     /// When second 0 began.
     pub fn start(&self) -> Timestamp {
         self.start
+    }
+
+    /// How many seconds a histogram may hold: 1, or more where a long timeline was read with
+    /// [`Timeline::decode_grained`]; then most seconds have none.
+    pub fn grain(&self) -> u32 {
+        self.grain.max(1)
     }
 
     /// The bounds a metric's values are counted against, ascending.

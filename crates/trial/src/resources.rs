@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use seaworthy_base::{Clock, Instant};
 use seaworthy_load::SharedTimeline;
-use seaworthy_process::{Exit, Limits, Resources, Target};
+use seaworthy_process::{Established, Exit, Limits, Resources, Target};
 use seaworthy_report::outcome::ResourceSample;
 use seaworthy_stats::Key;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,8 @@ pub(crate) struct Sampler {
 struct Processes {
     watched: BTreeMap<String, Watched>,
     machine: Option<(Instant, Work)>,
+    /// When connections are to be counted again.
+    connections: Option<Instant>,
 }
 
 struct Watched {
@@ -247,9 +249,10 @@ async fn sample_until(
         let read = tokio::task::spawn_blocking(move || {
             let mut processes = lock(&processes);
             let mut levels = processes.machine(clock.now(), began);
+            let established = processes.established(&clock);
             for (name, watched) in &mut processes.watched {
                 let by = watched.limits.clone();
-                let sampled = watched.sample(clock.now(), began);
+                let sampled = watched.sample(clock.now(), began, established.as_ref());
                 levels.extend(sampled.into_iter().map(|(kind, level)| {
                     let limit_by = match kind {
                         Kind::Cpu => by.cpus_by.clone(),
@@ -291,6 +294,20 @@ fn called(kind: Kind) -> &'static str {
 }
 
 impl Processes {
+    /// The machine's connections, when it is time to count them: where there are thousands, reading
+    /// them takes long, and may take one part in a hundred of a processor's time.
+    fn established(&mut self, clock: &Clock) -> Option<Established> {
+        let now = clock.now();
+        if self.connections.is_some_and(|due| now < due) {
+            return None;
+        }
+        let mut established = Established::default();
+        self.watched.values().for_each(|watched| established.read(watched.process.pid()));
+        let took = clock.now().duration_since(now);
+        self.connections = Some(now + took * 100);
+        Some(established)
+    }
+
     /// What the machine and this process used since the look before.
     fn machine(&mut self, now: Instant, start: Instant) -> Vec<(String, Kind, Level, String)> {
         let Some(work) = host::work() else { return Vec::new() };
@@ -315,7 +332,12 @@ impl Processes {
 }
 
 impl Watched {
-    fn sample(&mut self, now: Instant, start: Instant) -> Vec<(Kind, Level)> {
+    fn sample(
+        &mut self,
+        now: Instant,
+        start: Instant,
+        established: Option<&Established>,
+    ) -> Vec<(Kind, Level)> {
         let second = now.duration_since(start).as_secs_f64();
         let mut levels = Vec::new();
         if !matches!(self.process.exited(), Ok(None)) {
@@ -330,7 +352,11 @@ impl Watched {
             }
         }
         // A target that ends while it is sampled has nothing more to tell: that sample is left out.
-        let Ok(used) = self.process.sample() else { return levels };
+        let used = match established {
+            Some(established) => self.process.sample_with(established),
+            None => self.process.sample(),
+        };
+        let Ok(used) = used else { return levels };
         let samples = &mut self.samples;
         // The first sample has no predecessor to take a share of a processor from.
         if let (Some(last), Some(before)) = (samples.last, self.before) {

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use seaworthy_base::{Clock, Event, Instant, Timestamp};
 use seaworthy_ledger::{Outcome, Trust, verify, verify_chain};
 use seaworthy_load::Load;
-use seaworthy_report::outcome::{Ending, Note};
+use seaworthy_report::outcome::{Ending, Note, Severity};
 use seaworthy_stats::timeline::{MAX_SECONDS, Timeline};
 use serde_json::{Value, json};
 
@@ -92,6 +92,8 @@ impl Former {
             && begun["trial"] == id
             && begun["plan"]["sha256"] == state.plan_sha256.as_str()
             && begun["seed"] == state.seed.as_str()
+            && begun["profile"] == json!(state.profile)
+            && begun["timeScale"].as_f64() == Some(state.time_scale)
             && state.seed.parse::<u64>().is_ok()
             && state.time_scale.is_finite()
             && state.time_scale > 0.0;
@@ -229,8 +231,17 @@ impl Former {
         segments
     }
 
-    pub(crate) fn notes(&self) -> Vec<Note> {
-        self.state.notes.clone()
+    /// What was to be said of it in the report, and that it was gone on with.
+    pub(crate) fn notes(&self, clock: &Clock) -> Vec<Note> {
+        let mut notes = self.state.notes.clone();
+        let (severity, rest) = match self.seal {
+            Some(_) => (Severity::Info, "its seal held when it was taken over"),
+            None => {
+                (Severity::Warning, "what it left had no seal: that nobody changed it is not shown")
+            }
+        };
+        notes.push(Note { severity, text: format!("This trial {}; {rest}.", self.gap(clock)) });
+        notes
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
@@ -384,3 +395,6 @@ fn difference(then: &str, now: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

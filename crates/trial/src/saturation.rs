@@ -18,6 +18,8 @@ const TOGETHER: f64 = 3.0;
 const GROWTH_SECONDS: f64 = 10.0;
 const GROWTH_SHARE: f64 = 1.3;
 const GROWTH_MORE: f64 = 5.0;
+/// From this depth on a resource is used up, whatever else was scarce.
+const USED_UP: f64 = 0.95;
 /// The most levels a report draws of one resource.
 const SHOWN: usize = 240;
 
@@ -175,6 +177,7 @@ fn depth(bound: Bound, value: f64) -> f64 {
 
 /// The crossings in the order in which they tell what gave out: what limits a service before what
 /// only shows it, the earlier before the later, and of those that came together, the deeper first.
+/// Where something is used up, that comes before all that is merely over its bound.
 pub(crate) fn order(mut crossings: Vec<Crossing<'_>>) -> Vec<Crossing<'_>> {
     crossings.sort_by(|one, other| one.from.total_cmp(&other.from));
     let mut ordered: Vec<Crossing<'_>> = Vec::with_capacity(crossings.len());
@@ -188,6 +191,18 @@ pub(crate) fn order(mut crossings: Vec<Crossing<'_>>) -> Vec<Crossing<'_>> {
             group.sort_by(|one, other| other.depth.total_cmp(&one.depth));
             ordered.extend(group);
         }
+    }
+    // A machine may be busy with strangers; a pool of which all is in use is too small either way.
+    let ours =
+        |crossing: &Crossing<'_>| matches!(crossing.track.kind, Kind::Machine | Kind::Generator);
+    let used_up = |crossing: &Crossing<'_>| {
+        !ours(crossing) && crossing.track.kind.unit() == Unit::Share && crossing.depth >= USED_UP
+    };
+    if ordered.iter().any(|crossing| crossing.track.kind.limits() && used_up(crossing)) {
+        let (last, mut first): (Vec<_>, Vec<_>) = ordered.into_iter().partition(ours);
+        first.sort_by_key(|crossing| !(crossing.track.kind.limits() && used_up(crossing)));
+        first.extend(last);
+        return first;
     }
     ordered
 }

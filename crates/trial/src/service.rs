@@ -294,7 +294,7 @@ impl Lived {
         }
         let phases = former.map(Former::segments).unwrap_or_default();
         let mut notes = plan.notes();
-        let earlier = former.map(Former::notes).unwrap_or_default();
+        let earlier = former.map(|former| former.notes(&options.clock)).unwrap_or_default();
         notes.extend(earlier.into_iter().filter(|note| !plan.notes().contains(note)));
         let choice = plan.choice();
         let state = State {

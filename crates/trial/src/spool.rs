@@ -33,6 +33,11 @@ const SYNC_EVERY: u32 = 5;
 /// A second counts as over when this many more have begun: workers that are late are waited for,
 /// and live numbers look back as far.
 const SETTLED: u32 = 5;
+/// Of a trial with more seconds than this, the histograms of several are merged when it is read back:
+/// what is counted stays second by second, and memory grows more slowly than the trial.
+const MOST_HISTOGRAMS: u32 = 3_600;
+/// Fewer seconds than this are not worth merging.
+const LEAST_GRAIN: u32 = 10;
 /// How many writings lie between a second and the one that writes it down.
 const LOOK_BACK: usize = SETTLED as usize / WRITE_EVERY.as_secs() as usize + 1;
 /// Iterations that may begin between the last writing and a kill: so many times what began between
@@ -154,9 +159,10 @@ impl Spool {
     /// As [`Spool::finish`].
     pub(crate) fn so_far(&self) -> Result<Timeline, Error> {
         self.inner.write(u32::MAX, true);
-        match self.inner.page().failure.take() {
+        let mut page = self.inner.page();
+        match page.failure.take() {
             Some(failure) => Err(failure),
-            None => self.inner.read_back(),
+            None => self.inner.read_back(&page.state),
         }
     }
 
@@ -181,7 +187,7 @@ impl Spool {
         page.file.sync_all().map_err(Error::io("sync", &path))?;
         write_state(folder, &page.state, true)?;
         folder.wrote(TIMELINE, page.hash.hex());
-        self.inner.read_back()
+        self.inner.read_back(&page.state)
     }
 }
 
@@ -189,6 +195,19 @@ impl Drop for Spool {
     fn drop(&mut self) {
         self.done.cancel();
     }
+}
+
+/// The seconds at which windows that are judged or shown begin or end.
+fn edges(state: &State) -> Vec<u32> {
+    let mut edges: Vec<u32> = Vec::new();
+    for segment in &state.segments {
+        let (load, drained) = (segment.under_load(), segment.with_drain());
+        edges.extend([segment.from.floor() as u32, segment.from.ceil() as u32]);
+        edges.extend([load.from_second, load.to_second, drained.to_second]);
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    edges
 }
 
 async fn write_until(inner: Arc<Inner>, done: CancellationToken) {
@@ -215,10 +234,16 @@ impl Inner {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_back(&self) -> Result<Timeline, Error> {
+    fn read_back(&self, state: &State) -> Result<Timeline, Error> {
         let path = self.folder.path().join(TIMELINE);
         let measured = File::open(&path).map_err(Error::io("open", &path))?;
-        Timeline::decode(BufReader::with_capacity(1 << 16, measured)).map_err(|error| {
+        let measured = BufReader::with_capacity(1 << 16, measured);
+        let seconds = self.timeline.second(self.clock.now());
+        let read = match seconds.div_ceil(MOST_HISTOGRAMS) {
+            0 | 1 => Timeline::decode(measured),
+            grain => Timeline::decode_grained(measured, grain.max(LEAST_GRAIN), &edges(state)),
+        };
+        read.map_err(|error| {
             Error::Internal(format!("{} cannot be read back: {error}", path.display()))
         })
     }
@@ -308,3 +333,6 @@ fn write_state(folder: &Folder, state: &State, sync: bool) -> Result<(), Error> 
 fn unencodable(error: seaworthy_stats::Error) -> Error {
     Error::Internal(format!("the timeline cannot be encoded: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,7 +160,8 @@ const CACHES: &[(&str, &str, &str)] = &[
 ];
 
 const QUEUES: &[(&str, &str)] = &[
-    ("db_writer_queue", "database writer"),
+    // The hub's.
+    ("store_queue_length", "store writer"),
     ("writer_queue", "writer"),
     ("writer_queue_length", "writer"),
     ("queue_length", "queue"),

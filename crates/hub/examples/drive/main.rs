@@ -69,8 +69,7 @@ async fn drive(arguments: &Arguments) -> Result<()> {
         (Target::Retrieve, arguments.connections),
         (Target::Turn, arguments.connections),
     ] {
-        let measured =
-            load::measure(&hub, &world, target, connections, arguments.seconds).await?;
+        let measured = load::measure(&hub, &world, target, connections, arguments.seconds).await?;
         eprintln!("{}: {}", arguments.label, sentence(&measured));
         table.push(measured);
     }

@@ -98,8 +98,7 @@ struct Verdict {
 impl Verdicts {
     /// None yet, under this lease.
     pub(crate) fn new(clock: Clock, lease: Lease) -> Self {
-        let kept =
-            Kept { lease, others: None, young: HashMap::new(), old: HashMap::new() };
+        let kept = Kept { lease, others: None, young: HashMap::new(), old: HashMap::new() };
         Self { clock, kept: Mutex::new(kept), revision: watch::Sender::new(0) }
     }
 
@@ -192,9 +191,8 @@ impl Kept {
 
     /// The identity service's wall clock now, rather late than early.
     fn wall(&self, now: Instant) -> Timestamp {
-        self.others.map_or(Timestamp::default(), |(wall, at)| {
-            wall.plus(now.saturating_duration_since(at))
-        })
+        self.others
+            .map_or(Timestamp::default(), |(wall, at)| wall.plus(now.saturating_duration_since(at)))
     }
 
     fn find(&mut self, name: &Name) -> Option<Arc<Verdict>> {

@@ -120,9 +120,9 @@ impl Changes {
         }
         let state = self.lock();
         let missed = state.latest.saturating_sub(question.after);
-        let told = usize::try_from(missed).ok().filter(|missed| {
-            ours && known && *missed <= state.log.len()
-        });
+        let told = usize::try_from(missed)
+            .ok()
+            .filter(|missed| ours && known && *missed <= state.log.len());
         let changes = match told {
             Some(missed) => state.log.iter().skip(state.log.len() - missed).copied().collect(),
             None => Vec::new(),

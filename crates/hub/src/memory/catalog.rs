@@ -10,6 +10,9 @@ use super::index::{Hit, Index};
 use super::rows;
 use crate::metrics::Metrics;
 
+/// An index this many memories behind is near enough.
+const NEAR: usize = 256;
+
 /// How much the indexes together may take before the one unused longest is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -46,6 +49,8 @@ struct Kept {
     index: Arc<Mutex<Followed>>,
     bytes: usize,
     used: u64,
+    /// Memories written since the last search, or more.
+    behind: usize,
 }
 
 /// An index and the revision of the rows it has followed them to.
@@ -107,6 +112,18 @@ impl Catalog {
         Ok(found)
     }
 
+    /// Notes that a memory is about to be written, which the next search has to follow.
+    pub(super) fn behind(&self, tenant: &str) {
+        if let Some(kept) = lock(&self.shelf).indexes.get_mut(tenant) {
+            kept.behind = kept.behind.saturating_add(1);
+        }
+    }
+
+    /// Whether a search has little to follow.
+    pub(super) fn is_ready(&self, tenant: &str) -> bool {
+        lock(&self.shelf).indexes.get(tenant).is_some_and(|kept| kept.behind <= NEAR)
+    }
+
     fn take(&self, tenant: &str) -> Arc<Mutex<Followed>> {
         let mut shelf = lock(&self.shelf);
         shelf.uses += 1;
@@ -115,6 +132,7 @@ impl Catalog {
             index: Arc::default(),
             bytes: 0,
             used,
+            behind: usize::MAX,
         });
         kept.used = used;
         Arc::clone(&kept.index)
@@ -125,6 +143,7 @@ impl Catalog {
         let mut shelf = lock(&self.shelf);
         if let Some(kept) = shelf.indexes.get_mut(tenant) {
             kept.bytes = bytes;
+            kept.behind = 0;
         }
         let mut total: usize = shelf.indexes.values().map(|kept| kept.bytes).sum();
         while shelf.indexes.len() > self.limits.tenants || total > self.limits.bytes {

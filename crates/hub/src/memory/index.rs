@@ -1,12 +1,10 @@
 //! An inverted index of one tenant's memories, ranked by BM25 (Robertson and Zaragoza 2009, k1 1.2, b 0.75).
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 
 use super::words;
 
-const K1: f64 = 1.2;
-const B: f64 = 0.75;
+mod search;
 
 /// A query counts only this many of its words, the rarest ones: it bounds what a hostile query costs.
 pub const QUERY_WORDS: usize = 64;
@@ -112,52 +110,11 @@ impl Index {
 
     /// The `limit` best memories for `query`, best first; of equal scores the memory that has not
     /// changed for longer comes first.
-    ///
-    /// Documents are looked at in their order, and only those that some word still makes worth it: a
-    /// word all of whose documents together with those of other such words cannot beat the worst of
-    /// the best so far is only looked up where a rarer word leads (MaxScore, Turtle and Flood 1995).
     pub fn search(&self, query: &str, limit: usize) -> Vec<Hit> {
-        let found = self.places.len() as f64;
-        let average = self.length as f64 / found;
-        let mut terms: Vec<Term<'_>> = self
-            .rarest(words::query(query))
-            .into_iter()
-            .map(|slot| Term::new(&self.postings[slot as usize], found, average))
-            .collect();
-        // The weakest first: that is the order in which they stop leading.
-        let mut weakest: Vec<usize> = (0..terms.len()).collect();
-        weakest.sort_by(|&a, &b| terms[a].most.total_cmp(&terms[b].most));
-        let mut weakest = weakest.into_iter().peekable();
-        let mut best = Best::new(limit);
-        let length = |document: u32| self.lengths[document as usize];
-        while let Some(document) = next(&terms) {
-            for term in &mut terms {
-                term.score = if term.leads {
-                    term.lead(document, |count| saturation(count, length(document), average))
-                } else {
-                    term.most
-                };
-            }
-            if !best.takes(total(&terms)) {
-                continue;
-            }
-            for term in terms.iter_mut().filter(|term| !term.leads) {
-                term.score =
-                    term.seek(document, |count| saturation(count, length(document), average));
-            }
-            if !best.offer(total(&terms), document) {
-                continue;
-            }
-            while let Some(&weak) = weakest.peek() {
-                let reach = terms.iter().enumerate().filter(|(at, term)| *at == weak || !term.leads);
-                if best.takes(reach.map(|(_, term)| term.most).sum()) {
-                    break;
-                }
-                terms[weak].leads = false;
-                weakest.next();
-            }
-        }
-        best.sorted()
+        let (found, length) = (self.places.len() as f64, self.length as f64);
+        let lists = self.rarest(words::query(query)).into_iter();
+        let lists = lists.map(|slot| &self.postings[slot as usize]).collect();
+        search::best(lists, limit, found, length / found, &self.lengths)
             .into_iter()
             .filter_map(|(score, document)| {
                 let entry = self.documents[document as usize].as_ref()?;
@@ -201,7 +158,8 @@ impl Index {
         }
         let word: Box<str> = word.into();
         self.bytes += word_bytes(&word);
-        let postings = Postings { word: word.clone(), list: Vec::new(), most: 0, shortest: u32::MAX };
+        let postings =
+            Postings { word: word.clone(), list: Vec::new(), most: 0, shortest: u32::MAX };
         let slot = if let Some(slot) = self.free_postings.pop() {
             self.postings[slot as usize] = postings;
             slot
@@ -234,124 +192,6 @@ impl Index {
     }
 }
 
-/// A word of a query, on its way through its documents.
-struct Term<'a> {
-    /// What is left of the list.
-    rest: &'a [Posting],
-    weight: f64,
-    /// No document gets more for this word.
-    most: f64,
-    /// Whether its documents are looked at for its sake.
-    leads: bool,
-    /// What the document at hand gets for it, or may get at most.
-    score: f64,
-}
-
-impl<'a> Term<'a> {
-    fn new(postings: &'a Postings, found: f64, average: f64) -> Self {
-        let weight = rarity(found, postings.list.len() as f64);
-        let most = weight * saturation(postings.most, postings.shortest, average);
-        Self { rest: &postings.list, weight, most, leads: true, score: 0.0 }
-    }
-
-    /// The score of `document`, which is not beyond the next one of the list.
-    fn lead(&mut self, document: u32, saturation: impl Fn(u32) -> f64) -> f64 {
-        match self.rest.split_first() {
-            Some((posting, rest)) if posting.document == document => {
-                self.rest = rest;
-                self.weight * saturation(posting.count)
-            }
-            _ => 0.0,
-        }
-    }
-
-    /// The score of `document`, wherever it stands in the list.
-    fn seek(&mut self, document: u32, saturation: impl Fn(u32) -> f64) -> f64 {
-        let mut step = 1;
-        while self.rest.get(step).is_some_and(|posting| posting.document <= document) {
-            self.rest = &self.rest[step..];
-            step *= 2;
-        }
-        let near = &self.rest[..self.rest.len().min(step)];
-        let at = near.partition_point(|posting| posting.document < document);
-        self.rest = &self.rest[at..];
-        match self.rest.first() {
-            Some(posting) if posting.document == document => {
-                self.weight * saturation(posting.count)
-            }
-            _ => 0.0,
-        }
-    }
-}
-
-/// The next document that a leading word has.
-fn next(terms: &[Term<'_>]) -> Option<u32> {
-    terms.iter().filter(|term| term.leads).filter_map(|term| term.rest.first()).map(|one| one.document).min()
-}
-
-/// Always added in the words' order, so that a sum of bounds is a bound of the sum, to the last bit.
-fn total(terms: &[Term<'_>]) -> f64 {
-    terms.iter().map(|term| term.score).sum()
-}
-
-/// The best documents so far, of those that came in order.
-struct Best {
-    limit: usize,
-    /// A heap by [`Place`]'s order, the worst on top.
-    heap: BinaryHeap<Place>,
-}
-
-/// Worse is greater: a lower score, or the same and a later document.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
-    score: f64,
-    document: u32,
-}
-
-impl Eq for Place {}
-
-impl Ord for Place {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.document.cmp(&other.document))
-    }
-}
-
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Best {
-    fn new(limit: usize) -> Self {
-        Self { limit, heap: BinaryHeap::new() }
-    }
-
-    /// Whether a document yet to come would get in with this score.
-    fn takes(&self, score: f64) -> bool {
-        if self.heap.len() < self.limit {
-            return score > 0.0;
-        }
-        self.heap.peek().is_some_and(|worst| score > worst.score)
-    }
-
-    fn offer(&mut self, score: f64, document: u32) -> bool {
-        let taken = self.takes(score);
-        if taken {
-            if self.heap.len() == self.limit {
-                self.heap.pop();
-            }
-            self.heap.push(Place { score, document });
-        }
-        taken
-    }
-
-    fn sorted(self) -> Vec<(f64, u32)> {
-        let places = self.heap.into_sorted_vec().into_iter();
-        places.map(|place| (place.score, place.document)).collect()
-    }
-}
-
 impl Document {
     fn bytes(&self) -> usize {
         // The entry, its place in the map, its key, and for each word a slot here and a posting there.
@@ -366,17 +206,6 @@ fn word_bytes(word: &str) -> usize {
 
 fn position(index: usize) -> u32 {
     u32::try_from(index).expect("four billion memories do not fit into this machine's memory")
-}
-
-/// How much it means that a word is there: `ln(1 + (N - n + 0.5) / (n + 0.5))`, always above zero.
-fn rarity(documents: f64, holding: f64) -> f64 {
-    ((documents - holding + 0.5) / (holding + 0.5)).ln_1p()
-}
-
-/// How much repeats add, against the length of the document.
-fn saturation(count: u32, length: u32, average: f64) -> f64 {
-    let count = f64::from(count);
-    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * f64::from(length) / average))
 }
 
 #[cfg(test)]

@@ -37,8 +37,7 @@ fn next(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> bool {
     let Some(first) = rest.next() else { return false };
     fold(first, word);
     if !stands_alone(first) {
-        while let Some(letter) =
-            rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
+        while let Some(letter) = rest.next_if(|&letter| is_inside(letter) && !stands_alone(letter))
         {
             if word.len() < LONGEST_WORD {
                 fold(letter, word);

@@ -82,7 +82,8 @@ pub(super) fn stream(
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
     });
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     (headers, Body::from_stream(text)).into_response()
 }
 
@@ -233,7 +234,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_sends_comments_and_ends_when_told() {
         let folder = tempfile::tempdir().unwrap();
-        let options = store::Options { folder: folder.path().into(), migrations: rows::MIGRATIONS };
+        let options = store::Options {
+            folder: folder.path().into(),
+            migrations: rows::MIGRATIONS,
+            readers: crate::options::READERS,
+        };
         let store = Store::open(&options, &Metrics::new("orchestrator")).unwrap();
         let append = |tx: &rusqlite::Connection| {
             Ok(rows::append(tx, "s", "session.created", "{}", "2026-01-01T00:00:00Z")?)

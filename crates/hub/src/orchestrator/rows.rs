@@ -190,6 +190,13 @@ pub(super) fn session(
         .optional()
 }
 
+/// Whether there is a session with this id in `tenant`.
+pub(super) fn known(connection: &Connection, tenant: &str, id: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM sessions WHERE id = ?1 AND tenant = ?2")?
+        .exists([id, tenant])
+}
+
 /// Appends an event and returns its sequence, one above the session's latest.
 pub(super) fn append(
     connection: &Connection,

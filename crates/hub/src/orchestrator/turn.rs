@@ -90,7 +90,8 @@ impl Turns {
 
     /// Answers a message once: a repeat under the same idempotency key gets the first one's answer.
     ///
-    /// The work goes on when the client hangs up, so that a repeat finds a whole turn or none.
+    /// The work goes on when the client hangs up, as all requests' work does, so that a repeat finds a
+    /// whole turn or none.
     pub(super) async fn take(
         &self,
         caller: Caller,
@@ -103,8 +104,10 @@ impl Turns {
             None => id::uuid(self.clock.wall()).simple().to_string(),
         };
         let request = fingerprint(&step);
+        // By tenant too: whoever may not see the session must not get to see another's answer.
+        let flight = format!("{} {turn}", caller.tenant);
         let lead = loop {
-            match self.flights.join(&turn, request) {
+            match self.flights.join(&flight, request) {
                 Part::Lead(lead) => break lead,
                 Part::Queue(queue) => queue.over().await,
                 Part::Follow(follow) => {
@@ -113,12 +116,10 @@ impl Turns {
                 }
             }
         };
-        let work = Work { caller, trail, step, turn, request };
-        let turns = self.clone();
-        tokio::spawn(turns.lead(work, lead)).await.map_err(|error| Problem::internal(&error))?
+        self.lead(Work { caller, trail, step, turn, request }, lead).await
     }
 
-    async fn lead(self, work: Work, lead: Lead<Landing>) -> Landing {
+    async fn lead(&self, work: Work, lead: Lead<Landing>) -> Landing {
         let landing = self.earlier_or_new(work).await;
         let outcome = match &landing {
             Ok(Answer { replayed: true, .. }) => "replayed",
@@ -132,9 +133,15 @@ impl Turns {
 
     async fn earlier_or_new(&self, work: Work) -> Landing {
         let (session, turn) = (work.step.session.clone(), work.turn.clone());
+        let tenant = work.caller.tenant.clone();
         let earlier = self
             .store
-            .read(move |connection| Ok(rows::committed(connection, &session, &turn)?))
+            .peek(move |connection| {
+                if !rows::known(connection, &tenant, &session)? {
+                    return Err(super::unknown().into());
+                }
+                Ok(rows::committed(connection, &session, &turn)?)
+            })
             .await?;
         let (committed, replayed) = match earlier {
             Some(earlier) if earlier.request == work.request => (earlier, true),
@@ -188,7 +195,8 @@ impl Turns {
     }
 
     async fn recall(&self, work: &Work) -> Result<Vec<crate::memory::Source>, Problem> {
-        let question = Retrieve { query: work.step.message.clone(), limit: SOURCES };
+        let query = work.step.message.clone();
+        let question = Retrieve { query, limit: SOURCES, answer: false };
         let found: Retrieved = self.memory.post(&work.trail, "/v1/rag/retrieve", &question).await?;
         // A crash after remembering leaves this turn's own memory behind: it is no source for it.
         let own = work.memory_key();
@@ -232,7 +240,7 @@ impl Turns {
     async fn complete(
         &self,
         work: Work,
-        mut answer: Value,
+        answer: Value,
         response: String,
     ) -> Result<Committed, Problem> {
         let at = self.clock.wall().to_string();
@@ -244,17 +252,17 @@ impl Turns {
             "message": work.step.message,
             "metadata": metadata,
         });
+        // Written out here: the writer's thread is the one that everybody waits for.
+        let (received, answer) = (received.to_string(), answer.to_string());
+        let metadata = metadata.map(|metadata| metadata.to_string());
         let session = work.step.session.clone();
         let (committed, event) = self
             .store
             .write(move |tx| {
                 let Work { step, turn, request, .. } = work;
-                rows::append(tx, &step.session, "message.received", &received.to_string(), &at)?;
-                let event =
-                    rows::append(tx, &step.session, "turn.completed", &answer.to_string(), &at)?;
-                answer["event_id"] = event.into();
-                let answer = answer.to_string();
-                let metadata = metadata.map(|metadata| metadata.to_string());
+                rows::append(tx, &step.session, "message.received", &received, &at)?;
+                let event = rows::append(tx, &step.session, "turn.completed", &answer, &at)?;
+                let answer = numbered(answer, event);
                 let row =
                     rows::Turn { id: turn, outcome: Outcome::Completed, request, committed_at: at };
                 rows::commit(tx, &step.session, &row, &answer)?;
@@ -310,6 +318,14 @@ impl Work {
     fn memory_key(&self) -> String {
         format!("session/{}/turn/{}", self.step.session, self.turn)
     }
+}
+
+/// An answer with its event's id as its last member.
+fn numbered(mut answer: String, event: i64) -> String {
+    // An object that has members: what is taken off is its closing bracket.
+    answer.pop();
+    answer.push_str(&format!(",\"event_id\":{event}}}"));
+    answer
 }
 
 /// The turn that a key names in a session: always the same one, so that a repeat after a crash
@@ -387,6 +403,13 @@ mod tests {
         for other in [r#"{"a":1,"b":{"c":[2,1],"d":null}}"#, r#"{"a":1}"#, "null", r#"{"a":"1"}"#] {
             assert_ne!(one, fingerprint(&step(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_numbered_at_its_end() {
+        let answer = json!({"response": "}", "sources": []});
+        let numbered: Value = serde_json::from_str(&numbered(answer.to_string(), 7)).unwrap();
+        assert_eq!(numbered, json!({"response": "}", "sources": [], "event_id": 7}));
     }
 
     #[test]

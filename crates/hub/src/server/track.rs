@@ -85,6 +85,7 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers().get(http::header::ALLOW).cloned();
+        track.metrics.refused(&problem.code);
         response = problem.render(Some(&path));
         if let Some(allow) = allow {
             response.headers_mut().insert(http::header::ALLOW, allow);

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
+use seaworthy_base::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::{self, Checkpoint, Opened};
 use super::{Error, Health, Result};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, fine_seconds};
 
 /// Most transactions in one commit. There is no added delay: while one commit syncs, the next
 /// batch gathers by itself.
@@ -103,12 +105,16 @@ struct Writer {
     commits: Counter,
     transactions: Counter,
     batches: Histogram,
+    times: Histogram,
+    clock: Clock,
+    queued: Gauge,
 }
 
 pub(super) fn start(
     opened: Opened,
     health: Health,
     metrics: &Metrics,
+    queued: Gauge,
 ) -> Result<mpsc::Sender<Message>> {
     let Opened { connection, path, lock } = opened;
     let sizes = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
@@ -127,6 +133,13 @@ pub(super) fn start(
             "Transactions per commit",
             Histogram::new(sizes),
         ),
+        times: metrics.register(
+            "store_commit_duration_seconds",
+            "From a batch's first statement to its synced commit",
+            fine_seconds(),
+        ),
+        clock: Clock::system(),
+        queued,
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
     thread::Builder::new()
@@ -159,7 +172,10 @@ impl Writer {
             let mut next = Some(first);
             while let Some(message) = next.take() {
                 match message {
-                    Message::Write(job) => batch.push(job),
+                    Message::Write(job) => {
+                        self.queued.dec();
+                        batch.push(job);
+                    }
                     Message::Close(reply) => {
                         queue.close();
                         closing = Some(reply);
@@ -174,6 +190,7 @@ impl Writer {
         // Whatever a full last batch left behind.
         while let Ok(message) = queue.try_recv() {
             if let Message::Write(job) = message {
+                self.queued.dec();
                 self.commit(vec![job]);
             }
         }
@@ -189,6 +206,7 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
+        let start = self.clock.now();
         let failure = self.health.failure().or_else(|| {
             self.transact(&mut batch)
                 .err()
@@ -198,6 +216,7 @@ impl Writer {
             self.commits.inc();
             self.transactions.inc_by(batch.len() as u64);
             self.batches.observe(batch.len() as f64);
+            self.times.observe((self.clock.now() - start).as_secs_f64());
         }
         for job in batch {
             job.answer(

@@ -20,3 +20,5 @@ mod server;
 mod sessions;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod verdicts;

@@ -53,7 +53,7 @@ async fn a_search_ranks_quotes_and_says_when_nothing_was_found() {
     assert_eq!(found["answer"], "I found this in memory: \"The Aurora carries tea.\" [aurora]");
     let exact = ask("ship 17", 3).await;
     let keys: Vec<_> = exact["sources"].as_array().unwrap().iter().map(|s| &s["key"]).collect();
-    assert_eq!(keys, ["ship-17", "ship-0", "ship-1"], "equal scores come in order of their keys");
+    assert_eq!(keys, ["ship-17", "ship-0", "ship-1"], "of equal scores the older come first");
     let nothing = ask("quantum chromodynamics", 5).await;
     assert_eq!(nothing["sources"], json!([]));
     assert_eq!(nothing["answer"], "I found nothing in memory about this.");
@@ -66,7 +66,7 @@ async fn a_restart_keeps_the_rows_and_rebuilds_the_index() {
         let member = fleet.member("acme").await;
         member.remember("keep", "a lighthouse").await;
         member.remember("drop", "a lighthouse").await;
-        assert_eq!(member.found("lighthouse").await, ["drop", "keep"]);
+        assert_eq!(member.found("lighthouse").await, ["keep", "drop"]);
         member.delete(Memory, "/v1/recall/drop").await;
     }
     fleet.restart(Memory).await;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use futures_util::FutureExt;
 use seaworthy_hub::Role::{Identity, Policy};
 use seaworthy_hub::metrics::Metrics;
+use seaworthy_hub::options::READERS;
 use seaworthy_hub::store::{self, Migration, State, Store};
 use seaworthy_hub::{Options, Problem, Service};
 use serde_json::json;
@@ -20,7 +21,7 @@ const SCHEMA: &[Migration] =
     &[Migration { name: "rows", sql: "CREATE TABLE rows (n INTEGER PRIMARY KEY) STRICT" }];
 
 fn open(folder: &Path, migrations: &'static [Migration]) -> store::Result<Store> {
-    let options = store::Options { folder: folder.to_owned(), migrations };
+    let options = store::Options { folder: folder.to_owned(), migrations, readers: READERS };
     Store::open(&options, &Metrics::new("test"))
 }
 
@@ -435,4 +436,37 @@ async fn a_second_process_is_turned_away() {
     let error = Service::bind(options).await.err().unwrap();
     assert_eq!(error.code(), "hub.store_in_use");
     hub.get(Identity, "/ready").send().await.ok(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_beyond_the_connections_wait_in_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let metrics = Metrics::new("test");
+    let readers = std::num::NonZeroUsize::MIN;
+    let options = store::Options { folder: folder.path().to_owned(), migrations: SCHEMA, readers };
+    let store = Store::open(&options, &metrics).unwrap();
+    let shows = |line: &str| metrics.encode().lines().any(|one| one == line);
+    assert!(shows("db_pool_size 1") && shows("db_pool_in_use 0"));
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begun, began) = tokio::sync::oneshot::channel();
+    let first = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let work = move |_: &rusqlite::Connection| {
+                begun.send(()).unwrap();
+                held.recv().unwrap();
+                Ok(1)
+            };
+            store.read(work).await.unwrap()
+        }
+    });
+    began.await.unwrap();
+    let mut second = Box::pin(store.peek(|_| Ok(2)));
+    assert!(futures_util::poll!(&mut second).is_pending());
+    assert!(shows("db_pool_in_use 1") && shows("db_pool_waiting 1"), "{}", metrics.encode());
+    release.send(()).unwrap();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 2));
+    assert!(shows("db_pool_in_use 0") && shows("db_pool_waiting 0"));
+    assert!(shows("db_pool_wait_seconds_count 2") && shows("db_query_duration_seconds_count 2"));
+    store.close().await;
 }

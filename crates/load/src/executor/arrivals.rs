@@ -25,7 +25,7 @@ const BATCH: u32 = 128;
 
 pub(super) async fn run(run: Run, arrivals: &Arrivals) -> Result<(), Error> {
     let Run { recruit, crew, start, grace, stop } = run;
-    let meeting = Meeting::new(Arc::clone(&recruit), crew.len(), arrivals.max_backlog);
+    let meeting = Meeting::new(Arc::clone(&recruit.backlogs), crew.len(), arrivals.max_backlog);
     let meeting = Arc::new(meeting);
     let hired = Arc::new(AtomicU32::new(arrivals.pre_allocated_vus));
     let mut shifts: Vec<Shift> = (0..crew.len())

@@ -5,13 +5,13 @@
 //! another worker, else into the line. The line's lock is taken before a desk's, never after.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use seaworthy_base::Instant;
 
-use crate::recruit::{Recruit, Turn};
+use crate::recruit::Turn;
 
 /// An iteration that is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,8 @@ pub(super) struct Meeting {
     waiting: AtomicUsize,
     most: usize,
     closed: AtomicBool,
-    recruit: Arc<Recruit>,
+    /// Of the line, how many of each lane: for whoever watches.
+    backlogs: Arc<[AtomicU64]>,
 }
 
 /// What became of an arrival that found nobody idle.
@@ -64,14 +65,14 @@ struct Chair {
 }
 
 impl Meeting {
-    pub(super) fn new(recruit: Arc<Recruit>, desks: usize, most: u32) -> Self {
+    pub(super) fn new(backlogs: Arc<[AtomicU64]>, desks: usize, most: u32) -> Self {
         Self {
             desks: (0..desks).map(|_| Mutex::default()).collect(),
             line: Mutex::default(),
             waiting: AtomicUsize::new(0),
             most: most as usize,
             closed: AtomicBool::new(false),
-            recruit,
+            backlogs,
         }
     }
 
@@ -111,7 +112,7 @@ impl Meeting {
             Stood::HandedOver
         } else if line.len() < self.most {
             line.push_back(arrival);
-            self.recruit.lanes[arrival.turn.lane].backlog.fetch_add(1, Ordering::Relaxed);
+            self.backlogs[arrival.turn.lane].fetch_add(1, Ordering::Relaxed);
             Stood::InLine
         } else {
             Stood::Full
@@ -171,7 +172,7 @@ impl Meeting {
     fn first(&self, line: &mut VecDeque<Arrival>) -> Option<Arrival> {
         let arrival = line.pop_front()?;
         self.waiting.store(line.len(), Ordering::SeqCst);
-        self.recruit.lanes[arrival.turn.lane].backlog.fetch_sub(1, Ordering::Relaxed);
+        self.backlogs[arrival.turn.lane].fetch_sub(1, Ordering::Relaxed);
         Some(arrival)
     }
 
@@ -206,5 +207,92 @@ impl Meeting {
 
     fn line(&self) -> MutexGuard<'_, VecDeque<Arrival>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use seaworthy_base::Clock;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::crew::Crew;
+
+    fn meeting(desks: usize, most: u32) -> Arc<Meeting> {
+        Arc::new(Meeting::new(Arc::from([AtomicU64::new(0)]), desks, most))
+    }
+
+    fn arrival(index: u64) -> Arrival {
+        Arrival { turn: Turn { lane: 0, index }, due: Clock::system().now() }
+    }
+
+    #[tokio::test]
+    async fn an_arrival_prefers_its_own_desk_then_any_then_the_line() {
+        let meeting = meeting(2, 1);
+        let (own, other) = (meeting.seat(1, None), meeting.seat(0, None));
+        for (index, seat) in [(7, own), (8, other)] {
+            assert!(meeting.hand_over(1, arrival(index)));
+            assert_eq!(meeting.called(seat).await.unwrap().turn.index, index);
+        }
+        assert!(!meeting.hand_over(1, arrival(9)));
+        assert_eq!(meeting.wait_in_line(1, arrival(9)), Stood::InLine);
+        assert_eq!(meeting.wait_in_line(1, arrival(10)), Stood::Full);
+        assert_eq!(meeting.next(other).await.unwrap().turn.index, 9);
+        assert_eq!(meeting.wait_in_line(1, arrival(11)), Stood::InLine);
+        meeting.close();
+        // What waits is begun even so; then everybody goes home.
+        assert_eq!(meeting.next(own).await.unwrap().turn.index, 11);
+        assert_eq!(meeting.next(own).await, None);
+        assert!(meeting.left_over().is_empty());
+    }
+
+    /// Arrivals and users on three threads, again and again until all is quiet: if an arrival could
+    /// stand in line while somebody is idle, one would be left there.
+    #[tokio::test]
+    async fn nobody_is_idle_while_an_arrival_waits() {
+        const ROUND: u64 = 7;
+        const ROUNDS: u64 = 100;
+        let crew = Crew::threads(3).unwrap();
+        let meeting = meeting(3, 1000);
+        let begun = Arc::new(AtomicU64::new(0));
+        let mut users = JoinSet::new();
+        for number in 0..4 {
+            let worker = crew.worker_of(number);
+            let seat = meeting.seat(worker, None);
+            let (meeting, begun) = (Arc::clone(&meeting), Arc::clone(&begun));
+            crew.spawn(worker, &mut users, async move {
+                let mut next = meeting.called(seat).await;
+                while next.is_some() {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    next = meeting.next(seat).await;
+                }
+            });
+        }
+        let mut pacers = JoinSet::new();
+        for worker in 0..3 {
+            let (meeting, begun) = (Arc::clone(&meeting), Arc::clone(&begun));
+            crew.spawn(worker, &mut pacers, async move {
+                for round in 1..=ROUNDS {
+                    for index in 0..ROUND {
+                        if !meeting.hand_over(worker, arrival(index)) {
+                            assert_ne!(meeting.wait_in_line(worker, arrival(index)), Stood::Full);
+                        }
+                    }
+                    while begun.load(Ordering::SeqCst) < round * ROUND * 3 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            });
+        }
+        let all = async { while pacers.join_next().await.is_some_and(|ended| ended.is_ok()) {} };
+        let quiet = tokio::time::timeout(Duration::from_secs(60), all).await;
+        assert!(quiet.is_ok(), "{} of {} begun", begun.load(Ordering::SeqCst), ROUND * ROUNDS * 3);
+        meeting.close();
+        while users.join_next().await.is_some() {}
+        assert_eq!(begun.load(Ordering::SeqCst), ROUND * ROUNDS * 3);
+        crew.dismiss().await;
     }
 }

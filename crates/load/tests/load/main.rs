@@ -4,6 +4,9 @@
 
 mod executors;
 mod flows;
+mod hostile;
+mod iterations;
 mod real;
 mod reference;
+mod workers;
 mod world;

@@ -53,7 +53,7 @@ pub(crate) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
         _ => return Err(wrong("its status is out of range")),
     };
     let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let said = Said::from(response.headers)?;
+    let said = Said::from(response.headers);
     let framing = said.framing(status, version, rules)?;
     let keeps = rules.keep.keeps(status, said.sets_cookie);
     let headers =
@@ -69,6 +69,8 @@ struct Said {
     /// Whether there is a transfer coding, and whether the last one is `chunked`.
     coded: bool,
     chunked: bool,
+    /// Whether a transfer coding has a byte that no name has.
+    garbled: bool,
     close: bool,
     keep_alive: bool,
     sets_cookie: bool,
@@ -77,7 +79,7 @@ struct Said {
 }
 
 impl Said {
-    fn from(headers: &[httparse::Header<'_>]) -> Result<Self, Error> {
+    fn from(headers: &[httparse::Header<'_>]) -> Self {
         let mut said = Self::default();
         for header in headers {
             // Told apart by length first: nearly every header is skipped by that.
@@ -97,12 +99,13 @@ impl Said {
                 },
                 17 if is(name, b"transfer-encoding") => {
                     said.coded = true;
+                    said.garbled |= !value.is_ascii();
                     said.chunked = tokens(value).last().is_some_and(|last| is(last, b"chunked"));
                 }
                 _ => {}
             }
         }
-        Ok(said)
+        said
     }
 
     /// RFC 9112 §6.3.
@@ -115,6 +118,7 @@ impl Said {
             return match version {
                 // §6.1: its framing is faulty, whatever it says.
                 Version::HTTP_10 => Err(wrong("HTTP/1.0 has no transfer codings")),
+                _ if self.garbled => Err(wrong("its transfer coding is not a name")),
                 _ if self.chunked => Ok(Framing::Chunked(Chunked::default())),
                 _ => Ok(Framing::UntilClose),
             };
@@ -239,6 +243,7 @@ mod tests {
             "content-length: 99999999999999999999",
             "x: one\r\n folded",
             "content-length : 5",
+            "transfer-encoding: \u{e9}, chunked",
         ] {
             let text = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n");
             let error = read(text.as_bytes(), RULES, 8192).unwrap_err();

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use http::HeaderMap;
+
 use crate::error::Error;
 use crate::http1::Rules;
 use crate::http1::head::{self, Head};
@@ -33,9 +35,12 @@ pub(super) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
         && bytes.starts_with(&seen.bytes)
         && (seen.rules, seen.longest) == (rules, longest)
     {
-        let head = head.clone();
+        // Cloning even an empty map of headers is more than the rest together.
+        let headers = if head.keeps { head.headers.clone() } else { HeaderMap::new() };
+        let framing = head.framing.clone();
+        let Head { length, status, version, lasts, keeps, .. } = *head;
         LAST.set(last);
-        return Ok(Some(head));
+        return Ok(Some(Head { length, status, version, framing, lasts, keeps, headers }));
     }
     read_anew(last, bytes, rules, longest)
 }

@@ -41,11 +41,10 @@ fn sentence(saturation: &Saturation) -> Markup {
 fn table(resources: &[Resource]) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label="Resources" {
-            table {
+            table class="resources" {
                 thead { tr {
-                    th { "Resource" } th { "Target" } th { "Found" } th { "Bound" }
-                    th class="n" { "Farthest" } th class="n" { "At" } th class="n" { "Over for" }
-                    th { "Seen" }
+                    th { "Resource" } th { "Target" } th { "Found" } th class="n" { "Bound" }
+                    th class="n" { "Farthest" } th { "Seen" }
                 } }
                 tbody {
                     @for resource in resources {
@@ -53,10 +52,8 @@ fn table(resources: &[Resource]) -> Markup {
                             th scope="row" { bdi { (resource.what) } }
                             td { bdi { (resource.target) } }
                             td { (status(resource.status)) }
-                            td { (bound(resource)) }
+                            td class="n" { (bound(resource)) }
                             td class="n" { (resource.peak.map_or("no data".to_owned(), |peak| value(resource.unit, peak))) }
-                            td class="n" { (resource.peak_second.map_or("–".to_owned(), number::clock)) }
-                            td class="n" { (over_for(resource)) }
                             td class="words" { (resource.reason) }
                         }
                     }
@@ -74,17 +71,6 @@ fn status(status: Status) -> Markup {
         Status::NotMeasured => ("inconclusive word", "? not measured"),
     };
     html! { span class=(class) { (word) } }
-}
-
-fn over_for(resource: &Resource) -> String {
-    match resource.status {
-        Status::NotMeasured => "–".to_owned(),
-        _ => format!(
-            "{} of {}",
-            number::length(resource.over_seconds),
-            number::length(resource.measured_seconds)
-        ),
-    }
 }
 
 /// The bound as one asks for it.
@@ -170,7 +156,7 @@ fn plain(level: f64) -> String {
 fn leaks(leaks: &[Leak]) -> Markup {
     let with = |found: Found| leaks.iter().filter(move |leak| leak.status == found);
     html! {
-        h3 { "Leaks, exhausted pools, growing logs" }
+        h3 class="flow" { "Leaks, exhausted pools, growing logs" }
         @if with(Found::Found).next().is_none() && with(Found::NotFound).next().is_some() {
             p { "None found in what could be looked at." }
         }

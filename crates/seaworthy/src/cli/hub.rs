@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use seaworthy_hub::options::READERS;
 use seaworthy_hub::{Options, Role, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +57,9 @@ struct Serve {
     /// The inference service's address.
     #[arg(long, value_name = "HOST:PORT", env = "SEAWORTHY_HUB_INFERENCE")]
     inference: Option<String>,
+    /// How many connections each role reads its store with at once; reads beyond wait in line.
+    #[arg(long, value_name = "N", default_value_t = READERS, env = "SEAWORTHY_HUB_READERS")]
+    readers: NonZeroUsize,
     /// How much is logged to stderr: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "SEAWORTHY_LOG")]
     log: LevelFilter,
@@ -89,6 +94,7 @@ impl Serve {
         let data = std::path::absolute(&self.data)
             .with_context(|| format!("cannot resolve {}", self.data.display()))?;
         let mut options = Options::new(data).roles(roles.clone());
+        options.readers = self.readers;
         for (role, address) in [
             (Role::Gateway, &self.gateway),
             (Role::Orchestrator, &self.orchestrator),
@@ -143,5 +149,29 @@ fn explain(error: &seaworthy_hub::Error) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow::anyhow!("{error} [{}]\nhint: {hint}", error.code()),
         None => anyhow::anyhow!("{error} [{}]", error.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    #[test]
+    fn the_number_of_readers_reaches_the_hub() {
+        let options = |words: &[&str]| {
+            let words = ["serve"].iter().chain(words);
+            Line::try_parse_from(words).map(|line| line.serve.options().unwrap().readers.get())
+        };
+        assert_eq!(options(&["--readers", "1"]).unwrap(), 1);
+        assert_eq!(options(&[]).unwrap(), READERS.get());
+        assert!(options(&["--readers", "0"]).is_err());
     }
 }

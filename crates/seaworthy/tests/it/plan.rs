@@ -66,6 +66,22 @@ const ERRORS: &[Case] = &[
     Case("plan-name", "key: {file", "port: {file", "{file", "`port`", "letters"),
     Case("plan-target", "ready: {path: /ready}", "ready: {path: ready}", "ready}", "path", "`/`"),
     Case(
+        "plan-metrics",
+        "ready: {path: /ready}",
+        "metrics: {path: numbers}",
+        "numbers}",
+        "`numbers` is not a path",
+        "`/`",
+    ),
+    Case(
+        "plan-watch",
+        "ready: {path: /ready}",
+        "watch: [{name: jobs, kind: gauge, value: jobs}]",
+        "jobs, kind",
+        "a gauge has no bound",
+        "below: 100",
+    ),
+    Case(
         "plan-target",
         "[\"${seaworthy}\", hub, serve, --role, identity]",
         "[]",
@@ -125,14 +141,7 @@ const ERRORS: &[Case] = &[
     Case("plan-assume", "confidence: 0.95", "confidence: .nan", ".nan", "", "0.95"),
     Case("plan-warmup", "warmup: 10s", "warmup: 400s", "400s\n    load", "warm-up", "longer"),
     Case("plan-phase", "    duration: 400s\n", "", "steady", "no duration", "duration: 5m"),
-    Case(
-        "plan-phase",
-        "duration: 400s\n    warmup: 10s",
-        "duration: 29d\n  - name: other\n    duration: 29d",
-        "steady",
-        "in all",
-        "30 days",
-    ),
+    Case("plan-phase", "duration: 400s", "duration: 31d", "steady", "in all", "30 days"),
     Case(
         "plan-profile",
         "    warmup: 10s\n",

@@ -129,7 +129,11 @@ impl<'a> Selection<'a> {
     pub fn means(&self, window: Window) -> Vec<Option<f64>> {
         let totals = self.fold(window, |(n, sum): &mut (u64, f64), slot| {
             *n = n.saturating_add(slot.n);
-            *sum += slot.histogram.as_ref().map_or(slot.sum, |histogram| histogram.sum() as f64);
+            // Where the histogram holds several seconds, the slot has the sum of its own.
+            *sum += match &slot.histogram {
+                Some(histogram) if slot.sum == 0.0 => histogram.sum() as f64,
+                _ => slot.sum,
+            };
         });
         totals.into_iter().map(|(n, sum)| (n > 0).then(|| sum / n as f64)).collect()
     }

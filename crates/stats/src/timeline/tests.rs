@@ -305,6 +305,42 @@ fn a_second_written_down_twice_adds_up() {
 }
 
 #[test]
+fn a_long_timeline_keeps_every_count_and_every_window_when_its_histograms_are_merged() {
+    let mut timeline = empty();
+    for second in (0..1000_u32).filter(|second| second % 7 != 3) {
+        for request in 0..5 {
+            timeline.record_trend(&key("time", "recall"), second, u64::from(second * 3 + request));
+        }
+        timeline.record_rate(&key("failed", "recall"), second, second % 50 == 0);
+    }
+    timeline.mark_lost(3);
+    let edges = [13, 101, 700, 702];
+    let grained = Timeline::decode_grained(encoded(&timeline).as_slice(), 10, &edges).unwrap();
+    assert_eq!((grained.grain(), timeline.grain()), (10, 1));
+    let (fine, coarse) =
+        (timeline.select("time", &BTreeMap::new()), grained.select("time", &BTreeMap::new()));
+    let all = Window::new(0, 1000);
+    assert_eq!(fine.n(all), coarse.n(all));
+    assert_eq!(fine.means(all), coarse.means(all));
+    for bound in [100, 500] {
+        assert_eq!(fine.over(bound, all), coarse.over(bound, all));
+    }
+    for window in [(0, 13), (13, 101), (101, 700), (700, 702), (702, 1000), (13, 702)] {
+        let window = Window::new(window.0, window.1);
+        assert_eq!(fine.histogram(window), coarse.histogram(window), "{window:?}");
+        assert_eq!(fine.total(window).histogram, coarse.total(window).histogram, "{window:?}");
+    }
+    let failed = |timeline: &Timeline| timeline.select("failed", &BTreeMap::new()).hits(all);
+    assert_eq!(failed(&timeline), failed(&grained));
+    assert_eq!(timeline.lost(), grained.lost());
+    let held = |timeline: &Timeline| {
+        let series = timeline.series().flat_map(|(_, series)| series.slots.values());
+        series.filter(|slot| slot.histogram.is_some()).count()
+    };
+    assert!(held(&grained) < 110 && held(&timeline) > 800);
+}
+
+#[test]
 fn a_torn_end_is_found_and_what_came_before_is_read() {
     let timeline = full();
     let whole = encoded(&timeline);

@@ -7,6 +7,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read, Write};
+use std::ops::Range;
 
 use seaworthy_base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,63 @@ impl Timeline {
         timeline.lost.clone_from(&reader.lost);
         while reader.line(&mut timeline)? {}
         Ok(timeline)
+    }
+
+    /// The same for a long timeline: the histograms of up to `grain` seconds are merged into one of
+    /// them, while everything that is counted stays second by second. No histogram reaches over one
+    /// of the `edges` (ascending), so that windows which begin and end there hold the same values.
+    ///
+    /// # Errors
+    /// As [`Timeline::decode`].
+    pub fn decode_grained(input: impl BufRead, grain: u32, edges: &[u32]) -> Result<Self, Error> {
+        let mut reader = Reader::open(input)?;
+        let mut timeline = reader.empty.clone();
+        timeline.lost.clone_from(&reader.lost);
+        let grain = grain.max(1);
+        timeline.grain = grain;
+        loop {
+            let mut line = reader.empty.empty_like();
+            if !reader.line(&mut line)? {
+                return Ok(timeline);
+            }
+            line.move_times(
+                |second| {
+                    let edge = edges.partition_point(|&edge| edge <= second);
+                    let begins = edge.checked_sub(1).map_or(0, |before| edges[before]);
+                    let from = begins + (second - begins) / grain * grain;
+                    let to = from.saturating_add(grain);
+                    from..edges.get(edge).map_or(to, |&next| to.min(next))
+                },
+                &mut timeline,
+            );
+        }
+    }
+
+    /// Adds this timeline's slots to another one, each histogram to the first that is there within
+    /// the seconds `grain` gives for its own. What was summed up in it stays with its second.
+    fn move_times(self, grain: impl Fn(u32) -> Range<u32>, to: &mut Self) {
+        to.lost.extend(self.lost);
+        for (key, ids) in self.index {
+            for id in ids {
+                let target = to.series_id(&key, id.kind);
+                let slots = &mut to.of(target, id.kind).slots;
+                for (&second, slot) in &self.series[id.position].slots {
+                    let mut slot = slot.clone();
+                    let times = slot.histogram.take();
+                    if let Some(times) = &times {
+                        slot.sum = times.sum() as f64;
+                    }
+                    slots.entry(second).or_default().merge(&slot);
+                    let Some(times) = times else { continue };
+                    let mut near = slots.range_mut(grain(second));
+                    let holder = near.find(|(_, slot)| slot.histogram.is_some());
+                    match holder {
+                        Some((_, slot)) => slot.histogram.get_or_insert_default().merge(&times),
+                        None => slots.entry(second).or_default().histogram = Some(times),
+                    }
+                }
+            }
+        }
     }
 
     /// How much of what is written as it goes on can be read, when the writer was killed or the

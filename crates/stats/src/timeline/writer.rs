@@ -1,5 +1,7 @@
 //! A timeline that is being written to: the second under way in dense counts, all others in slots.
 
+use std::collections::btree_map::Entry;
+
 use super::{Key, Kind, SeriesId, Slot, Timeline};
 use crate::dense::Dense;
 
@@ -122,7 +124,10 @@ impl Writer {
             }
             let slots = &mut self.timeline.series[position].slots;
             let slot = std::mem::take(&mut cell.slot);
-            slots.entry(self.second).or_default().merge(&slot);
+            match slots.entry(self.second) {
+                Entry::Vacant(vacant) => drop(vacant.insert(slot)),
+                Entry::Occupied(known) => known.into_mut().merge(&slot),
+            }
         }
     }
 }

@@ -184,3 +184,46 @@ fn a_generator_nobody_watched_decides_nothing() {
     assert_eq!(objective.verdict, Verdict::Inconclusive);
     assert!(objective.reason.contains("lag was not measured"), "{}", objective.reason);
 }
+
+/// The quiet run in two segments, with as many iterations under way at the stop.
+fn stopped(unseen: u64) -> [RanPhase; 2] {
+    let mut first = steady();
+    (first.to, first.drained, first.complete) = (100.5, 100.5, false);
+    first.flows[0].unseen = unseen;
+    let second = RanPhase { from: 110.0, warmup_until: 120.0, offset: 90.0, ..steady() };
+    [first, second]
+}
+
+fn judged_over(timeline: &Timeline, phases: &[RanPhase]) -> Objective {
+    let objective = check::Objective {
+        name: "fast enough".to_owned().into(),
+        metric: metric::find("response_time").unwrap(),
+        tags: BTreeMap::from([("flow".to_owned(), "browse".to_owned())]),
+        phase: None,
+        statement: "p95 < 100ms".parse().unwrap(),
+    };
+    let circumstances = Circumstances::default();
+    judge_all(&[objective], &Assumptions::default(), timeline, phases, circumstances).remove(0)
+}
+
+#[test]
+fn segments_are_judged_together_without_the_gap_and_the_renewed_warm_up() {
+    let objective = judged_over(&quiet(), &stopped(0));
+    assert_eq!(objective.verdict, Verdict::Pass, "{}", objective.reason);
+    // What ended in the second of the stop is counted in the one before.
+    assert_eq!(objective.seconds, 90 + 80);
+    assert_eq!(objective.n, 91 * 50 + 80 * 50);
+}
+
+#[test]
+fn what_was_under_way_at_a_stop_takes_back_only_a_pass_that_hangs_on_it() {
+    let few = judged_over(&quiet(), &stopped(5));
+    assert_eq!(few.verdict, Verdict::Pass, "{}", few.reason);
+    let many = judged_over(&quiet(), &stopped(400));
+    assert_eq!(many.verdict, Verdict::Inconclusive, "{}", many.reason);
+    assert!(many.reason.contains("400 iterations were under way"), "{}", many.reason);
+    // Of another flow, or in a warm-up that is not judged, they change nothing.
+    let mut elsewhere = stopped(400);
+    elsewhere[0].flows[0].flow = "other".to_owned();
+    assert_eq!(judged_over(&quiet(), &elsewhere).verdict, Verdict::Pass);
+}

@@ -85,6 +85,21 @@ fn what_limits_comes_before_what_shows_and_the_deeper_of_two_that_came_together(
 }
 
 #[test]
+fn a_busy_machine_does_not_hide_a_pool_that_is_used_up() {
+    let step = |kind, at: usize, high: f64| {
+        track(kind, (0..80).map(move |second| if second >= at { high } else { 0.2 }))
+    };
+    let (machine, cpu) = (step(Kind::Machine, 0, 1.0), step(Kind::Cpu, 20, 0.8));
+    let pool = step(Kind::Pool, 40, 1.0);
+    let kinds = |tracks: &[&Track]| -> Vec<Kind> {
+        let held = tracks.iter().filter_map(|track| hold(track, &stretch(0.0, 80.0)).1);
+        order(held.collect()).into_iter().map(|crossing| crossing.track.kind).collect()
+    };
+    assert_eq!(kinds(&[&machine, &cpu, &pool]), [Kind::Pool, Kind::Cpu, Kind::Machine]);
+    assert_eq!(kinds(&[&machine, &cpu]), [Kind::Machine, Kind::Cpu]);
+}
+
+#[test]
 fn a_cache_is_over_when_it_is_below() {
     let cold = track(Kind::Cache, (0..60).map(|second| if second < 30 { 0.95 } else { 0.4 }));
     let (resource, crossing) = hold(&cold, &stretch(0.0, 60.0));
@@ -106,7 +121,7 @@ fn noise_below_the_bound_is_seldom_a_crossing_and_saturation_always_is() {
             let mut noise: f64 = normal(&mut chance);
             let values: Vec<f64> = (0..300)
                 .map(|_| {
-                    noise = rho * noise + (1.0 - rho * rho as f64).sqrt() * normal(&mut chance);
+                    noise = rho * noise + (1.0_f64 - rho * rho).sqrt() * normal(&mut chance);
                     (middle + 0.1 * noise).clamp(0.0, 1.0)
                 })
                 .collect();

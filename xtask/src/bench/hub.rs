@@ -1,0 +1,71 @@
+//! `cargo xtask bench hub`: how many evaluations, retrievals and durable turns a hub does a second, and
+//! what an idle event stream takes, with the generator on the same machine.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+const USAGE: &str = "\
+usage: cargo xtask bench hub [--seconds N] [--connections N] [--against BINARY]
+
+  --seconds N       how long each load lasts (5)
+  --connections N   callers, each with one request at a time (64)
+  --against BINARY  another build of `seaworthy`, measured in turns with this one";
+
+/// Builds the hub and its driver, and measures it as one process and as six.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let mut words = arguments.iter();
+    let (mut options, mut against) = (Vec::new(), None);
+    while let Some(word) = words.next() {
+        let value = words.next().with_context(|| format!("{word} needs a value\n\n{USAGE}"))?;
+        match word.as_str() {
+            "--seconds" | "--connections" => options.extend([word.as_str(), value.as_str()]),
+            "--against" => against = Some(PathBuf::from(value)),
+            _ => bail!("`bench hub` does not take `{word}`\n\n{USAGE}"),
+        }
+    }
+    command::run(&mut command::cargo(&["build", "--release", "--locked", "-p", "seaworthy"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| command::root().join("target"), PathBuf::from);
+    let built = target.join("release/seaworthy");
+    for form in ["all", "apart"] {
+        if let Some(against) = &against {
+            drive(against, form, "against", &options)?;
+        }
+        drive(&built, form, "built", &options)?;
+    }
+    Ok(())
+}
+
+fn drive(binary: &std::path::Path, form: &str, which: &str, options: &[&str]) -> Result<()> {
+    let label = format!("{which}, {form}");
+    let mut command = command::cargo(&[
+        "run",
+        "--release",
+        "--locked",
+        "-p",
+        "seaworthy-hub",
+        "--example",
+        "drive",
+        "--",
+    ]);
+    command.arg(binary).args([form, "--label", &label]).args(options);
+    command::run(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_is_said_before_anything_is_built() {
+        let refused = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            run(&words).unwrap_err().to_string()
+        };
+        assert!(refused(&["--fast", "1"]).contains("--fast"));
+        assert!(refused(&["--seconds"]).contains("needs a value"));
+    }
+}
