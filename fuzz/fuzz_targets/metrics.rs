@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seaworthy_trial::exposition::{MOST_SAMPLES, read};
+use seaworthy_trial::exposition::{MOST_BYTES, MOST_SAMPLES, read};
 
 fuzz_target!(|bytes: &[u8]| {
     let page = read(bytes, |_| true);
@@ -22,8 +22,9 @@ fuzz_target!(|bytes: &[u8]| {
             format!("{}{{{}}} {}\n", sample.name, labels.join(","), sample.value)
         })
         .collect();
-    // A page of many long labels may be longer when it is written out again.
-    if again.len() < bytes.len() {
+    // Numbers are longer when they are written out: a line that came to be too long is not read.
+    let fits = again.lines().all(|line| line.len() <= 16 << 10);
+    if fits && again.len() <= MOST_BYTES {
         assert_eq!(read(again.as_bytes(), |_| true).samples.len(), page.samples.len());
     }
 });

@@ -79,6 +79,8 @@ fn saturation_of(
     let missed = load::first_missed(plan.objectives(), timeline, stretches);
     let Some(first) = crossings.first() else {
         let measured = resources.iter().any(|resource| resource.status == Status::Within);
+        let longest = stretches.iter().map(|stretch| stretch.to - stretch.from).fold(0.0, f64::max);
+        let short = longest <= saturation::LEAST as f64;
         let slowest = load::slowest(plan, timeline, stretches);
         let sentence = if measured {
             let mut sentence = "No resource that was measured reached its bound.".to_owned();
@@ -96,6 +98,9 @@ fn saturation_of(
             "No resource could be measured, so nothing can be said of what gave out.".to_owned()
         };
         let advice = match (&missed, measured) {
+            (_, false) if short => {
+                "Let a phase last longer than its warm-up by ten seconds and more: resources are sampled once a second."
+            }
             (_, false) => {
                 "Let the trial start the target, or say under `metrics` where it tells its own numbers."
             }

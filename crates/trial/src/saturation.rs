@@ -11,7 +11,7 @@ use crate::gauge::{Bound, Kind, Level, Track};
 const IN_A_ROW: usize = 8;
 const OVER: usize = 7;
 /// Fewer samples under load than this say nothing.
-const LEAST: usize = IN_A_ROW;
+pub(crate) const LEAST: usize = IN_A_ROW;
 /// Crossings this close together, in seconds, cannot be told apart: samples are a second apart.
 const TOGETHER: f64 = 3.0;
 /// A queue grows when it is longer than this many seconds before by these.

@@ -85,10 +85,10 @@ fn leak<'a>(evidence: &'a Evidence, what: &str) -> &'a Leak {
 #[test]
 fn a_pool_that_is_too_small_is_named() {
     let house = House::new();
-    // Four connections, each held for 40 ms: a hundred requests a second and no more.
+    // Four connections, each held for 80 ms: fifty requests a second and no more.
     let plan =
-        plan(r#""--pool", "4", "--query-time", "40""#, "metrics: {every: 500ms}", &ramp(30, 40));
-    // A query of 40 ms keeps its bound; that requests wait for the pool does not.
+        plan(r#""--pool", "4", "--query-time", "80""#, "metrics: {every: 500ms}", &ramp(16, 45));
+    // A query of 80 ms keeps its bound; that requests wait for the pool does not.
     let ended = house.trial(&plan);
     let evidence = Evidence::of(&house, &ended);
     let saturation = evidence.outcome.saturation.as_ref().unwrap();
