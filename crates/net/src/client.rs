@@ -231,6 +231,9 @@ async fn fresh(
     trace: &mut Trace,
     meter: &mut Meter,
 ) -> (Result<Answer, Error>, Option<Connection>) {
+    if let Err(error) = order.check(origin) {
+        return (Err(error), None);
+    }
     match Connection::open(origin, options, limit, trace).await {
         Ok(mut connection) => {
             let result = connection.exchange(order, options, limit, meter).await;

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http1::{self, Limits, Message};
 use crate::http2;
 use crate::meter::Meter;
-use crate::request::{Prepared, Request};
+use crate::request::{Prepared, Request, wire_target};
 use crate::timings::{Part, Trace};
 use crate::url::Url;
 
@@ -38,14 +38,23 @@ impl<'a> Order<'a> {
         }
     }
 
+    /// Whether it may be sent to `origin`, before anybody connects there for it.
+    pub(crate) fn check(self, origin: &Url) -> Result<(), Error> {
+        match self {
+            Self::Request(request) => wire_target(&request.target).map(drop),
+            Self::Prepared(prepared) if prepared.origin().same_origin(origin) => Ok(()),
+            Self::Prepared(_) => {
+                Err(Error::InvalidRequest("it was prepared for another origin".to_owned()))
+            }
+        }
+    }
+
     fn message(self, origin: &Url) -> Result<Message<'a>, Error> {
         match self {
             Self::Request(request) => Message::new(origin, request),
-            Self::Prepared(prepared) if prepared.origin().same_origin(origin) => {
+            Self::Prepared(prepared) => {
+                self.check(origin)?;
                 Ok(Message::prepared(prepared))
-            }
-            Self::Prepared(_) => {
-                Err(Error::InvalidRequest("it was prepared for another origin".to_owned()))
             }
         }
     }
@@ -113,6 +122,7 @@ impl Connection {
                 connection.exchange(message, options.limits(time), meter).await
             }
             Protocol::Two(connection) => {
+                order.check(&self.origin)?;
                 // Boxed, so that it costs those who speak HTTP/1.1 no memory.
                 let exchange = connection.exchange(&self.origin, order.request(), options, meter);
                 let exchange = Box::pin(exchange);
