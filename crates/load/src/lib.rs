@@ -2,9 +2,14 @@
 //!
 //! Three stages, one direction: [`spec`] is what a plan types; [`check`] turns it into a [`Flow`],
 //! [`Routine`] and [`Load`] that are known to be sound; [`Service`] (or [`run_once`], outside of
-//! measurement) compiles these and runs them. A *program* is a compiled flow, a *user* runs its
-//! iterations, an *executor* decides when each begins, and a *recorder* writes what happened into
-//! the user's shard of the [`SharedTimeline`].
+//! measurement) compiles these and runs them. A *program* is a compiled flow, a *user* runs
+//! iterations of it, an *executor* decides when each begins, and a *recorder* writes what happened
+//! into the [`SharedTimeline`].
+//!
+//! A load runs on a *crew*: one thread per core, each with a runtime of its own. A user stays on its
+//! thread for life, and so do its connections; each thread has its own recorders, its own shard of
+//! the timeline and its own part of an open model's schedule. So a request takes no lock that
+//! another thread holds, and allocates nothing that it could keep.
 //!
 //! What is absent: nothing here computes a verdict, starts a target or reads a file, and no
 //! iteration waits for another one's lock.

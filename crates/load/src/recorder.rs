@@ -10,7 +10,7 @@ use seaworthy_base::Instant;
 use seaworthy_net::Timings;
 
 use crate::counters::Counters;
-use crate::program::Program;
+use crate::program::{Action, Program};
 use crate::series::{Handles, Place, Status, StepHandles};
 use crate::step::{Judged, Outcome};
 use crate::tags::{Tag, Tags};
@@ -211,7 +211,11 @@ impl Recorder {
         let second = self.timeline.second(now);
         let mut shard = self.timeline.shard(self.worker);
         shard.writer.counter(self.handles.interrupted, second, 1.0);
-        if let Some((position, age)) = age {
+        // A wait for an event, or an exchange of messages, has no response time.
+        let of_request = |(position, _): &(usize, u64)| {
+            matches!(self.program.steps[*position].action, Action::Call(_))
+        };
+        if let Some((position, age)) = age.filter(of_request) {
             shard.writer.trend(self.handles.steps[position].response_time, second, age);
             self.counters.note_cut(age);
         }
@@ -293,4 +297,61 @@ impl Measured {
 /// Nanoseconds from one moment to another.
 pub(crate) fn nanos(from: Instant, to: Instant) -> u64 {
     u64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use seaworthy_base::Clock;
+    use seaworthy_stats::timeline::Window;
+
+    use super::*;
+    use crate::scope::Unfilled;
+    use crate::tags::{MOST_VALUES, OTHERS};
+    use crate::{check, spec};
+
+    #[test]
+    fn tags_of_a_step_are_series_of_their_own_up_to_a_bound() {
+        let yaml = "[{name: f, steps: [{name: s, request: GET http://localhost/}]}]";
+        let typed: Vec<spec::Flow> = seaworthy_document::yaml("p", yaml).unwrap();
+        let known =
+            check::Known { file: "p", targets: [].into(), names: [].into(), ..Default::default() };
+        let (flows, findings) = check::flows(&known, &typed);
+        assert_eq!(findings, []);
+        let program = Program::compile(&flows[0], &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        let clock = Clock::system();
+        let timeline = SharedTimeline::new(clock.wall(), clock.now(), BTreeMap::new());
+        let tags: Arc<Tags> = Arc::default();
+        // Two workers: the bound holds for both together.
+        let recorders = [0, 1].map(|worker| {
+            let (program, tags) = (Arc::clone(&program), Arc::clone(&tags));
+            Recorder::new(timeline.clone(), worker, "phase".into(), program, false, tags)
+        });
+        let (user, now): (Arc<str>, _) = ("user".into(), clock.now());
+        let outcome = Outcome::Unfilled(Unfilled("no value".to_owned()));
+        let judged = Judged { failed: true, ends: true, ..Judged::default() };
+        for value in 0..150 {
+            for (worker, times) in [(0, 2), (1, 1)] {
+                for _ in 0..times {
+                    let tags = [(Arc::clone(&user), format!("u{value}"))];
+                    let since = Since { step: now, due: None };
+                    recorders[worker].step(0, &outcome, &judged, since, now, &tags, String::new);
+                }
+            }
+        }
+        let timeline = timeline.snapshot();
+        let count = |user: &str| {
+            let tags = [("user", user), ("step", "s"), ("status", "error:template_unfilled")];
+            let tags = tags.map(|(tag, value)| (tag.to_owned(), value.to_owned())).into();
+            timeline.select("http_reqs", &tags).total(Window::new(0, 100)).sum as u64
+        };
+        assert_eq!((count("u0"), count("u99"), count("u100")), (3, 3, 0));
+        assert_eq!(count(OTHERS), 150);
+        let exploded = tags.exploded(|_| "s".to_owned());
+        assert_eq!((exploded.len(), exploded[0].requests), (1, 150));
+        let series = timeline.select("http_req_failed", &BTreeMap::new()).series().len();
+        // Each value, the others, and the step without tags.
+        assert_eq!(series, MOST_VALUES + 2);
+    }
 }

@@ -114,7 +114,8 @@ impl Connection {
 
     /// Whether a request may be sent. Looks once, without waiting: has the server closed the
     /// connection meanwhile, or said something unasked? Nobody reads that as an answer. A system
-    /// call is made only when the runtime knows of something to read.
+    /// call is made only when the runtime knows of something to read, so what came in the very
+    /// moment since it last looked is not seen, as little as what comes in the moment after.
     pub(crate) fn is_usable(&mut self) -> bool {
         if !self.clean {
             return false;

@@ -1,9 +1,13 @@
-//! Client connections: URLs, TLS with one crypto provider, and HTTP/1.1 with every part timed.
+//! Client connections: URLs, TLS with one crypto provider, HTTP/1.1, HTTP/2, WebSockets and event
+//! streams, with every part timed.
 //!
 //! A [`Client`] belongs to one virtual user and keeps one connection alive per origin. It spawns no
 //! task: the connection is driven by the task that waits for the answer, so a thousand clients are
 //! a thousand tasks and dropping a call drops its connection. What reaches the network is a
 //! [`Network`], the crate's seam, so the same client runs over in-memory streams on paused time.
+//!
+//! A [`session::Session`] is a client with its user's cookies that follows redirects; [`coding`] and
+//! [`form`] unpack and write bodies. [`sse`] and [`websocket`] open connections of their own.
 
 pub mod client;
 pub mod coding;

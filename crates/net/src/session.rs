@@ -273,3 +273,40 @@ fn failed(error: Error, response: &Response) -> Failure {
     let (bytes_sent, bytes_received) = (response.bytes_sent, response.bytes_received);
     Failure { error, timings, bytes_sent, bytes_received }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_depends_on_status_and_origin() {
+        let secure = Url::parse("https://a/").unwrap();
+        let all = [CONTENT_TYPE, AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST, REFERER];
+        let sent = |method: Method, status, next: &str| {
+            let mut request = Request::new(method, "/old");
+            request.headers =
+                all.iter().map(|name| (name.clone(), HeaderValue::from_static("x"))).collect();
+            request.body = Bytes::from_static(b"body");
+            redirect(&mut request, status, &secure, &Url::parse(next).unwrap());
+            assert_eq!(request.target, "/new?q");
+            let names: Vec<_> = request.headers.iter().map(|(name, _)| name.clone()).collect();
+            (request.method, names, request.body.len())
+        };
+        let same = "https://A:443/new?q";
+        assert_eq!(sent(Method::POST, 307, same), (Method::POST, all.to_vec(), 4));
+        assert_eq!(sent(Method::PUT, 302, same), (Method::GET, all[1..].to_vec(), 0));
+        assert_eq!(sent(Method::HEAD, 303, same), (Method::HEAD, all.to_vec(), 4));
+        let here = [CONTENT_TYPE, REFERER];
+        assert_eq!(sent(Method::PATCH, 308, "https://b/new?q"), (Method::PATCH, here.to_vec(), 4));
+        assert_eq!(
+            sent(Method::PATCH, 308, "https://a:1/new?q"),
+            (Method::PATCH, here.to_vec(), 4)
+        );
+        // Down to plain HTTP not even the page that led there is told.
+        assert_eq!(
+            sent(Method::POST, 308, "http://a/new?q"),
+            (Method::POST, vec![CONTENT_TYPE], 4)
+        );
+        assert_eq!(sent(Method::POST, 301, "http://a/new?q"), (Method::GET, vec![], 0));
+    }
+}

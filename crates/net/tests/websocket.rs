@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use seaworthy_net::websocket::{self, Close, Message, Socket};
@@ -303,10 +304,12 @@ async fn servers_that_break_the_rules_are_told_apart() {
 }
 
 /// A network of in-memory streams, for paused time: whose server agrees and reads no more, and says
-/// pings for ever if it is told to.
+/// pings for ever, or garbage, if it is told to.
 #[derive(Debug)]
 struct Deaf {
     pings: bool,
+    /// Said behind the agreement, in pieces of four bytes; then the server hangs up.
+    garbage: Option<Vec<u8>>,
 }
 
 impl Network for Deaf {
@@ -316,9 +319,18 @@ impl Network for Deaf {
 
     fn connect(&self, _: SocketAddr) -> Pending<'_, io::Result<Box<dyn Stream>>> {
         let (client, mut server) = tokio::io::duplex(64 * 1024);
-        let pings = self.pings;
+        let (pings, garbage) = (self.pings, self.garbage.clone());
         tokio::spawn(async move {
             agree(&mut server, b"").await;
+            if let Some(garbage) = garbage {
+                for piece in garbage.chunks(4) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    if server.write_all(piece).await.is_err() {
+                        return;
+                    }
+                }
+                return;
+            }
             while pings && server.write_all(b"\x89\x00").await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -332,7 +344,8 @@ impl Network for Deaf {
 async fn a_server_that_takes_no_more_ends_the_wait() {
     let url = Url::parse("http://service/").unwrap();
     let limit = Some(Duration::from_secs(1));
-    let deaf = |pings| Options { network: Arc::new(Deaf { pings }), ..Options::default() };
+    let deaf =
+        |pings| Options { network: Arc::new(Deaf { pings, garbage: None }), ..Options::default() };
     let mut socket = websocket::open(&deaf(false), &url, "/", Vec::new(), limit).await.unwrap();
     let large = Message::Binary(Bytes::from(vec![0; 1 << 20]));
     assert_eq!(socket.send(large.clone()).await.unwrap_err().code(), "timeout");
@@ -391,4 +404,44 @@ async fn it_runs_over_tls() {
     socket.send(Message::Text("x".to_owned())).await.unwrap();
     assert_eq!(socket.receive().await.unwrap(), Some(Message::Text("x".to_owned())));
     socket.close().await.unwrap();
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_says_a_socket_comes_to_an_end(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                3 => prop::sample::select(vec![
+                    &b"\x81\x02hi"[..],
+                    b"\x01\x01a",
+                    b"\x00\x01b",
+                    b"\x80\x01c",
+                    b"\x82\x7e\x00\x03abc",
+                    b"\x89\x01p",
+                    b"\x88\x00",
+                    b"\x88\x02\x03\xe8",
+                    b"\x88\x01\x03",
+                ])
+                .prop_map(<[u8]>::to_vec),
+                1 => prop::collection::vec(any::<u8>(), 0..12),
+            ],
+            0..12,
+        ),
+    ) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let url = Url::parse("http://service/").unwrap();
+            let network = Arc::new(Deaf { pings: false, garbage: Some(pieces.concat()) });
+            let options = Options { network, ..Options::default() };
+            let mut socket =
+                websocket::open(&options, &url, "/", Vec::new(), None).await.unwrap();
+            let mut messages = 0;
+            while let Ok(Some(_)) = socket.receive().await {
+                messages += 1;
+            }
+            assert_eq!(socket.messages_received(), messages);
+            assert!(socket.close().await.is_ok());
+        });
+    }
 }

@@ -198,9 +198,20 @@ fn remember(phase: &Phase, report: &PhaseReport, world: &World, lived: &mut Live
             ));
         }
         if load.dropped > 0 {
+            let reason = match load.open_model {
+                true => "arrival(s) were dropped, the backlog was full",
+                false => "iteration(s) never began, their time was over",
+            };
             warn(format!(
-                "Flow `{}` in phase `{}`: {} arrival(s) were dropped, the backlog was full.",
+                "Flow `{}` in phase `{}`: {} {reason}.",
                 load.flow, phase.name, load.dropped
+            ));
+        }
+        for exploded in &load.exploded {
+            warn(format!(
+                "Flow `{}` in phase `{}`: tag `{}` of step `{}` took too many values, {} request(s) \
+                 are counted under `…`. Tag with what repeats.",
+                load.flow, phase.name, exploded.tag, exploded.step, exploded.requests
             ));
         }
         for failure in load.failures.iter().take(3) {

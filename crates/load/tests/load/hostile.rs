@@ -32,7 +32,9 @@ enum Manner {
 
 async fn misbehave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
     let mut buffer = [0; 4096];
-    stream.read(&mut buffer).await?;
+    if stream.read(&mut buffer).await? == 0 {
+        return Ok(());
+    }
     match manner {
         Manner::Stalls => std::future::pending().await,
         Manner::Resets => {
