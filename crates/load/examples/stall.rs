@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
          load: [{{flow: f, executor: constant-arrival-rate, rate: {rate}, maxVUs: {vus}}}]"
     );
     let plan: Plan = seaworthy_document::yaml("stall", &yaml).map_err(|found| found.to_string())?;
-    let known = check::Known { file: "stall", targets: [].into(), names: [].into() };
+    let known =
+        check::Known { file: "stall", targets: [].into(), names: [].into(), ..Default::default() };
     let (flows, found) = check::flows(&known, &plan.flows);
     let (loads, more) = check::loads(&known, &plan.flows, &plan.load, duration);
     if let Some(finding) = found.iter().chain(&more).next() {

@@ -10,7 +10,7 @@ use seaworthy_base::Instant;
 use seaworthy_net::Timings;
 
 use crate::counters::Counters;
-use crate::program::Program;
+use crate::program::{Action, Program};
 use crate::series::{Handles, Place, Status, StepHandles};
 use crate::step::{Judged, Outcome};
 use crate::tags::{Tag, Tags};
@@ -211,7 +211,11 @@ impl Recorder {
         let second = self.timeline.second(now);
         let mut shard = self.timeline.shard(self.worker);
         shard.writer.counter(self.handles.interrupted, second, 1.0);
-        if let Some((position, age)) = age {
+        // A wait for an event, or an exchange of messages, has no response time.
+        let of_request = |(position, _): &(usize, u64)| {
+            matches!(self.program.steps[*position].action, Action::Call(_))
+        };
+        if let Some((position, age)) = age.filter(of_request) {
             shard.writer.trend(self.handles.steps[position].response_time, second, age);
             self.counters.note_cut(age);
         }
@@ -311,7 +315,8 @@ mod tests {
     fn tags_of_a_step_are_series_of_their_own_up_to_a_bound() {
         let yaml = "[{name: f, steps: [{name: s, request: GET http://localhost/}]}]";
         let typed: Vec<spec::Flow> = seaworthy_document::yaml("p", yaml).unwrap();
-        let known = check::Known { file: "p", targets: [].into(), names: [].into() };
+        let known =
+            check::Known { file: "p", targets: [].into(), names: [].into(), ..Default::default() };
         let (flows, findings) = check::flows(&known, &typed);
         assert_eq!(findings, []);
         let program = Program::compile(&flows[0], &BTreeMap::new(), &BTreeMap::new()).unwrap();

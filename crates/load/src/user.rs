@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use seaworthy_base::Instant;
+use seaworthy_net::Response;
 use seaworthy_net::session::Session;
 
 use crate::counters::Counters;
@@ -104,7 +105,7 @@ impl User {
             // Nothing can be asked: the first step fails in its place.
             let since = Since { step: *now, due };
             let done = Done::Call(Outcome::Unfilled(unfilled));
-            finish(program, program.starts, recorder, scope, &done, since, *now);
+            finish(program, program.starts, recorder, scope, &done, &[], since, *now);
             return false;
         }
         links.begin(session);
@@ -118,15 +119,12 @@ impl User {
             let done = step.perform(scope, session, links).await;
             *now = clock.now();
             let hops = links.take_hops();
-            for hop in &hops {
-                recorder.hop(position, hop, *now);
-            }
             // What was followed is part of what the user waited for, in a closed model too.
             let since = match hops.is_empty() {
                 true => since,
                 false => Since { due: since.due.or(Some(since.step)), ..since },
             };
-            let goes_on = finish(program, position, recorder, scope, &done, since, *now);
+            let goes_on = finish(program, position, recorder, scope, &done, &hops, since, *now);
             *under_way = None;
             if step.pause.is_some() {
                 step.pause(scope).await;
@@ -163,12 +161,14 @@ fn streams_last(program: &Program, recorder: &Recorder, links: &mut Links, now: 
 }
 
 /// Judges and records a step; whether the iteration goes on.
+#[expect(clippy::too_many_arguments, reason = "the user, taken apart, and what came of its step")]
 fn finish(
     program: &Program,
     position: usize,
     recorder: &Recorder,
     scope: &mut Scope,
     done: &Done,
+    hops: &[Response],
     since: Since,
     now: Instant,
 ) -> bool {
@@ -177,6 +177,9 @@ fn finish(
     let scope = &*scope;
     let tags = step.tags(scope);
     let explain = || scope.without(program.extracts(), step.explain(done, &judged, scope));
+    for hop in hops {
+        recorder.hop(position, hop, now, &tags);
+    }
     match done {
         Done::Call(outcome) => {
             recorder.step(position, outcome, &judged, since, now, &tags, explain);

@@ -1,13 +1,14 @@
 //! What a worker records of redirects, streams and WebSockets, and of data files that have ended.
 //! These come by the thousand a second and not by the hundred thousand: their series are looked up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::Instant;
 use seaworthy_net::Response;
 use seaworthy_stats::timeline::Kind;
 
-use super::Recorder;
+use super::{Recorder, TaggedStep};
 use crate::counters::Counters;
 use crate::exchange::Talk;
 use crate::series::Status;
@@ -24,10 +25,14 @@ enum Value {
 impl Recorder {
     /// An answer that was a redirect and was followed. It is a request like any other; the time a
     /// step took is its last one's.
-    pub(crate) fn hop(&self, position: usize, answer: &Response, now: Instant) {
+    pub(crate) fn hop(&self, position: usize, answer: &Response, now: Instant, tags: &[Tag]) {
         let place = self.place();
-        let handles = &self.handles.steps[position];
-        let requests = handles.requests(Status::Code(answer.status), &place, position, &[]);
+        let tagged = self.with_tags(position, tags);
+        let (handles, tags) = match &tagged {
+            Some(step) => (&step.handles, &*step.tags),
+            None => (&self.handles.steps[position], &[][..]),
+        };
+        let requests = handles.requests(Status::Code(answer.status), &place, position, tags);
         let second = self.timeline.second(now);
         let mut shard = self.timeline.shard(self.worker);
         let writer = &mut shard.writer;
@@ -118,10 +123,7 @@ impl Recorder {
             Value::Count(_) => Kind::Counter,
         };
         let own = ("step", self.program.steps[position].name.as_str());
-        let admitted = match tags {
-            [] => None,
-            tags => Some(self.tagged(position, tags)),
-        };
+        let admitted = self.with_tags(position, tags);
         let tags = admitted.as_ref().map_or(&[][..], |step| &step.tags);
         let series = self.place().find(metric, own, tags, kind);
         let second = self.timeline.second(now);
@@ -135,6 +137,11 @@ impl Recorder {
         }
     }
 
+    /// The step's handles under its own tags, if it has any.
+    fn with_tags(&self, position: usize, tags: &[Tag]) -> Option<Arc<TaggedStep>> {
+        (!tags.is_empty()).then(|| self.tagged(position, tags))
+    }
+
     /// The checks of a step that is no request, and its failure if it is one.
     fn judged(
         &self,
@@ -145,10 +152,7 @@ impl Recorder {
         tags: &[Tag],
         explain: impl Fn() -> String,
     ) {
-        let admitted = match tags {
-            [] => None,
-            tags => Some(self.tagged(position, tags)),
-        };
+        let admitted = self.with_tags(position, tags);
         let handles = match &admitted {
             Some(step) => &step.handles,
             None => &self.handles.steps[position],
