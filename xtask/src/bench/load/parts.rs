@@ -177,11 +177,15 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
             let _ = std::fs::remove_file(&file);
             counted
         };
-        let ((less, short), (more, long)) = (instructions(&short)?, instructions(&long)?);
-        table.row(vec![
-            tool.name().to_owned(),
-            format!("{:.0}", (more - less) / (long - short).max(1.0)),
-        ]);
+        let both = instructions(&short).and_then(|few| Ok((few, instructions(&long)?)));
+        let shown = match both {
+            Ok(((less, short), (more, long))) => {
+                format!("{:.0}", (more - less) / (long - short).max(1.0))
+            }
+            // The others are still worth having.
+            Err(error) => format!("not measured: {error:#}"),
+        };
+        table.row(vec![tool.name().to_owned(), shown]);
     }
     Ok(format!(
         "### Instructions a request\n\ncallgrind, user space only, {CONNECTIONS} connections, kept alive.\n\n{table}"
