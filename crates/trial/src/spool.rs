@@ -159,9 +159,10 @@ impl Spool {
     /// As [`Spool::finish`].
     pub(crate) fn so_far(&self) -> Result<Timeline, Error> {
         self.inner.write(u32::MAX, true);
-        let mut page = self.inner.page();
-        match page.failure.take() {
-            Some(failure) => Err(failure),
+        let page = self.inner.page();
+        // It stays for `finish`: what could not be written down is never sealed.
+        match &page.failure {
+            Some(failure) => Err(Error::Internal(failure.explain())),
             None => self.inner.read_back(&page.state),
         }
     }

@@ -361,7 +361,10 @@ impl Line {
         }
         let id = timeline.series_id(&key, kind);
         match timeline.of(id, kind).slots.entry(second) {
-            Entry::Vacant(vacant) => drop(vacant.insert(slot)),
+            Entry::Vacant(vacant) => {
+                let slot = vacant.insert(slot);
+                slot.histogram.iter_mut().for_each(Histogram::pack);
+            }
             Entry::Occupied(known) if known.get().n.checked_add(slot.n).is_none() => {
                 return Err("this series and second have more values than can be counted");
             }
