@@ -7,6 +7,9 @@ use std::str::Chars;
 /// A word longer than this is cut here: it bounds what hostile text puts into an index.
 const LONGEST_WORD: usize = 64;
 
+/// A list of up to so many words is looked through one by one.
+const SHORT: usize = 24;
+
 /// The words of `text` in order, folded, with repeats.
 ///
 /// A word is a run of Unicode alphanumeric characters and the combining marks inside it. Han and
@@ -50,12 +53,29 @@ fn next(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> bool {
 /// What a query asks for: its distinct words in order of appearance, without English function words
 /// unless there is nothing else in it.
 pub fn query(text: &str) -> Vec<String> {
+    let (mut telling, mut function) = (Vec::<String>::new(), Vec::<String>::new());
     let mut seen = HashSet::new();
-    let all: Vec<String> = words(text).filter(|word| seen.insert(word.clone())).collect();
-    if all.iter().all(|word| is_function_word(word)) {
-        return all;
-    }
-    all.into_iter().filter(|word| !is_function_word(word)).collect()
+    each(text, |word| {
+        if is_function_word(word) {
+            if !function.iter().any(|known| known == word) {
+                function.push(word.to_owned());
+            }
+            return;
+        }
+        // A short list is quicker looked through than hashed; a long one must not be.
+        if telling.len() == SHORT && seen.is_empty() {
+            seen.extend(telling.iter().cloned());
+        }
+        let known = if telling.len() < SHORT {
+            telling.iter().any(|known| known == word)
+        } else {
+            !seen.insert(word.to_owned())
+        };
+        if !known {
+            telling.push(word.to_owned());
+        }
+    });
+    if telling.is_empty() { function } else { telling }
 }
 
 /// Whether a folded word only holds an English sentence together and says nothing by itself.
@@ -82,12 +102,17 @@ fn fold(letter: char, word: &mut String) {
 }
 
 fn is_inside(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_alphanumeric();
+    }
     letter.is_alphanumeric()
         || matches!(letter, '\u{300}'..='\u{36f}' | '\u{94d}' | '\u{9cd}' | '\u{200c}' | '\u{200d}')
 }
 
 fn stands_alone(letter: char) -> bool {
-    matches!(letter,
+    // Most letters are below all of these.
+    letter >= '\u{3040}'
+        && matches!(letter,
         '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
@@ -124,6 +149,13 @@ mod tests {
     #[test]
     fn the_function_words_are_sorted_for_the_search() {
         assert!(FUNCTION_WORDS.is_sorted());
+    }
+
+    #[test]
+    fn a_long_query_holds_no_word_twice() {
+        let once: Vec<String> = (0..100).map(|n| format!("w{n}")).collect();
+        let twice = [once.clone(), once.clone(), vec!["the".into()]].concat().join(" ");
+        assert_eq!(query(&twice), once);
     }
 
     proptest! {
