@@ -89,7 +89,7 @@ struct Line {
 #[derive(Debug)]
 enum Way {
     /// Over the network.
-    Wire { base: Uri, http: legacy::Client<HttpConnector, Full<Bytes>> },
+    Wire { base: Uri, http: Box<legacy::Client<HttpConnector, Full<Bytes>>> },
     /// The role is played by this process: its routes are called as the network would call them,
     /// with the same authentication and the same checks.
     Inside(Door),
@@ -147,7 +147,7 @@ impl Client {
             // that is just being closed.
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
-        let way = Way::Wire { base: uri, http };
+        let way = Way::Wire { base: uri, http: Box::new(http) };
         let (place, lost) = (base.to_owned(), AtomicBool::new(false));
         Ok(Self(Arc::new(Line { role, place, deadline, way, lost })))
     }
