@@ -196,7 +196,13 @@ impl Timeline {
                     let holder = near.find(|(_, slot)| slot.histogram.is_some());
                     match holder {
                         Some((_, slot)) => slot.histogram.get_or_insert_default().merge(&times),
-                        None => slots.entry(second).or_default().histogram = Some(times),
+                        None => {
+                            // The one before is whole but for stragglers.
+                            let mut past = slots.range_mut(..second).rev();
+                            let whole = past.find_map(|(_, slot)| slot.histogram.as_mut());
+                            whole.into_iter().for_each(Histogram::pack);
+                            slots.entry(second).or_default().histogram = Some(times);
+                        }
                     }
                 }
             }
