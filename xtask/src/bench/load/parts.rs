@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::Bench;
 use super::table::{Table, megabytes, milliseconds, spread};
 use super::tools::{Task, Tool, find};
+use crate::command;
 
 const CONNECTIONS: u32 = 50;
 
@@ -156,6 +157,11 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
     let valgrind = find("valgrind").context("valgrind is not on PATH")?;
     let (few, many) = if bench.quick { (500, 2500) } else { (2000, 12_000) };
     let base = task(bench)?;
+    // The command reads its processor time where valgrind shows no vdso; the example does not, and
+    // makes the same requests on the same engine.
+    let words = ["build", "--release", "--locked", "-p", "seaworthy-load", "--example", "cost"];
+    command::run(&mut command::cargo(&words))?;
+    let engine = super::target_folder().join("release/examples/cost");
     let mut table = Table::new(&["tool", "instructions a request"]);
     for tool in &bench.tools {
         let (short, long) = match tool {
@@ -171,7 +177,7 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
         let instructions = |task: &Task| -> Result<(f64, f64)> {
             let file =
                 std::env::temp_dir().join(format!("seaworthy-{}.callgrind", std::process::id()));
-            let wrapped = Wrapped { valgrind: &valgrind, file: &file, tool };
+            let wrapped = Wrapped { valgrind: &valgrind, file: &file, engine: &engine, tool };
             let counted = wrapped.run(bench, task);
             // Only the number is of interest.
             let _ = std::fs::remove_file(&file);
@@ -195,13 +201,23 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
 struct Wrapped<'a> {
     valgrind: &'a PathBuf,
     file: &'a PathBuf,
+    /// The load engine's own example.
+    engine: &'a PathBuf,
     tool: &'a Tool,
 }
 
 impl Wrapped<'_> {
     /// Instructions and requests.
     fn run(&self, bench: &Bench, task: &Task) -> Result<(f64, f64)> {
-        let words = self.tool.words(task).context("the tool cannot do that")?;
+        let words = match (self.tool, task.requests) {
+            (Tool::Ours(_), Some(requests)) => {
+                let engine = self.engine.display().to_string();
+                let (vus, requests) = (task.connections.to_string(), requests.to_string());
+                let words = [&engine, &task.url, "--workers", "1", "--vus", &vus, "--requests"];
+                words.map(str::to_owned).into_iter().chain([requests]).collect()
+            }
+            _ => self.tool.words(task).context("the tool cannot do that")?,
+        };
         let mut all = vec![
             self.valgrind.display().to_string(),
             "--tool=callgrind".to_owned(),
@@ -209,13 +225,16 @@ impl Wrapped<'_> {
         ];
         all.extend(words);
         let ran = bench.pins.run(&all)?;
-        let said = self.tool.read(&ran.stdout).context("the tool said nothing under valgrind")?;
+        let requests = match task.requests.filter(|_| ran.status.success()) {
+            Some(requests) => requests,
+            None => self.tool.read(&ran.stdout).context("it said nothing under valgrind")?.requests,
+        };
         let collected = ran
             .stderr
             .lines()
             .find_map(|line| line.split_once("Collected : ").map(|(_, number)| number.trim()))
             .and_then(|number| number.parse::<f64>().ok())
             .context("callgrind collected nothing")?;
-        Ok((collected, said.requests as f64))
+        Ok((collected, requests as f64))
     }
 }
