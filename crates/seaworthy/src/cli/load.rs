@@ -75,6 +75,10 @@ pub(crate) struct Arguments {
     /// The statuses that count as a success, as 200, 2xx or 200,404; 200 to 399 when not given.
     #[arg(long, value_name = "STATUS")]
     expect: Option<String>,
+    /// The most redirects that are followed; each is a request of its own. With 0, or where --expect
+    /// names a 3xx, the redirect is the answer.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    redirects: u8,
     /// Limit on one request, connecting included.
     #[arg(long, value_name = "TIME", default_value = "30s")]
     timeout: Span,

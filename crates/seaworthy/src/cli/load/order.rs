@@ -72,6 +72,7 @@ impl Order {
             "request": literal(&format!("{method} {url}")),
             "headers": headers(&arguments.headers)?,
             "timeout": arguments.timeout,
+            "redirects": arguments.redirects,
         });
         let body_bytes = body.as_ref().map_or(0, String::len);
         if let Some(body) = &body {
