@@ -101,13 +101,12 @@ fn sentence(measured: &Measured) -> String {
         .map(|(name, each)| format!("{name} {each:.3}"))
         .collect();
     format!(
-        "{} {:.0}/s, p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, {} failed of {}; CPU-ms each: {}",
+        "{} {:.0}/s, p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, {} in all; CPU-ms each: {}",
         measured.target.name(),
         measured.rate,
         measured.quantile(0.5),
         measured.quantile(0.95),
         measured.quantile(0.99),
-        measured.failed,
         measured.count,
         cpu.join(", "),
     )

@@ -24,27 +24,34 @@ use summary::Summary;
 /// What was typed.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 it ran (failed requests are data: they are counted and named), 3 it could not run or nothing
-was ever answered, 4 interrupted. A verdict needs objectives: `seaworthy plan init` writes a plan to start from.")]
+Exit codes:
+  0  it ran; failed requests are data, counted and named
+  3  it could not run, or nothing was ever answered
+  4  interrupted
+A verdict needs objectives: `seaworthy plan init` writes a plan to start from.")]
 pub(crate) struct Arguments {
     /// What is asked for, as http://127.0.0.1:8080/path?query; sent as it is typed.
     #[arg(value_name = "URL")]
     url: String,
     /// Closed model: so many virtual users, a connection each, as fast as the service lets them; 50
     /// when not given. With --rate: how many are there from the start.
-    #[arg(short = 'c', long, visible_alias = "connections", value_name = "N")]
+    #[arg(short = 'c', long, visible_alias = "connections", value_name = "N",
+        allow_negative_numbers = true, value_parser = order::users)]
     vus: Option<u32>,
     /// Open model: so many requests begin a second, whatever the service does; what cannot begin
     /// waits, and its response time counts from when it was due.
-    #[arg(short = 'q', long, value_name = "R")]
+    #[arg(short = 'q', long, value_name = "R", allow_negative_numbers = true,
+        value_parser = order::rate)]
     rate: Option<f64>,
     /// With --rate: the most virtual users; when not given, what --vus says, or 1000.
-    #[arg(long, value_name = "N", requires = "rate")]
+    #[arg(long, value_name = "N", requires = "rate", allow_negative_numbers = true,
+        value_parser = order::users)]
     max_vus: Option<u32>,
     /// For how long; 10s when neither this nor --iterations is given.
     #[arg(short = 'z', long, value_name = "TIME")]
     duration: Option<Span>,
-    /// Exactly so many requests, shared by all virtual users; ends earlier at --duration, if given.
+    /// Exactly so many iterations, shared by all virtual users; ends earlier at --duration, if given.
+    /// An iteration is one request and those it is redirected to.
     #[arg(short = 'n', long, visible_alias = "requests", value_name = "N")]
     iterations: Option<u64>,
     /// A named profile in place of these: light, medium, heavy, endurance, spike, stress, baseline or
@@ -72,6 +79,9 @@ pub(crate) struct Arguments {
     /// A file whose content is the body.
     #[arg(short = 'D', long, value_name = "FILE")]
     body_file: Option<PathBuf>,
+    /// Means threads to wrk, and a timeout to oha and hey.
+    #[arg(short = 't', hide = true, value_name = "?", value_parser = order::ambiguous)]
+    ambiguous: Option<String>,
     /// The statuses that count as a success, as 200, 2xx or 200,404; 200 to 399 when not given.
     #[arg(long, value_name = "STATUS")]
     expect: Option<String>,
@@ -196,5 +206,5 @@ async fn until_done(
     Ok(report.transpose()?)
 }
 
-/// A limit no run comes near: the longest the load engine takes.
+/// The longest the load engine takes.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);

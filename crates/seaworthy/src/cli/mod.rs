@@ -49,7 +49,8 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Reads a text file whole, at most as many bytes as a document may have.
+/// Reads a text file, at most one byte more than a document may have: whoever asks must refuse what is
+/// longer than [`seaworthy_document::MAX_BYTES`], as reading it as a document does.
 pub(crate) fn read_document(path: &Path) -> anyhow::Result<String> {
     use std::io::Read;
     let file =

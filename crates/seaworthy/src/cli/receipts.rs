@@ -151,6 +151,9 @@ impl KeyArguments {
 
 fn read_public(file: &std::path::Path) -> anyhow::Result<PublicKey> {
     let text = read_document(file)?;
+    if text.len() > seaworthy_document::MAX_BYTES {
+        anyhow::bail!("{} is too large for a public key", file.display());
+    }
     PublicKey::from_pem(&file.display().to_string(), &text).map_err(explain)
 }
 

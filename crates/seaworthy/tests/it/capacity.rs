@@ -42,17 +42,33 @@ fn the_edge_of_a_server_that_does_one_thing_at_a_time_is_found() {
         std::thread::park_timeout(Duration::from_millis(10));
         Reply::text(200, "done")
     });
-    let house = House::new();
-    let mut command = house.trial_command(&plan(&target.url()));
-    command.args(["--find-capacity", "--probe", "3s", "--precision", "50%", "--max-factor", "32"]);
-    let ended = Running::start(command).end_within(15 * PATIENCE);
-    let evidence = Evidence::of(&house, &ended);
+    let plan = plan(&target.url());
+    let search = || {
+        let house = House::new();
+        let mut command = house.trial_command(&plan);
+        command.args(["--find-capacity", "--probe", "3s"]);
+        command.args(["--precision", "50%", "--max-factor", "32"]);
+        let ended = Running::start(command).end_within(15 * PATIENCE);
+        // The phase is too short for a verdict; the probes have lengths of their own.
+        assert!(!ended.stderr.contains("plan-undecidable"), "{}", ended.stderr);
+        (Evidence::of(&house, &ended), ended)
+    };
+    let was_limit =
+        |evidence: &Evidence| evidence.outcome.capacity.as_ref().unwrap().ended == "generatorLimit";
+    let (mut evidence, mut ended) = search();
+    if was_limit(&evidence) {
+        (evidence, ended) = search();
+    }
     let capacity = evidence.outcome.capacity.as_ref().unwrap();
     let rate = |rate: &Option<Rate>| rate.as_ref().map(|rate| (rate.factor, rate.per_second));
     let (holds, breaks) = (rate(&capacity.holds), rate(&capacity.breaks));
     assert!(holds.is_none_or(|(_, holds)| holds < 101.0), "{capacity:#?}");
-    // On a machine that is busy with other tests the generator may be too late to tell, and says so.
-    if capacity.ended != "generatorLimit" {
+    // On a machine that is busy with other tests the generator may be too late to tell, twice: then
+    // it says by how much.
+    if was_limit(&evidence) {
+        let late = |because: &str| because.contains("the load generator was late by ");
+        assert!(capacity.probes.iter().any(|probe| late(&probe.because)), "{capacity:#?}");
+    } else {
         let ((_, holds), (_, breaks)) = (holds.unwrap(), breaks.unwrap());
         assert_eq!((ended.code, capacity.ended.as_str()), (Some(0), "found"), "{capacity:#?}");
         assert!(holds < breaks && breaks <= holds * 1.5001, "{capacity:#?}");

@@ -170,6 +170,11 @@ fn nobody_there_is_explained() {
 fn what_cannot_be_meant_is_refused_with_a_hint() {
     let house = House::new();
     house.write("binary", [0xff, 0xfe, 0x00]);
+    house.write("large", vec![b'x'; 8 * 1024 * 1024 + 1]);
+    // Nobody ever writes into it.
+    let pipe = house.root().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     for (arguments, said) in [
         (&["localhost:80"][..], "begin with `http://`"),
         (&["http://me:secret@a/"], "send them in a header"),
@@ -178,9 +183,19 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         (&["http://a/", "-H", "no colon"], "write it as `-H 'Name: value'`"),
         (&["http://a/", "-H", "two words: 3"], "hint:"),
         (&["http://a/", "-X", "G ET"], "hint:"),
-        (&["http://a/", "-c", "0"], "it can be 1 to"),
-        (&["http://a/", "-q", "-5"], "error"),
-        (&["http://a/", "-q", "0"], "rates are above 0"),
+        (&["http://a/", "-c", "0"], "'--vus <N>': it can be a whole number from 1 to"),
+        (&["http://a/", "-c", "-1"], "'--vus <N>': it can be"),
+        (&["http://a/", "-q", "5", "--max-vus", "0"], "'--max-vus <N>': it can be"),
+        (&["http://a/", "-q", "5", "-c", "9", "--max-vus", "8"], "--max-vus 8 is less"),
+        (&["http://a/", "-q", "-5"], "'--rate <R>': rates are above 0"),
+        (&["http://a/", "-q", "0"], "'--rate <R>': rates are above 0"),
+        (&["http://a/", "-q", "NaN", "-n", "5"], "'--rate <R>': rates are above 0"),
+        (&["http://a/", "--rate", "inf"], "'--rate <R>': rates are above 0"),
+        (&["http://a/", "-t", "4"], "--workers N or --timeout TIME"),
+        (&["http://a/", "--profile", "light", "--time-scale", "1e308"], "take more than 720h"),
+        (&["http://a/", "--profile", "light", "--time-scale", "1e-300"], "take less than 1s"),
+        (&["http://a/", "--profile", "light", "--time-scale", "inf"], "take more than 720h"),
+        (&["http://a/", "--profile", "light", "--time-scale", "NaN"], "a number above 0"),
         (&["http://a/", "--max-vus", "5"], "--rate"),
         (&["http://a/", "--expect", "20"], "hint:"),
         (&["http://a/", "--profile", "lite"], "light"),
@@ -188,6 +203,9 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         (&["http://a/", "--profile", "light", "--time-scale", "0"], "a number above 0"),
         (&["http://a/", "-d", "@nowhere.txt"], "nowhere.txt"),
         (&["http://a/", "-d", "@binary"], "not UTF-8"),
+        (&["http://a/", "-D", "large"], "at most 8388608 are sent"),
+        (&["http://a/", "-D", "/dev/zero"], "is not a file"),
+        (&["http://a/", "-d", "@pipe"], "is not a file"),
         (&["http://a/", "--rte", "5"], "--rate"),
         (&[], "URL"),
     ] {
@@ -251,6 +269,65 @@ fn http2_and_tls_are_spoken() {
     let versions: BTreeMap<String, u64> = server.versions();
     assert_eq!(versions["plain HTTP/2.0"], 30);
     assert_eq!((versions["secure HTTP/1.1"], versions["secure HTTP/2.0"]), (20, 20));
+}
+
+#[test]
+fn a_low_limit_on_open_files_is_raised() {
+    let (house, target) = (House::new(), Target::start(|_| Reply::text(200, "ok")));
+    let url = format!("{}/many", target.url());
+    let script = "ulimit -Sn 256; exec \"$@\"";
+    let words = ["load", &url, "-z", "1h", "-c", "2"];
+    let running = Running::start(house.through(&["sh", "-c", script, "sh"], &words));
+    target.wait_for("/many", 1);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let mut numbers = files.split_whitespace().skip(3);
+    let (soft, hard) = (numbers.next().unwrap(), numbers.next().unwrap());
+    assert_eq!(soft, hard, "two virtual users need no more than there were: {files}");
+    running.signal(Signal::INT);
+    running.end().expect(4);
+    let words = ["load", &url, "-n", "400", "-c", "400", "--json"];
+    let ended = Running::start(house.through(&["sh", "-c", script, "sh"], &words)).end().expect(0);
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((number(&found["requests"]), number(&found["failed"])), (400, 0), "{found:#}");
+}
+
+#[test]
+fn what_a_reader_must_know_is_said() {
+    let house = House::new();
+    let notes = |arguments: &[&str], code| {
+        let found = summary(&house, arguments, code);
+        found["notes"].to_string()
+    };
+    // A closed model whose time is over has dropped nothing because a million waited.
+    let slow = Target::start(|_| {
+        std::thread::park_timeout(Duration::from_millis(20));
+        Reply::text(200, "ok")
+    });
+    let said = notes(&[&slow.url(), "-n", "1000000", "-c", "2", "-z", "1s"], 0);
+    assert!(said.contains("never began: the load was over") && !said.contains("million"), "{said}");
+    // Every answer ends its connection.
+    let closing = hostile(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")?;
+        close()
+    });
+    let said = notes(&[&closing, "-n", "40", "-c", "2"], 0);
+    assert!(said.contains("40 of 40 requests opened a new connection"), "{said}");
+    let kept = notes(&[&slow.url(), "-n", "40", "-c", "2"], 0);
+    assert!(!kept.contains("new connection") && !kept.contains("every request failed"), "{kept}");
+    let broken = Target::start(|_| Reply::text(500, "no"));
+    let said = notes(&[&broken.url(), "-n", "5"], 0);
+    assert!(said.contains("every request failed"), "{said}");
+    // Where no times are shown, nothing is said of their quantiles; of nothing, no share is taken.
+    let never = hostile(|_| Ok(()));
+    let words = [never.as_str(), "-z", "200ms", "-c", "2", "--graceful-stop", "0s"];
+    let page = load(&house, &words).expect(3).stdout;
+    assert!(page.contains("none ended, 2 cut off"), "{page}");
+    assert!(!page.contains("CPU-seconds") && !page.contains("none failed"), "{page}");
+    let page = load(&house, &[&never, "-n", "2", "-c", "2", "--timeout", "100ms"]).expect(3).stdout;
+    assert!(!page.contains("slower requests"), "{page}");
+    let time = page.lines().find(|line| line.trim_start().starts_with("time ")).unwrap();
+    assert!(time.contains(" ms"), "{page}");
 }
 
 /// What a hostile server does with a connection, once it has read what there is of a request.

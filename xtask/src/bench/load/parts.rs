@@ -63,7 +63,8 @@ fn paired(bench: &Bench, task: &Task, can: impl Fn(&Tool) -> bool) -> Result<Tab
             row.per_cpu_second.push(said.requests as f64 / ran.cpu_seconds.max(1e-9));
             row.p50.extend(said.at(50.0));
             row.p99.extend(said.at(99.0));
-            row.peak.push(ran.peak_rss as f64);
+            // A run that was over before anybody looked has no peak.
+            row.peak.extend(Some(ran.peak_rss as f64).filter(|_| !ran.rss.is_empty()));
         }
     }
     let ours = seen.get(bench.ours.name()).context("nothing of ours was measured")?;
@@ -102,6 +103,7 @@ pub(super) fn vus(bench: &Bench) -> Result<String> {
     for tool in &bench.tools {
         let peak = |connections| -> Result<f64> {
             let (ran, _) = tool.run(&bench.pins, &Task { connections, ..base.clone() })?;
+            anyhow::ensure!(!ran.rss.is_empty(), "it was over before its memory could be read");
             Ok(ran.peak_rss as f64)
         };
         match (peak(1), peak(many)) {
@@ -137,19 +139,24 @@ pub(super) fn flat(bench: &Bench) -> Result<String> {
         let (ran, _) = tool.run(&bench.pins, &task)?;
         let at = |share: f64| {
             let last = ran.rss.len().saturating_sub(1) as f64;
-            ran.rss.get((last * share) as usize).map_or(0.0, |(_, bytes)| *bytes as f64)
+            let sample = ran.rss.get((last * share) as usize);
+            sample.map_or_else(not_measured, |(_, bytes)| megabytes(*bytes as f64))
         };
         table.row(vec![
             tool.name().to_owned(),
-            megabytes(at(0.1)),
-            megabytes(at(0.5)),
-            megabytes(at(1.0)),
-            megabytes(ran.peak_rss as f64),
+            at(0.1),
+            at(0.5),
+            at(1.0),
+            if ran.rss.is_empty() { not_measured() } else { megabytes(ran.peak_rss as f64) },
         ]);
     }
     Ok(format!(
         "### Memory over {requests} requests\n\nResident memory at shares of the run's time, {CONNECTIONS} connections.\n\n{table}"
     ))
+}
+
+fn not_measured() -> String {
+    "not measured".to_owned()
 }
 
 /// Instructions a request, by callgrind: the difference of two runs, so that starting up is left out.

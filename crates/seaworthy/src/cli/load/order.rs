@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use seaworthy_base::{Clock, Span};
-use seaworthy_document::{errors, render_all};
+use seaworthy_document::{MAX_BYTES, errors, render_all};
 use seaworthy_load::check::{Known, flows, loads};
 use seaworthy_load::{Flow, Load, Options, SharedTimeline, spec};
 use seaworthy_net::{Http, Tls, Url};
@@ -26,6 +26,10 @@ const VUS: u32 = 50;
 const MAX_VUS: u32 = 1000;
 /// For how long when nothing is said.
 const DURATION: Duration = Duration::from_secs(10);
+/// The shortest that a profile can be made.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// The most virtual users that the load engine takes.
+const MOST_VUS: u32 = 100_000;
 /// The most arrivals that wait. They take 24 bytes each.
 const BACKLOG: u32 = 1_000_000;
 
@@ -99,10 +103,7 @@ impl Order {
         };
         let mut load = plan(load, length)?;
         if let Some(factor) = arguments.time_scale {
-            if !(factor.is_finite() && factor > 0.0) {
-                bail!("a time scale of {factor} is not possible\nhint: a number above 0, as 0.01");
-            }
-            load.load = load.load.scaled(factor);
+            load.load = scaled(&load, factor)?;
         }
         let mut remarks = Vec::new();
         remarks.extend(Some(load.warnings.clone()).filter(|warnings| !warnings.is_empty()));
@@ -211,9 +212,40 @@ impl Planned {
     }
 }
 
+/// The load with its lengths multiplied, as long as something comes of it.
+fn scaled(planned: &Planned, factor: f64) -> anyhow::Result<Load> {
+    let whole = planned.length().as_secs_f64();
+    let seconds = whole * factor;
+    if factor.is_nan() || factor <= 0.0 {
+        bail!("--time-scale {factor} is not possible\nhint: a number above 0, as 0.01");
+    }
+    let beyond = match seconds {
+        _ if seconds < SHORTEST.as_secs_f64() => Some(("less", SHORTEST)),
+        _ if seconds > LONGEST.as_secs_f64() => Some(("more", LONGEST)),
+        _ => None,
+    };
+    if let Some((beyond, limit)) = beyond {
+        bail!(
+            "with --time-scale {factor:?} the profile would take {beyond} than {}, which cannot be run\n\
+             hint: with --time-scale 1, it takes {}",
+            Span(limit),
+            Span(planned.length())
+        );
+    }
+    Ok(planned.load.scaled(factor))
+}
+
 /// The load entry as a plan would have it, and the longest it may take.
 fn entry(arguments: &Arguments) -> anyhow::Result<(Value, Duration)> {
     let given = arguments.duration.map(Span::get);
+    if let (Some(vus), Some(most)) = (arguments.vus, arguments.max_vus)
+        && vus > most
+    {
+        bail!(
+            "--vus {vus} are there from the start, and --max-vus {most} is less\n\
+             hint: leave one of them out"
+        );
+    }
     if given.is_some_and(|length| length.is_zero()) || arguments.iterations == Some(0) {
         bail!("nothing would be sent\nhint: `--duration 10s`, `--iterations 1000`, or neither");
     }
@@ -258,6 +290,28 @@ fn entry(arguments: &Arguments) -> anyhow::Result<(Value, Duration)> {
     Ok((arrivals(arguments, rate, length), length))
 }
 
+/// How many virtual users `--vus` and `--max-vus` may name.
+pub(super) fn users(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(users @ 1..=MOST_VUS) => Ok(users),
+        _ => Err(format!("it can be a whole number from 1 to {MOST_VUS}")),
+    }
+}
+
+/// What `--rate` may be.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("rates are above 0, as 500 or 0.5".to_owned()),
+    }
+}
+
+/// What `-t` is answered with.
+pub(super) fn ambiguous(_: &str) -> Result<String, String> {
+    Err("it means threads to wrk, and a timeout to oha and hey: say --workers N or --timeout TIME"
+        .to_owned())
+}
+
 fn arrivals(arguments: &Arguments, rate: f64, length: Duration) -> Value {
     let most = arguments.max_vus.or(arguments.vus).unwrap_or(MAX_VUS);
     let first = arguments.vus.unwrap_or(VUS).min(most);
@@ -291,11 +345,25 @@ fn literal(text: &str) -> String {
 fn body(arguments: &Arguments) -> anyhow::Result<Option<String>> {
     let named = arguments.body.as_ref().and_then(|text| text.strip_prefix('@'));
     match (named.map(Path::new).or(arguments.body_file.as_deref()), &arguments.body) {
-        (Some(file), _) => super::super::read_document(file)
-            .map(Some)
-            .context("the body cannot be read\nhint: a body is a file of UTF-8 text"),
+        (Some(file), _) => file_of_text(file).map(Some).context(
+            "the body cannot be read\nhint: a body is a file of UTF-8 text, of up to 8 MiB",
+        ),
         (None, text) => Ok(text.clone()),
     }
+}
+
+/// A file's text, whole. What is no file may never end, or never begin: a pipe nobody writes to.
+fn file_of_text(file: &Path) -> anyhow::Result<String> {
+    let about =
+        std::fs::metadata(file).with_context(|| format!("cannot open {}", file.display()))?;
+    if !about.is_file() {
+        bail!("{} is not a file", file.display());
+    }
+    let text = super::super::read_document(file)?;
+    if text.len() > MAX_BYTES {
+        bail!("{} has {} bytes; at most {MAX_BYTES} are sent", file.display(), about.len());
+    }
+    Ok(text)
 }
 
 /// Headers by name. Values of a name that comes more than once are joined as RFC 9110 §5.3 allows.

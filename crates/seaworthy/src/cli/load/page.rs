@@ -40,15 +40,25 @@ impl Page {
     fn head(&mut self, summary: &Summary) {
         let Summary { requests, failed, .. } = summary;
         self.0.push(format!("{} {}", summary.method, clean(&summary.url)));
-        self.line("time", number::length(summary.seconds));
+        let took = match summary.seconds < 1.0 {
+            true => number::duration(summary.seconds * 1e9),
+            false => number::length(summary.seconds),
+        };
+        self.line("time", took);
         let failures = match failed {
+            _ if *requests == 0 => "none ended".to_owned(),
+            0 if summary.cut_off > 0 => "none of these failed".to_owned(),
             0 => "none failed".to_owned(),
             _ => {
                 let share = number::percent(*failed as f64 / *requests as f64);
                 format!("{} failed ({share})", number::count(*failed))
             }
         };
-        self.line("requests", format!("{}, {failures}", number::count(*requests)));
+        let cut = match summary.cut_off {
+            0 => String::new(),
+            cut => format!(", {} cut off", number::count(cut)),
+        };
+        self.line("requests", format!("{}, {failures}{cut}", number::count(*requests)));
         let offered = summary.offered_per_second.map_or_else(String::new, |offered| {
             format!(" ({} were offered)", number::rate(offered))
         });
@@ -164,13 +174,16 @@ impl Page {
     fn generator(&mut self, summary: &Summary) {
         let generator = &summary.generator;
         self.title("Generator");
-        let per_thousand = generator.cpu_seconds / summary.requests.max(1) as f64 * 1e3;
+        let each = match summary.requests {
+            0 => String::new(),
+            requests => format!(
+                ", {:.4} CPU-seconds for 1,000 requests",
+                generator.cpu_seconds / requests as f64 * 1e3
+            ),
+        };
         self.line(
             "processors",
-            format!(
-                "{:.2} of {} in use, {per_thousand:.4} CPU-seconds for 1,000 requests",
-                generator.processors, generator.workers
-            ),
+            format!("{:.2} of {} in use{each}", generator.processors, generator.workers),
         );
         let lag = generator.lag_p99_ns.map_or_else(|| "not measured".to_owned(), time);
         self.line("lag", format!("p99 {lag} late"));

@@ -20,6 +20,8 @@ const BARS: u64 = 10;
 const SATURATED: f64 = 0.9;
 /// Fewer slower requests than this are too few to speak of a quantile.
 const FEW: f64 = 10.0;
+/// The share of requests from which on nearly every one opened a connection.
+const NEARLY: f64 = 0.9;
 
 /// The parts of a request, in order: the metric and its name in the summary.
 const PARTS: [(&str, &str); 7] = [
@@ -55,7 +57,8 @@ pub(super) struct Summary {
     pub(super) requests: u64,
     pub(super) requests_per_second: f64,
     pub(super) failed: u64,
-    /// Arrivals that found the backlog full.
+    /// Iterations that never began: in an open model arrivals that found the backlog full, in a
+    /// closed one what was left of a fixed number when time was over.
     pub(super) dropped: u64,
     /// Requests that waited or were under way when the graceful stop was over.
     pub(super) cut_off: u64,
@@ -227,7 +230,7 @@ impl Summary {
 
     /// What a reader of the numbers must know besides.
     fn doubts(&mut self) {
-        let (generator, open) = (&self.generator, self.offered_per_second.is_some());
+        let (generator, open) = (&self.generator, self.model == "open");
         let used = generator.processors / generator.workers.max(1) as f64;
         let slow = self.latency.at(0.99);
         let late = generator.lag_p99_ns.zip(slow).is_some_and(|(lag, slow)| lag > slow / 10);
@@ -252,7 +255,8 @@ impl Summary {
             ));
         }
         let few = |q: &&f64| **q < 1.0 && self.latency.n as f64 * (1.0 - **q) < FEW;
-        if let Some(first) = QUANTILES.iter().find(few).filter(|_| self.latency.n > 0) {
+        // Without an answer no times are shown.
+        if let Some(first) = QUANTILES.iter().find(few).filter(|_| self.answered() > 0) {
             let percent = trimmed(first * 100.0);
             notes.push(format!(
                 "p{percent} and above rest on fewer than {FEW} slower requests ({} in all): take them as a hint",
@@ -274,11 +278,29 @@ impl Summary {
                 self.cut_off
             ));
         }
-        if self.dropped > 0 {
+        if self.dropped > 0 && open {
             notes.push(format!(
                 "{} request(s) were dropped because a million waited already; how long they would have waited \
                  is unknown",
                 self.dropped
+            ));
+        } else if self.dropped > 0 {
+            notes
+                .push(format!("{} request(s) never began: the load was over before", self.dropped));
+        }
+        if self.failed > 0 && self.failed == self.requests {
+            notes.push("every request failed: these numbers are of failures".to_owned());
+        }
+        let connected = self.timings.iter().find(|part| part.part == "connecting");
+        let connected = connected.map_or(0, |part| part.times.n);
+        // A virtual user's first request opens its connection in any case.
+        if connected > u64::from(self.most_vus) && connected as f64 > self.requests as f64 * NEARLY
+        {
+            let left_out = if open { "the service time leaves" } else { "these times leave" };
+            notes.push(format!(
+                "{connected} of {} requests opened a new connection: connecting is a part of its own, which \
+                 {left_out} out",
+                self.requests
             ));
         }
         if self.insecure {
