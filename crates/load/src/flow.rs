@@ -187,7 +187,8 @@ pub(crate) enum Extract {
 
 impl Step {
     /// The names of the step's checks, in the order in which they are made: the status (when the
-    /// plan names one), headers, JSON values, what was received, extractions.
+    /// plan names one), headers, JSON values, that a WebSocket was opened, what was received, that
+    /// it was closed, extractions, that a stream is open.
     pub(crate) fn checks(&self) -> impl Iterator<Item = String> {
         let name = &self.name;
         let mut checks = Vec::new();
@@ -201,10 +202,15 @@ impl Step {
             Action::Receive(_) => checks.push(format!("{name}: received")),
             Action::Exchange(exchange) => {
                 let receives = exchange.receives();
+                checks.push(format!("{name}: opened"));
                 checks.extend((1..=receives).map(|number| format!("{name}: received {number}")));
+                checks.push(format!("{name}: closed"));
             }
         }
         checks.extend(self.extract.iter().map(|(value, _)| format!("{name}: extract {value}")));
+        if matches!(&self.action, Action::Call(call) if call.streams) {
+            checks.push(format!("{name}: open"));
+        }
         checks.into_iter()
     }
 
@@ -216,7 +222,8 @@ impl Step {
             || match &self.action {
                 Action::Call(_) => !stream && !socket,
                 Action::Receive(_) => stream,
-                Action::Exchange(_) => socket,
+                // Its opening is a request, but no step's response time.
+                Action::Exchange(_) => !stream && metric != "response_time",
             }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Links {
 /// What a look at the open streams found.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
-    /// Events nobody waited for: the number of the stream and how many.
+    /// The streams that were looked at, by number, and the events nobody waited for of each.
     pub(crate) passed: Vec<(usize, u64)>,
     /// A stream that is no more, and why.
     pub(crate) lost: Option<(usize, Missed)>,
@@ -197,9 +197,7 @@ impl Links {
                 }
                 break;
             }
-            if passed > 0 {
-                look.passed.push((number, passed));
-            }
+            look.passed.push((number, passed));
             if look.lost.is_some() {
                 break;
             }

@@ -152,8 +152,12 @@ impl User {
 /// Whether every stream that was open still is.
 fn streams_last(program: &Program, recorder: &Recorder, links: &mut Links, now: Instant) -> bool {
     let look = links.look();
+    let lost = look.lost.as_ref().map(|(stream, _)| *stream);
     for (stream, events) in look.passed {
         recorder.passed_over(program.opener(stream), events, now);
+        if lost != Some(stream) {
+            recorder.still_open(program.opener(stream), now);
+        }
     }
     let Some((stream, missed)) = look.lost else { return true };
     recorder.lost(program.opener(stream), &missed, now);
