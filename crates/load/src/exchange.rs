@@ -67,7 +67,7 @@ impl Exchange {
         let opened = self.open(scope, session, links).await;
         let at = clock.now();
         let taken = at.saturating_duration_since(began);
-        let (opening, mut socket, result) = match opened {
+        let (opening, socket, result) = match opened {
             Ok(socket) => (Outcome::Answered(agreement(&socket)), Some(socket), Ok(())),
             Err(outcome) => {
                 let missed = missed(&outcome);
@@ -86,15 +86,18 @@ impl Exchange {
             bytes_received: 0,
             result,
         };
-        if let Some(socket) = &mut socket {
+        if let Some(mut socket) = socket {
             let before = (socket.bytes_sent(), socket.bytes_received());
-            let moved = self.converse(scope, clock, socket, &mut talk).await;
-            // What went wrong first is what is told.
-            let closed = socket.close().await;
+            talk.result = self.converse(scope, clock, &mut socket, &mut talk).await;
+            if talk.result.is_ok() {
+                talk.result = socket.close().await.map_err(Missed::from);
+            }
             talk.session = Some(socket.age());
             talk.bytes_sent = socket.bytes_sent() - before.0;
             talk.bytes_received = socket.bytes_received() - before.1;
-            talk.result = moved.and(closed.map_err(Missed::from));
+            if talk.result.is_err() {
+                links.part_with(socket);
+            }
         }
         talk
     }

@@ -11,6 +11,7 @@ use seaworthy_base::Clock;
 use seaworthy_net::cookies::Jar;
 use seaworthy_net::session::{Follow, Session};
 use seaworthy_net::sse::{self, Events};
+use seaworthy_net::websocket::Socket;
 use seaworthy_net::{Failure, Options, Prepared, Request, Response, Url};
 
 use crate::program::Program;
@@ -30,6 +31,8 @@ pub(crate) struct Links {
     streams: Vec<Option<Events>>,
     kept_streams: usize,
     hops: Vec<Response>,
+    /// A WebSocket on which something failed, still to be closed.
+    parting: Option<Box<Socket>>,
     /// Whether the steps of `start` are done.
     started: bool,
     /// The cookies as `start` left them: each iteration begins with these.
@@ -53,6 +56,7 @@ impl Links {
             streams: Vec::new(),
             kept_streams: program.kept_streams,
             hops: Vec::new(),
+            parting: None,
             started: program.starts == 0,
             jar: None,
         }
@@ -206,6 +210,19 @@ impl Links {
             self.lose(*number);
         }
         look
+    }
+
+    /// Keeps a WebSocket on which something failed until [`Links::part`].
+    pub(crate) fn part_with(&mut self, socket: Socket) {
+        self.parting = Some(Box::new(socket));
+    }
+
+    /// Closes the WebSocket on which something failed, if there is one. What comes of it does not
+    /// matter any more.
+    pub(crate) async fn part(&mut self) {
+        if let Some(mut socket) = self.parting.take() {
+            let _ = Box::pin(socket.close()).await;
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

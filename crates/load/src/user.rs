@@ -126,11 +126,14 @@ impl User {
             };
             let goes_on = finish(program, position, recorder, scope, &done, &hops, since, *now);
             *under_way = None;
+            // After what failed on it was recorded: an entry that ends meanwhile loses nothing.
+            links.part().await;
             if step.pause.is_some() {
                 step.pause(scope).await;
                 *now = clock.now();
             }
             if !goes_on {
+                *now = clock.now();
                 return false;
             }
             if position + 1 == program.starts {

@@ -118,6 +118,26 @@ async fn a_message_that_does_not_come_fails_the_iteration() {
 }
 
 #[tokio::test]
+async fn a_service_that_pings_for_ever_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = accept(stream).await;
+        while socket.send(Message::Ping(Vec::new().into())).await.is_ok() {}
+    });
+    let service = Service::start(|_, _| crate::service::ok("")).await;
+    let flow = "  - {name: f, target: service, steps: [{name: chat, request: GET /ws, websocket: [{receive: {within: 50ms}}]}]}";
+    let mut trial = service.iterations(1, flow);
+    trial.options.targets.insert("service".to_owned(), seaworthy_net::Url::parse(&url).unwrap());
+    let done = trial.run_for_real().await;
+    let load = &done.report.loads[0];
+    assert_eq!(load.failures[0].code, "message_timeout");
+    assert_eq!((load.failed_iterations, load.interrupted), (1, 0));
+    assert_eq!(done.rate("checks", &[("check", "chat: closed")]), (1, 0));
+}
+
+#[tokio::test]
 async fn a_socket_the_service_closes_is_told() {
     let done = run(1, "[{send: bye}, {receive: {within: 30s}}]").await;
     assert_eq!(done.report.loads[0].failures[0].code, "websocket_closed");
