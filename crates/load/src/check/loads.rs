@@ -72,6 +72,9 @@ fn entry(
         let reason = format!("the entry would start after the phase's end ({})", Span(phase));
         findings.error("load-range", place, reason, "start earlier, or make the phase longer");
     }
+    if let Some(typed) = typed.start_time.as_ref().filter(|it| it.get() > super::flows::LONGEST) {
+        length_of(findings, "startTime", typed.place(file), typed.get());
+    }
     let rest = phase.saturating_sub(start);
     let executor = executor(findings, typed, rest);
     let graceful_stop = grace(findings, &typed.graceful_stop);
