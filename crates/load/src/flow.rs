@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::data::Data;
+use crate::descriptors::{Line, origin};
 use crate::path::Path;
 use crate::spec::{Compress, Cookies, Statuses};
-use crate::template::{Template, Tree};
+use crate::template::{self, Template, Tree};
 use crate::think::Think;
 
 /// A flow that can be run.
@@ -49,6 +50,23 @@ impl Flow {
     /// The names of the flow's checks, as the tag `check` of the metric `checks` has them.
     pub fn checks(&self) -> impl Iterator<Item = String> {
         self.every().flat_map(Step::checks)
+    }
+
+    /// What its steps are done over.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.every().filter_map(|step| match &step.action {
+            Action::Call(call) if call.streams => Some(Line::Stream),
+            Action::Call(call) => {
+                let address = match call.request.address.parts().first() {
+                    Some(template::Part::Literal(text)) => text.as_str(),
+                    _ => "",
+                };
+                let target = call.request.target.as_ref().or(self.target.as_ref());
+                Some(Line::Kept(origin(target.map(String::as_str), address)))
+            }
+            Action::Exchange(_) => Some(Line::Socket),
+            Action::Receive(_) => None,
+        })
     }
 
     fn every(&self) -> impl Iterator<Item = &Step> {
