@@ -19,7 +19,7 @@ use crate::path::Path;
 use crate::spec::{OnEnd, Per};
 
 /// The largest data file that is read, in bytes.
-pub const MAX_BYTES: usize = 1 << 30;
+pub const MAX_BYTES: usize = 256 << 20;
 
 /// The rows of a data file.
 #[derive(Clone, Debug)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use seaworthy_base::{Clock, Span};
+use bytes::Bytes;
+use seaworthy_base::{Clock, Instant, Span};
+use seaworthy_net::Response;
 use seaworthy_net::session::Session;
 use seaworthy_net::websocket::{self, Message, Socket};
 use serde_json::Value;
@@ -12,11 +14,15 @@ use crate::links::Links;
 use crate::path::Path;
 use crate::program::{Body, Exchange, Move};
 use crate::scope::{Expression, Scope};
-use crate::step::{Missed, holds, matches};
+use crate::step::{Missed, Outcome, holds, matches};
 
 /// What came of an exchange.
 #[derive(Debug)]
 pub(crate) struct Talk {
+    /// What came of the request that opens it.
+    pub(crate) opening: Outcome,
+    /// When that had come.
+    pub(crate) at: Instant,
     /// From the call until the service had agreed, or had not.
     pub(crate) connecting: Option<Duration>,
     /// From the opening to the close; `None` when none was opened.
@@ -27,7 +33,9 @@ pub(crate) struct Talk {
     pub(crate) received: u64,
     /// Messages that were waited for and came.
     pub(crate) replies: usize,
+    /// Bytes after the opening.
     pub(crate) bytes_sent: u64,
+    /// The same of what came.
     pub(crate) bytes_received: u64,
     pub(crate) result: Result<(), Missed>,
 }
@@ -39,6 +47,13 @@ struct Wanted<'m> {
     within: Duration,
 }
 
+impl Talk {
+    /// Whether the service agreed.
+    pub(crate) fn is_opened(&self) -> bool {
+        matches!(self.opening, Outcome::Answered(_))
+    }
+}
+
 impl Exchange {
     pub(crate) async fn perform(
         &self,
@@ -46,50 +61,61 @@ impl Exchange {
         session: &mut Session,
         links: &mut Links,
     ) -> Talk {
+        let options = links.options();
+        let clock = &options.clock;
+        let began = clock.now();
+        let opened = self.open(scope, session, links).await;
+        let at = clock.now();
+        let taken = at.saturating_duration_since(began);
+        let (opening, socket, result) = match opened {
+            Ok(socket) => (Outcome::Answered(agreement(&socket)), Some(socket), Ok(())),
+            Err(outcome) => {
+                let missed = missed(&outcome);
+                (outcome, None, Err(missed))
+            }
+        };
         let mut talk = Talk {
-            connecting: None,
+            connecting: (!matches!(opening, Outcome::Unfilled(_))).then_some(taken),
+            opening,
+            at,
             session: None,
             sent: 0,
             received: 0,
             replies: 0,
             bytes_sent: 0,
             bytes_received: 0,
-            result: Ok(()),
+            result,
         };
-        let result = self.talk(scope, session, links, &mut talk).await;
-        Talk { result, ..talk }
+        if let Some(mut socket) = socket {
+            let before = (socket.bytes_sent(), socket.bytes_received());
+            talk.result = self.converse(scope, clock, &mut socket, &mut talk).await;
+            if talk.result.is_ok() {
+                talk.result = socket.close().await.map_err(Missed::from);
+            }
+            talk.session = Some(socket.age());
+            talk.bytes_sent = socket.bytes_sent() - before.0;
+            talk.bytes_received = socket.bytes_received() - before.1;
+            if talk.result.is_err() {
+                links.part_with(socket);
+            }
+        }
+        talk
     }
 
-    async fn talk(
+    async fn open(
         &self,
         scope: &Scope,
         session: &mut Session,
         links: &mut Links,
-        talk: &mut Talk,
-    ) -> Result<(), Missed> {
-        let (origin, mut request) = self.head.fill(scope)?;
+    ) -> Result<Socket, Outcome> {
+        let (origin, mut request) = self.head.fill(scope).map_err(Outcome::Unfilled)?;
         links.add_cookies(session, &origin, &mut request);
-        let options = links.options();
-        let clock = &options.clock;
-        let began = clock.now();
-        let opening = websocket::open(
-            &options,
-            &origin,
-            request.target.clone(),
-            request.headers,
-            request.timeout,
-        );
-        let opened = opening.await;
-        talk.connecting = Some(clock.now().saturating_duration_since(began));
-        let mut socket = opened.map_err(|failure| Missed::from(failure.error))?;
+        let (target, headers) = (request.target.clone(), request.headers);
+        let opening =
+            websocket::open(&links.options(), &origin, target, headers, request.timeout).await;
+        let socket = opening.map_err(Outcome::Failed)?;
         links.store_cookies(session, &origin, &request.target, &socket.headers);
-        let moved = self.converse(scope, clock, &mut socket, talk).await;
-        // What went wrong first is what is told.
-        let closed = socket.close().await;
-        talk.session = Some(socket.age());
-        (talk.bytes_sent, talk.bytes_received) = (socket.bytes_sent(), socket.bytes_received());
-        moved?;
-        Ok(closed?)
+        Ok(socket)
     }
 
     async fn converse(
@@ -170,6 +196,33 @@ impl Wanted<'_> {
             self.json.iter().all(|(path, expected)| holds(path, expected, found, scope))
         };
         found.as_ref().is_some_and(holds)
+    }
+}
+
+/// The service's agreement, as the answer that it is.
+fn agreement(socket: &Socket) -> Response {
+    Response {
+        status: 101,
+        version: http::Version::HTTP_11,
+        headers: socket.headers.clone(),
+        body: Bytes::new(),
+        timings: socket.timings,
+        bytes_sent: socket.bytes_sent(),
+        bytes_received: socket.bytes_received(),
+        connected: true,
+    }
+}
+
+/// Why no WebSocket was opened.
+fn missed(outcome: &Outcome) -> Missed {
+    match outcome {
+        Outcome::Failed(failure) => {
+            Missed { code: failure.code(), reason: failure.error.to_string() }
+        }
+        Outcome::Unfilled(unfilled) => {
+            Missed { code: "template_unfilled", reason: unfilled.to_string() }
+        }
+        Outcome::Answered(_) => gone(None),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::crew::Crew;
 use crate::error::Error;
+use crate::length::after;
 use crate::load::{Executor, Load};
 use crate::recruit::Recruit;
 
@@ -26,7 +27,7 @@ pub(crate) async fn run(
     phase_start: Instant,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let start = phase_start + load.start;
+    let start = after(phase_start, load.start);
     tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),

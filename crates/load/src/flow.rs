@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::data::Data;
+use crate::descriptors::{Line, origin};
 use crate::path::Path;
 use crate::spec::{Compress, Cookies, Statuses};
-use crate::template::{Template, Tree};
+use crate::template::{self, Template, Tree};
 use crate::think::Think;
 
 /// A flow that can be run.
@@ -49,6 +50,23 @@ impl Flow {
     /// The names of the flow's checks, as the tag `check` of the metric `checks` has them.
     pub fn checks(&self) -> impl Iterator<Item = String> {
         self.every().flat_map(Step::checks)
+    }
+
+    /// What its steps are done over.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.every().filter_map(|step| match &step.action {
+            Action::Call(call) if call.streams => Some(Line::Stream),
+            Action::Call(call) => {
+                let address = match call.request.address.parts().first() {
+                    Some(template::Part::Literal(text)) => text.as_str(),
+                    _ => "",
+                };
+                let target = call.request.target.as_ref().or(self.target.as_ref());
+                Some(Line::Kept(origin(target.map(String::as_str), address)))
+            }
+            Action::Exchange(_) => Some(Line::Socket),
+            Action::Receive(_) => None,
+        })
     }
 
     fn every(&self) -> impl Iterator<Item = &Step> {
@@ -187,7 +205,8 @@ pub(crate) enum Extract {
 
 impl Step {
     /// The names of the step's checks, in the order in which they are made: the status (when the
-    /// plan names one), headers, JSON values, what was received, extractions.
+    /// plan names one), headers, JSON values, that a WebSocket was opened, what was received, that
+    /// it was closed, extractions, that a stream is open.
     pub(crate) fn checks(&self) -> impl Iterator<Item = String> {
         let name = &self.name;
         let mut checks = Vec::new();
@@ -201,10 +220,15 @@ impl Step {
             Action::Receive(_) => checks.push(format!("{name}: received")),
             Action::Exchange(exchange) => {
                 let receives = exchange.receives();
+                checks.push(format!("{name}: opened"));
                 checks.extend((1..=receives).map(|number| format!("{name}: received {number}")));
+                checks.push(format!("{name}: closed"));
             }
         }
         checks.extend(self.extract.iter().map(|(value, _)| format!("{name}: extract {value}")));
+        if matches!(&self.action, Action::Call(call) if call.streams) {
+            checks.push(format!("{name}: open"));
+        }
         checks.into_iter()
     }
 
@@ -216,7 +240,8 @@ impl Step {
             || match &self.action {
                 Action::Call(_) => !stream && !socket,
                 Action::Receive(_) => stream,
-                Action::Exchange(_) => socket,
+                // Its opening is a request, but no step's response time.
+                Action::Exchange(_) => !stream && metric != "response_time",
             }
     }
 }

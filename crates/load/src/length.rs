@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use seaworthy_base::Instant;
+
 use crate::load::{Executor, Load};
 
 impl Load {
@@ -74,9 +76,23 @@ impl Load {
     }
 }
 
-/// The duration multiplied; more than fits is as long as there is.
+/// As far off as anything is reckoned: 30 years. Every clock can say it, and no load lasts so long.
+const FARTHEST: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// The duration multiplied, up to 30 years.
 pub fn times(duration: Duration, factor: f64) -> Duration {
-    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+    let product = Duration::try_from_secs_f64(duration.as_secs_f64() * factor);
+    product.unwrap_or(FARTHEST).min(FARTHEST)
+}
+
+/// The moment `length` after `from`, up to 30 years.
+pub(crate) fn after(from: Instant, length: Duration) -> Instant {
+    from.checked_add(length.min(FARTHEST)).unwrap_or(from)
+}
+
+/// The lengths together; more than fits is as long as there is.
+pub(crate) fn together(lengths: impl Iterator<Item = Duration>) -> Duration {
+    lengths.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// How many virtual users a ramp has reached: whole steps only, as the ramp itself takes them.
@@ -111,7 +127,14 @@ mod tests {
         assert_eq!(scaled.start, SECOND);
         assert_eq!(scaled.graceful_stop, 30 * SECOND);
         assert_eq!(scaled.executor, ramp(1, &[(10, 50), (0, 60), (20, 0)]));
-        assert_eq!(times(Duration::MAX, 2.0), Duration::MAX);
+        // Nothing is too long to be reckoned with.
+        assert_eq!(times(Duration::MAX, 2.0), FARTHEST);
+        let now = seaworthy_base::Clock::system().now();
+        assert_eq!(after(now, Duration::MAX), after(now, FARTHEST));
+        assert!(after(after(now, FARTHEST), FARTHEST) > now);
+        let endless = load(ramp(0, &[(u32::MAX, 1); 200])).scaled(1e12);
+        assert_eq!(endless.duration(), 200 * FARTHEST);
+        assert!(after(now, endless.duration()) > now);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use seaworthy_base::Clock;
 use seaworthy_net::cookies::Jar;
 use seaworthy_net::session::{Follow, Session};
 use seaworthy_net::sse::{self, Events};
+use seaworthy_net::websocket::Socket;
 use seaworthy_net::{Failure, Options, Prepared, Request, Response, Url};
 
 use crate::program::Program;
@@ -30,6 +31,8 @@ pub(crate) struct Links {
     streams: Vec<Option<Events>>,
     kept_streams: usize,
     hops: Vec<Response>,
+    /// A WebSocket on which something failed, still to be closed.
+    parting: Option<Box<Socket>>,
     /// Whether the steps of `start` are done.
     started: bool,
     /// The cookies as `start` left them: each iteration begins with these.
@@ -39,7 +42,7 @@ pub(crate) struct Links {
 /// What a look at the open streams found.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
-    /// Events nobody waited for: the number of the stream and how many.
+    /// The streams that were looked at, by number, and the events nobody waited for of each.
     pub(crate) passed: Vec<(usize, u64)>,
     /// A stream that is no more, and why.
     pub(crate) lost: Option<(usize, Missed)>,
@@ -53,6 +56,7 @@ impl Links {
             streams: Vec::new(),
             kept_streams: program.kept_streams,
             hops: Vec::new(),
+            parting: None,
             started: program.starts == 0,
             jar: None,
         }
@@ -197,9 +201,7 @@ impl Links {
                 }
                 break;
             }
-            if passed > 0 {
-                look.passed.push((number, passed));
-            }
+            look.passed.push((number, passed));
             if look.lost.is_some() {
                 break;
             }
@@ -208,6 +210,19 @@ impl Links {
             self.lose(*number);
         }
         look
+    }
+
+    /// Keeps a WebSocket on which something failed until [`Links::part`].
+    pub(crate) fn part_with(&mut self, socket: Socket) {
+        self.parting = Some(Box::new(socket));
+    }
+
+    /// Closes the WebSocket on which something failed, if there is one. What comes of it does not
+    /// matter any more.
+    pub(crate) async fn part(&mut self) {
+        if let Some(mut socket) = self.parting.take() {
+            let _ = Box::pin(socket.close()).await;
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::length::together;
 use crate::schedule::Schedule;
 
 /// How flows are driven in a phase.
@@ -86,7 +87,9 @@ impl Load {
     pub fn duration(&self) -> Duration {
         match &self.executor {
             Executor::ConstantVus { duration, .. } => *duration,
-            Executor::RampingVus { stages, .. } => stages.iter().map(|(length, _)| *length).sum(),
+            Executor::RampingVus { stages, .. } => {
+                together(stages.iter().map(|(length, _)| *length))
+            }
             Executor::PerVuIterations { max_duration, .. }
             | Executor::SharedIterations { max_duration, .. } => *max_duration,
             Executor::Arrivals(arrivals) => arrivals.schedule.duration(),

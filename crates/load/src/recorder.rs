@@ -97,9 +97,10 @@ impl Recorder {
         let measured = Measured::of(outcome);
         if tags.is_empty() {
             let handles = &self.handles.steps[position];
-            self.request(position, handles, &[], &measured, judged, since, now);
+            self.request(position, handles, &[], &measured, judged, Some(since), now);
         } else {
             let step = self.tagged(position, tags);
+            let since = Some(since);
             self.request(position, &step.handles, &step.tags, &measured, judged, since, now);
         }
         Counters::add(&self.counters.requests);
@@ -127,7 +128,7 @@ impl Recorder {
         tags: &[Tag],
         measured: &Measured,
         judged: &Judged,
-        since: Since,
+        since: Option<Since>,
         now: Instant,
     ) {
         let place = self.place();
@@ -140,12 +141,14 @@ impl Recorder {
         let writer = &mut shard.writer;
         let timings = &measured.timings;
         if let Some(service) = measured.service {
-            let response_time = match since {
+            let response_time = since.map(|since| match since {
                 Since { due: Some(due), .. } => nanos(due, now),
                 Since { step, .. } if self.open => nanos(step, now),
                 _ => service,
-            };
-            writer.trend(handles.response_time, second, response_time);
+            });
+            if let Some(response_time) = response_time {
+                writer.trend(handles.response_time, second, response_time);
+            }
             writer.trend(handles.duration, second, service);
             writer.counter(handles.sent, second, measured.sent as f64);
             writer.counter(handles.received, second, measured.received as f64);

@@ -21,6 +21,8 @@ pub struct PhaseReport {
     pub ended: Instant,
     /// Each flow of each entry, in the order of the plan.
     pub loads: Vec<LoadReport>,
+    /// What whoever reads the numbers must know of the generator: file descriptors it may not have.
+    pub notes: Vec<String>,
 }
 
 /// What one load entry did with one of its flows.

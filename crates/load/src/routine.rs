@@ -128,6 +128,7 @@ impl Worker {
         self.links.begin(&mut self.session);
         for step in &program.steps {
             let done = step.perform(&self.scope, &mut self.session, &mut self.links).await;
+            self.links.part().await;
             let judged = step.judge(&done, &mut self.scope);
             if !judged.is_clean() {
                 return Err(fault(&step.name, step.explain(&done, &judged, &self.scope)));

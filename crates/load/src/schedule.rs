@@ -67,7 +67,7 @@ impl Ramp {
                 let seconds = length.as_secs_f64();
                 let until = before + seconds * (from + to) / 2.0;
                 ramp.stretches.push(Stretch { begins, length: seconds, from, to, before, until });
-                ramp.length += length;
+                ramp.length = ramp.length.saturating_add(length);
                 ramp.highest = ramp.highest.max(from).max(to);
                 before = until;
             }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crew::Crew;
-use crate::descriptors;
+use crate::descriptors::{self, Shortage};
 use crate::error::Error;
 use crate::executor;
 use crate::flow::Flow;
@@ -59,6 +59,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Service {
     entries: Vec<(Load, Arc<Recruit>)>,
+    notes: Vec<String>,
     workers: usize,
     timer: Timer,
     phase: String,
@@ -95,9 +96,22 @@ impl Service {
             options.client.tls_with(url).prepare()?;
         }
         let users: u64 = options.loads.iter().map(|load| u64::from(load.max_vus())).sum();
-        // What cannot be raised was said when the plan was checked, and shows as an error of its
-        // own in every request that finds no descriptor.
-        let _ = descriptors::make_room(users);
+        let connections = options.loads.iter().map(|load| {
+            let driven = options.flows.iter().filter(|flow| load.drives(flow.name()));
+            let each = descriptors::per_user(driven.flat_map(Flow::lines));
+            u64::from(load.max_vus()).saturating_mul(each)
+        });
+        let connections = connections.fold(0, u64::saturating_add);
+        // Not all may be needed at a time: the load runs, and its report says so.
+        let shortage = descriptors::make_room(connections).err();
+        let notes = shortage.map(|Shortage { needed, most }| {
+            format!(
+                "{users} virtual users with {connections} connections may need {needed} file \
+                 descriptors, but this process may have {most} at most: raise the hard limit \
+                 (`ulimit -Hn`), or use fewer virtual users"
+            )
+        });
+        let notes = notes.into_iter().collect();
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or_else(cores).get();
         // A worker without a virtual user would only be watched.
@@ -127,7 +141,7 @@ impl Service {
             entries.push((load.clone(), Arc::new(recruit)));
         }
         let Options { phase, clock, timeline, stop, .. } = options;
-        Ok(Self { entries, workers, timer: Timer::default(), phase, clock, timeline, stop })
+        Ok(Self { entries, notes, workers, timer: Timer::default(), phase, clock, timeline, stop })
     }
 
     /// The same load on another timer; for a service that nobody has a handle of yet.
@@ -195,7 +209,8 @@ impl Service {
         }
         result?;
         let loads = self.entries.iter().flat_map(|(load, recruit)| reports(load, recruit));
-        Ok(PhaseReport { started, ended, loads: loads.collect() })
+        let loads = loads.collect();
+        Ok(PhaseReport { started, ended, loads, notes: self.notes })
     }
 
     fn watch(&self, worker: usize, start: Instant) -> Watch {

@@ -126,11 +126,14 @@ impl User {
             };
             let goes_on = finish(program, position, recorder, scope, &done, &hops, since, *now);
             *under_way = None;
+            // After what failed on it was recorded: an entry that ends meanwhile loses nothing.
+            links.part().await;
             if step.pause.is_some() {
                 step.pause(scope).await;
                 *now = clock.now();
             }
             if !goes_on {
+                *now = clock.now();
                 return false;
             }
             if position + 1 == program.starts {
@@ -152,8 +155,12 @@ impl User {
 /// Whether every stream that was open still is.
 fn streams_last(program: &Program, recorder: &Recorder, links: &mut Links, now: Instant) -> bool {
     let look = links.look();
+    let lost = look.lost.as_ref().map(|(stream, _)| *stream);
     for (stream, events) in look.passed {
         recorder.passed_over(program.opener(stream), events, now);
+        if lost != Some(stream) {
+            recorder.still_open(program.opener(stream), now);
+        }
     }
     let Some((stream, missed)) = look.lost else { return true };
     recorder.lost(program.opener(stream), &missed, now);

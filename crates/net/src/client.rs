@@ -36,6 +36,9 @@ pub struct Options {
     pub max_head: usize,
     /// Longest body taken, in bytes.
     pub max_body: usize,
+    /// Longest event of a stream and longest WebSocket message taken, in bytes. A connection that is
+    /// open for long and one of very many is not to hold as much as a body may have.
+    pub max_message: usize,
     /// Which version of HTTP is spoken.
     pub http: Http,
     /// Origins for which `tls` and `http` are others.
@@ -83,8 +86,8 @@ pub enum Http {
 }
 
 impl Default for Options {
-    /// The machine's network and roots; 10 s to connect, 60 s for a request, heads up to 64 KiB and
-    /// bodies up to 16 MiB.
+    /// The machine's network and roots; 10 s to connect, 60 s for a request, heads up to 64 KiB,
+    /// bodies up to 16 MiB, events and messages up to 1 MiB.
     fn default() -> Self {
         Self {
             clock: Clock::system(),
@@ -94,6 +97,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(60),
             max_head: 64 * 1024,
             max_body: 16 * 1024 * 1024,
+            max_message: 1024 * 1024,
             http: Http::One,
             exceptions: Arc::default(),
         }

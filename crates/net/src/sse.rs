@@ -36,7 +36,7 @@ pub async fn open(options: &Options, origin: &Url, request: Request) -> Result<E
             timings: opening.finish(),
             source,
             meter: opening.meter,
-            parser: Parser::new(options.max_body),
+            parser: Parser::new(options.max_message),
             ready: VecDeque::new(),
             broken: None,
         }),
@@ -75,7 +75,7 @@ impl Events {
     /// call that is dropped loses nothing.
     ///
     /// # Errors
-    /// `event_too_large` beyond [`Options::max_body`], and what breaks a connection. After an error
+    /// `event_too_large` beyond [`Options::max_message`], and what breaks a connection. After an error
     /// the stream has ended.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
         loop {

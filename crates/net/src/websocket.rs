@@ -46,7 +46,7 @@ pub fn url(text: &str) -> Result<Url, Error> {
 
 /// Opens a WebSocket at `target` of `origin`, over HTTP/1.1, within `timeout` (a request's limit
 /// when there is none). Subprotocols are offered with a header `Sec-WebSocket-Protocol`; no
-/// extensions are spoken. Messages are taken up to [`Options::max_body`].
+/// extensions are spoken. Messages are taken up to [`Options::max_message`].
 ///
 /// # Errors
 /// Besides a request's own: `not_a_websocket` unless the server agrees as it must.
@@ -69,7 +69,7 @@ pub async fn open(
             headers,
             timings: opening.finish(),
             limit: opening.limit.after,
-            most: options.max_body,
+            most: options.max_message,
             clock: options.clock.clone(),
             opened: options.clock.now(),
             stream: Some(stream),
@@ -148,8 +148,9 @@ impl Socket {
         error.map_or(Ok(None), Err)
     }
 
-    /// Says `Close` with code 1000 and waits until the server has too, within the limit the socket
-    /// was opened with; messages that come meanwhile are counted and dropped.
+    /// Says `Close` with code 1000 and waits until the server has too, for at most [`CLOSING`] in all
+    /// (less if the socket was opened with a shorter limit); messages that come meanwhile are counted
+    /// and dropped.
     ///
     /// # Errors
     /// As [`Socket::send`] and [`Socket::receive`].
@@ -157,14 +158,17 @@ impl Socket {
         if self.stream.is_none() {
             return Ok(());
         }
-        let limit = Limit::new(self.clock.now(), self.limit);
-        self.send(Message::Close(Some(Close { code: 1000, reason: String::new() }))).await?;
-        let draining = async {
+        let limit = Limit::new(self.clock.now(), self.limit.min(CLOSING));
+        let closing = async {
+            self.send(Message::Close(Some(Close { code: 1000, reason: String::new() }))).await?;
             // Whether the server then hangs up too is its affair.
-            while !matches!(self.receive().await?, None | Some(Message::Close(_))) {}
+            while !matches!(self.receive().await?, None | Some(Message::Close(_))) {
+                // A server that never stops must not keep the timer from its turn.
+                tokio::task::coop::consume_budget().await;
+            }
             Ok(())
         };
-        let result = limit.hold(draining).await;
+        let result = limit.hold(closing).await;
         self.end();
         result
     }
@@ -200,6 +204,9 @@ impl Socket {
     }
 }
 
+/// The longest time a closing handshake takes: a server that has no more to say answers at once.
+pub const CLOSING: Duration = Duration::from_secs(1);
+
 /// What a socket reads at once. Allocated for as long as it is open.
 const READING: usize = 4096;
 
@@ -234,8 +241,8 @@ async fn shake_hands(
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READING;
     config.write_buffer_size = 0;
-    config.max_message_size = Some(options.max_body);
-    config.max_frame_size = Some(options.max_body);
+    config.max_message_size = Some(options.max_message);
+    config.max_frame_size = Some(options.max_message);
     let stream = Tally::new(wire);
     let stream =
         WebSocketStream::from_partially_read(stream, ahead, Role::Client, Some(config)).await;

@@ -211,7 +211,7 @@ async fn an_event_without_end_is_cut_off() {
                 result = stream.write_all(again.as_bytes()).await;
             }
         });
-        let options = Options { max_body: 100_000, ..Options::default() };
+        let options = Options { max_message: 100_000, ..Options::default() };
         let events = sse::open(&options, &url, Request::get("/")).await.unwrap();
         let (data, ended) = drain(events).await;
         assert_eq!((data, ended), (vec!["first".to_owned()], "event_too_large"));

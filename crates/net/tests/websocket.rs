@@ -71,7 +71,7 @@ async fn echo(stream: impl AsyncRead + AsyncWrite + Unpin) {
 }
 
 async fn open(url: &Url) -> Result<Socket, Failure> {
-    let options = Options { max_body: 100_000, ..Options::default() };
+    let options = Options { max_message: 100_000, ..Options::default() };
     let limit = Some(Duration::from_secs(30));
     websocket::open(&options, url, "/chat?x=1", Vec::new(), limit).await
 }
@@ -351,11 +351,20 @@ async fn a_server_that_takes_no_more_ends_the_wait() {
     assert_eq!(socket.send(large.clone()).await.unwrap_err().code(), "timeout");
     assert_eq!(socket.age(), Duration::from_secs(1));
     assert_eq!(socket.send(large).await.unwrap_err().code(), "connection_closed");
-    // Pings for ever, and never a `Close`.
-    let mut socket = websocket::open(&deaf(true), &url, "/", Vec::new(), limit).await.unwrap();
+    // Pings for ever, and never a `Close`: a second, however long the opening might have taken.
+    let longer = Some(Duration::from_secs(60));
+    let mut socket = websocket::open(&deaf(true), &url, "/", Vec::new(), longer).await.unwrap();
     assert_eq!(socket.close().await.unwrap_err().code(), "timeout");
-    assert_eq!(socket.age(), Duration::from_secs(1));
+    assert_eq!(socket.age(), websocket::CLOSING);
     assert!(socket.messages_received() > 50);
+    // One that does not even take the `Close`.
+    let options = Options { max_message: 1 << 20, ..deaf(false) };
+    let mut socket = websocket::open(&options, &url, "/", Vec::new(), longer).await.unwrap();
+    let full = socket.send(Message::Binary(Bytes::from(vec![0; 1 << 20])));
+    assert!(tokio::time::timeout(Duration::from_secs(1), full).await.is_err());
+    let before = socket.age();
+    assert_eq!(socket.close().await.unwrap_err().code(), "timeout");
+    assert_eq!(socket.age() - before, websocket::CLOSING);
 }
 
 #[tokio::test]

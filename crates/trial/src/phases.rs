@@ -252,6 +252,9 @@ fn remember(
         drained: second(report.ended),
         flows: Vec::new(),
     };
+    for note in &report.notes {
+        warn(format!("Phase `{}`: {note}.", phase.name));
+    }
     for load in &report.loads {
         if load.interrupted > 0 {
             warn(format!(

@@ -9,7 +9,7 @@ use seaworthy_document::{Finding, Located};
 
 use super::Findings;
 use super::flows::length as length_of;
-use crate::descriptors;
+use crate::descriptors::{self, Line};
 use crate::load::{Arrivals, Executor, Load, Share};
 use crate::schedule::{Ramp, Schedule};
 use crate::spec::{self, Executor as Kind};
@@ -41,11 +41,16 @@ pub(super) fn loads(
             loads.extend(load);
         }
     }
-    let users = loads.iter().map(|load| u64::from(load.max_vus())).sum();
-    if let (Some(shortage), Some(first)) = (descriptors::shortage(users), typed.first()) {
+    let users: u64 = loads.iter().map(|load| u64::from(load.max_vus())).sum();
+    let connections = loads.iter().map(|load| {
+        let driven = flows.iter().filter(|flow| load.drives(&flow.name));
+        u64::from(load.max_vus()).saturating_mul(descriptors::per_user(driven.flat_map(lines)))
+    });
+    let connections = connections.fold(0, u64::saturating_add);
+    if let (Some(shortage), Some(first)) = (descriptors::shortage(connections), typed.first()) {
         let reason = format!(
-            "{users} virtual users with a connection each may need {} file descriptors, but this \
-             process may have {} at most",
+            "{users} virtual users with {connections} connections may need {} file descriptors, but \
+             this process may have {} at most",
             shortage.needed, shortage.most
         );
         let place = first.executor.place(findings.known.file);
@@ -54,6 +59,22 @@ pub(super) fn loads(
         findings.list.push(finding);
     }
     loads
+}
+
+/// What a flow's steps are done over.
+fn lines(flow: &spec::Flow) -> impl Iterator<Item = Line<'_>> {
+    flow.start.iter().chain(&flow.steps).filter_map(|step| {
+        if step.websocket.is_some() {
+            return Some(Line::Socket);
+        }
+        if step.stream.is_some() {
+            return Some(Line::Stream);
+        }
+        let address = step.request.as_ref()?.split_whitespace().nth(1).unwrap_or_default();
+        let target = step.target.as_ref().or(flow.target.as_ref());
+        let target = target.map(|target| target.value.as_str());
+        Some(Line::Kept(descriptors::origin(target, address)))
+    })
 }
 
 fn entry(
@@ -71,6 +92,9 @@ fn entry(
     {
         let reason = format!("the entry would start after the phase's end ({})", Span(phase));
         findings.error("load-range", place, reason, "start earlier, or make the phase longer");
+    }
+    if let Some(typed) = typed.start_time.as_ref().filter(|it| it.get() > super::flows::LONGEST) {
+        length_of(findings, "startTime", typed.place(file), typed.get());
     }
     let rest = phase.saturating_sub(start);
     let executor = executor(findings, typed, rest);

@@ -22,6 +22,10 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Cells, Vec<Finding>> {
     }
     // A byte-order mark is no part of the first column's name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Some(line) = unclosed(bytes) {
+        let reason = "a quote is opened here and never closed".to_owned();
+        return Err(vec![error(line, reason, "close it; a quote within quotes is written twice")]);
+    }
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut findings = Vec::new();
     let mut ragged = 0_usize;
@@ -88,6 +92,35 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Cells, Vec<Finding>> {
     cells.buffer.shrink_to_fit();
     cells.ends.shrink_to_fit();
     Ok(cells)
+}
+
+/// The line of a quote that is still open at the end, which the reader would take for the last
+/// cell's end. Quotes count where the reader counts them: at a cell's beginning.
+fn unclosed(bytes: &[u8]) -> Option<u64> {
+    #[derive(PartialEq)]
+    enum At {
+        Beginning,
+        Plain,
+        Quoted,
+        /// Behind a quote in a quoted cell: its end, unless another one follows.
+        Quote,
+    }
+    let (mut at, mut line, mut opened) = (At::Beginning, 1_u64, 0);
+    for byte in bytes {
+        at = match (at, byte) {
+            (At::Beginning, b'"') => {
+                opened = line;
+                At::Quoted
+            }
+            (At::Quote, b'"') => At::Quoted,
+            (At::Quoted, b'"') => At::Quote,
+            (At::Quoted, _) => At::Quoted,
+            (_, b',' | b'\r' | b'\n') => At::Beginning,
+            _ => At::Plain,
+        };
+        line += u64::from(*byte == b'\n');
+    }
+    (at == At::Quoted).then_some(opened)
 }
 
 fn text(record: &ByteRecord) -> Option<Vec<&str>> {

@@ -19,6 +19,32 @@ fn lines(result: Result<Table, Vec<Finding>>) -> Vec<(u32, String)> {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_is_found_where_it_opens() {
+    let reason = "a quote is opened here and never closed".to_owned();
+    for (text, line) in [
+        ("a,b\n1,\"2\n3,4\n5,6\n", 2),
+        ("a,b\r\n\"x\r\ny\",1\r\n\"2,3", 4),
+        ("a\n\"", 2),
+        ("\"a\n1", 1),
+        ("a\n\"x\"\"\n", 2),
+    ] {
+        assert_eq!(lines(Table::csv("u.csv", text.as_bytes())), [(line, reason.clone())], "{text}");
+    }
+    for text in ["a,b\n1\",2\n", "a\n\"x\"\"\"\n", "a\n\"x\ny\"", "a\n5\" pipe\n", "a\n\"x\"y\"\n"]
+    {
+        assert!(Table::csv("u.csv", text.as_bytes()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused() {
+    let bytes = vec![0; MAX_BYTES + 1];
+    let reason = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
+    assert_eq!(lines(Table::csv("u.csv", &bytes)), [(0, reason.clone())]);
+    assert_eq!(lines(Table::json("u.json", &bytes)), [(0, reason)]);
+}
+
+#[test]
 fn quotes_marks_and_line_ends_are_read() {
     let text =
         "\u{feff}name, city ,\"note\"\r\nAda,London,\"a \"\"b\"\", c\r\nd\"\r\n\u{e9}ve,,x\n";

@@ -15,6 +15,7 @@ use super::{Run, wind_down, worker};
 use crate::counters::Counters;
 use crate::crew::Crew;
 use crate::error::Error;
+use crate::length::after;
 use crate::load::Arrivals;
 use crate::pacer::Pacer;
 use crate::recruit::Recruit;
@@ -59,8 +60,8 @@ pub(super) async fn run(run: Run, arrivals: &Arrivals) -> Result<(), Error> {
         }
     }
     meeting.close();
-    let end = start + arrivals.schedule.duration();
-    let ended = wind_down(&mut users, end + grace, &stop).await;
+    let end = after(start, arrivals.schedule.duration());
+    let ended = wind_down(&mut users, after(end, grace), &stop).await;
     let now = recruit.clock.now();
     for arrival in meeting.left_over() {
         recruit.recorder(arrival.turn.lane, 0).expired(arrival.due, now);
@@ -91,7 +92,7 @@ impl Shift {
         let mut number = self.worker as u64;
         let mut in_a_row = 0;
         while number < total && !stop.is_cancelled() {
-            let due = self.start + self.arrivals.schedule.due(number);
+            let due = after(self.start, self.arrivals.schedule.due(number));
             let now = clock.now();
             if now < due {
                 in_a_row = 0;

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{Run, wind_down};
 use crate::error::Error;
+use crate::length::after;
 
 /// Each virtual user makes the same number of iterations.
 pub(super) async fn per_vu(
@@ -24,7 +25,7 @@ pub(super) async fn per_vu(
             more
         }
     };
-    fixed(run, vus, u64::from(vus) * iterations, max_duration, own).await
+    fixed(run, vus, u64::from(vus).saturating_mul(iterations), max_duration, own).await
 }
 
 /// The virtual users make the iterations together: whoever is free makes the next one.
@@ -50,7 +51,7 @@ async fn fixed<M: FnMut() -> bool + Send + 'static>(
     max_duration: Duration,
     more: impl Fn() -> M,
 ) -> Result<(), Error> {
-    let end = run.start + max_duration;
+    let end = after(run.start, max_duration);
     let mut users = JoinSet::new();
     for number in 0..u64::from(vus) {
         let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
@@ -65,7 +66,8 @@ async fn fixed<M: FnMut() -> bool + Send + 'static>(
             }
         });
     }
-    let ended = wind_down(std::slice::from_mut(&mut users), end + run.grace, &run.stop).await;
+    let last = after(end, run.grace);
+    let ended = wind_down(std::slice::from_mut(&mut users), last, &run.stop).await;
     // What was to be made and never began, as k6 counts it; not when somebody stopped the run.
     let never = total.saturating_sub(run.recruit.started());
     if never > 0 && !run.stop.is_cancelled() {

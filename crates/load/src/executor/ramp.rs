@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Run, wind_down, worker};
 use crate::error::Error;
+use crate::length::{after, together};
 
 /// When the number of virtual users changes, counted from the entry's start, and to what. One user
 /// at a time, evenly spread over a stage; a stage of no length jumps.
@@ -24,11 +25,12 @@ fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
             for step in 1..=steps {
                 // Exact in integers: no step inherits another's rounding.
                 let nanos = length.as_nanos() * u128::from(step) / u128::from(steps);
-                let at = offset + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+                let into = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+                let at = offset.saturating_add(into);
                 table.push((at, if to > from { from + step } else { from - step }));
             }
         }
-        offset += length;
+        offset = offset.saturating_add(length);
         from = to;
     }
     table
@@ -46,7 +48,7 @@ pub(super) async fn run(
     stages: &[(Duration, u32)],
     graceful_ramp_down: Duration,
 ) -> Result<(), Error> {
-    let end = run.start + stages.iter().map(|(length, _)| *length).sum::<Duration>();
+    let end = after(run.start, together(stages.iter().map(|(length, _)| *length)));
     let mut users: JoinSet<u64> = JoinSet::new();
     let mut members: Vec<Member> = Vec::new();
     let mut retiring: VecDeque<(Instant, AbortHandle)> = VecDeque::new();
@@ -59,12 +61,12 @@ pub(super) async fn run(
         while let Some((_, task)) = retiring.pop_front_if(|(deadline, _)| *deadline <= now) {
             task.abort();
         }
-        while let Some((_, target)) = changes.next_if(|(at, _)| run.start + *at <= now) {
+        while let Some((_, target)) = changes.next_if(|(at, _)| after(run.start, *at) <= now) {
             while members.len() > target as usize
                 && let Some(member) = members.pop()
             {
                 member.retire.store(true, Ordering::Relaxed);
-                retiring.push_back((now + graceful_ramp_down, member.task));
+                retiring.push_back((after(now, graceful_ramp_down), member.task));
             }
             while members.len() < target as usize {
                 let number = free.pop_first().unwrap_or_else(|| {
@@ -77,7 +79,7 @@ pub(super) async fn run(
         if now >= end {
             break;
         }
-        let change = changes.peek().map_or(end, |(at, _)| run.start + *at);
+        let change = changes.peek().map_or(end, |(at, _)| after(run.start, *at));
         let next = retiring.front().map_or(change, |(deadline, _)| change.min(*deadline));
         tokio::select! {
             biased;
@@ -101,7 +103,7 @@ pub(super) async fn run(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = wind_down(std::slice::from_mut(&mut users), end + run.grace, &run.stop) => ended?,
+        ended = wind_down(std::slice::from_mut(&mut users), after(end, run.grace), &run.stop) => ended?,
         () = own_deadlines => {}
     }
     broken.map_or(Ok(()), Err)

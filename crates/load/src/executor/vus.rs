@@ -7,9 +7,10 @@ use tokio::task::JoinSet;
 
 use super::{Run, wind_down};
 use crate::error::Error;
+use crate::length::after;
 
 pub(super) async fn run(run: Run, vus: u32, duration: Duration) -> Result<(), Error> {
-    let end = run.start + duration;
+    let end = after(run.start, duration);
     let mut users = JoinSet::new();
     for number in 0..u64::from(vus) {
         let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
@@ -23,5 +24,5 @@ pub(super) async fn run(run: Run, vus: u32, duration: Duration) -> Result<(), Er
             }
         });
     }
-    wind_down(std::slice::from_mut(&mut users), end + run.grace, &run.stop).await
+    wind_down(std::slice::from_mut(&mut users), after(end, run.grace), &run.stop).await
 }

@@ -8,11 +8,11 @@ use seaworthy_base::Instant;
 use seaworthy_net::Response;
 use seaworthy_stats::timeline::Kind;
 
-use super::{Recorder, TaggedStep};
+use super::{Measured, Recorder, TaggedStep};
 use crate::counters::Counters;
 use crate::exchange::Talk;
 use crate::series::Status;
-use crate::step::{Judged, Missed};
+use crate::step::{Judged, Missed, Outcome};
 use crate::stream::Wait;
 use crate::tags::Tag;
 
@@ -60,7 +60,8 @@ impl Recorder {
         self.judged(position, judged, wait.result.as_ref().err(), now, tags, explain);
     }
 
-    /// An exchange over a WebSocket that came to an end, well or not.
+    /// An exchange over a WebSocket that came to an end, well or not. Its opening is a request like
+    /// any other, but for the response time: no step is over when its WebSocket is open.
     pub(crate) fn talk(
         &self,
         position: usize,
@@ -70,6 +71,19 @@ impl Recorder {
         tags: &[Tag],
         explain: impl Fn() -> String,
     ) {
+        let failed = !matches!(talk.opening, Outcome::Answered(_));
+        let opening = Judged { failed, ..Judged::default() };
+        let admitted = self.with_tags(position, tags);
+        let (handles, own) = match &admitted {
+            Some(step) => (&step.handles, &*step.tags),
+            None => (&self.handles.steps[position], &[][..]),
+        };
+        let measured = Measured::of(&talk.opening);
+        self.request(position, handles, own, &measured, &opening, None, talk.at);
+        Counters::add(&self.counters.requests);
+        if failed {
+            Counters::add(&self.counters.failed);
+        }
         let value = |metric, value| self.value(metric, position, value, now, tags);
         if let Some(connecting) = talk.connecting {
             value("ws_connecting", Value::Trend(connecting));
@@ -100,7 +114,20 @@ impl Recorder {
         let series = shard.series(&key, Kind::Counter);
         shard.writer.counter(series, second, 1.0);
         drop(shard);
+        self.is_open(position, false, now);
         self.counters.fail(step, missed.code.to_owned(), || missed.reason.clone());
+    }
+
+    /// A stream that was looked at and is open still.
+    pub(crate) fn still_open(&self, position: usize, now: Instant) {
+        self.is_open(position, true, now);
+    }
+
+    /// The check whether the stream of the step at `position` is open; the last of its checks.
+    fn is_open(&self, position: usize, open: bool, now: Instant) {
+        let Some(check) = self.handles.steps[position].checks.last() else { return };
+        let second = self.timeline.second(now);
+        self.timeline.shard(self.worker).writer.rate(*check, second, open);
     }
 
     /// An iteration that was not begun, because the data file has no row left for it.

@@ -60,7 +60,10 @@ impl Step {
             (_, Done::Talk(talk)) => {
                 let failed = talk.result.is_err();
                 let mut checks = Passed::default();
-                (0..self.checks.len()).for_each(|number| checks.push(number < talk.replies));
+                checks.push(talk.is_opened());
+                let receives = self.checks.len().saturating_sub(2);
+                (0..receives).for_each(|number| checks.push(number < talk.replies));
+                checks.push(!failed);
                 Judged { checks, failed, ends: failed }
             }
             _ => none(),
@@ -93,6 +96,10 @@ impl Step {
                 Some(Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
             }
         });
+        if call.stream.is_some() {
+            // Without an answer no stream is open, and no check has passed.
+            checks.push(true);
+        }
         Judged { checks, failed, ends: failed || !kept }
     }
 

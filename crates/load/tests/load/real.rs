@@ -99,3 +99,26 @@ async fn ten_thousand_setup_requests_go_over_few_connections() {
     assert_eq!(world.seen().len(), 10_000);
     assert_eq!(world.connections(), 32);
 }
+
+#[tokio::test]
+async fn a_limit_of_descriptors_that_is_too_low_is_told() {
+    let service = crate::service::Service::start(|_, _| crate::service::ok("")).await;
+    let plan = "load: [{flow: f, executor: constant-arrival-rate, rate: 5, duration: 1s, preAllocatedVUs: 1, maxVUs: 100000}]
+flows: [{name: f, target: service, steps: [{name: s, request: GET /}, {name: t, request: GET /, websocket: [{send: a}]}]}]";
+    let plan = crate::world::plan(plan);
+    let known = crate::world::known(&[]);
+    let (flows, _) = seaworthy_load::check::flows(&known, &plan.flows);
+    let (phase, here) = (std::time::Duration::from_secs(1), std::path::Path::new("."));
+    let (loads, _) = seaworthy_load::check::loads(&known, &plan.flows, &plan.load, phase);
+    let flow = "flows: [{name: f, target: service, steps: [{name: s, request: GET /}]}]";
+    let load = "load: [{flow: f, executor: constant-vus, vus: 1}]";
+    let mut trial = service.trial(&format!("{load}\n{flow}"), phase, here);
+    (trial.options.flows, trial.options.loads) = (flows, loads);
+    let done = trial.run_for_real().await;
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let short = most.is_some_and(|most| most < 200_256);
+    assert_eq!(done.report.notes.len(), usize::from(short), "{:?}", done.report.notes);
+    if let Some(note) = done.report.notes.first() {
+        assert!(note.starts_with("100000 virtual users with 200000 connections"), "{note}");
+    }
+}

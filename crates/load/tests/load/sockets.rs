@@ -94,7 +94,14 @@ async fn messages_go_back_and_forth() {
     assert_eq!(done.times("ws_connecting", &step).count(), 3);
     assert_eq!(done.times("ws_session_duration", &step).count(), 3);
     assert_eq!(done.rate("checks", &[("check", "chat: received 2")]), (3, 3));
-    assert_eq!(done.count("http_reqs", &[]), 0);
+    assert_eq!(done.rate("checks", &[("check", "chat: opened")]), (3, 3));
+    assert_eq!(done.rate("checks", &[("check", "chat: closed")]), (3, 3));
+    // Each opening is a request, without a step's response time.
+    assert_eq!(done.count("http_reqs", &[("step", "chat"), ("status", "101")]), 3);
+    assert_eq!(done.rate("http_req_failed", &step), (3, 0));
+    assert_eq!(done.times("http_req_duration", &step).count(), 3);
+    assert_eq!(done.times("response_time", &step).count(), 0);
+    assert_eq!((load.requests, load.failed), (3, 0));
 }
 
 #[tokio::test]
@@ -111,9 +118,32 @@ async fn a_message_that_does_not_come_fails_the_iteration() {
 }
 
 #[tokio::test]
+async fn a_service_that_pings_for_ever_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = accept(stream).await;
+        while socket.send(Message::Ping(Vec::new().into())).await.is_ok() {}
+    });
+    let service = Service::start(|_, _| crate::service::ok("")).await;
+    let flow = "  - {name: f, target: service, steps: [{name: chat, request: GET /ws, websocket: [{receive: {within: 50ms}}]}]}";
+    let mut trial = service.iterations(1, flow);
+    trial.options.targets.insert("service".to_owned(), seaworthy_net::Url::parse(&url).unwrap());
+    let done = trial.run_for_real().await;
+    let load = &done.report.loads[0];
+    assert_eq!(load.failures[0].code, "message_timeout");
+    assert_eq!((load.failed_iterations, load.interrupted), (1, 0));
+    assert_eq!(done.rate("checks", &[("check", "chat: closed")]), (1, 0));
+}
+
+#[tokio::test]
 async fn a_socket_the_service_closes_is_told() {
     let done = run(1, "[{send: bye}, {receive: {within: 30s}}]").await;
     assert_eq!(done.report.loads[0].failures[0].code, "websocket_closed");
+    assert_eq!(done.rate("http_req_failed", &[]), (1, 0));
+    assert_eq!(done.rate("checks", &[("check", "chat: opened")]), (1, 1));
+    assert_eq!(done.rate("checks", &[("check", "chat: closed")]), (1, 0));
 }
 
 #[tokio::test]
@@ -124,4 +154,26 @@ async fn what_is_no_websocket_is_refused() {
     assert_eq!(done.report.loads[0].failures[0].code, "not_a_websocket");
     assert_eq!(done.count("ws_sessions", &[]), 0);
     assert_eq!(done.times("ws_connecting", &[]).count(), 1);
+    assert_eq!(done.rate("http_req_failed", &[("step", "chat")]), (1, 1));
+    assert_eq!(done.count("http_reqs", &[("status", "error:not_a_websocket")]), 1);
+    assert_eq!(done.rate("checks", &[("check", "chat: opened")]), (1, 0));
+    assert_eq!((done.report.loads[0].requests, done.report.loads[0].failed), (1, 1));
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_fails_every_opening() {
+    let service = Service::start(|_, _| crate::service::ok("")).await;
+    let flow = "  - {name: f, target: service, steps: [{name: chat, request: GET /ws, websocket: [{send: a}]}]}";
+    let mut trial = service.iterations(3, flow);
+    // A port that nobody listens on: it was free, and is held without listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    trial.options.targets.insert("service".to_owned(), seaworthy_net::Url::parse(&url).unwrap());
+    let done = trial.run_for_real().await;
+    assert_eq!(done.rate("http_req_failed", &[("step", "chat")]), (3, 3));
+    assert_eq!(done.count("http_reqs", &[("status", "error:connection_refused")]), 3);
+    assert_eq!(done.rate("checks", &[("check", "chat: opened")]), (3, 0));
+    let load = &done.report.loads[0];
+    assert_eq!((load.requests, load.failed, load.failed_iterations), (3, 3, 3));
 }

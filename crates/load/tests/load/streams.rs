@@ -57,6 +57,8 @@ async fn events_are_waited_for_and_others_counted() {
     assert_eq!(done.count("stream_events", &tags), 12);
     assert_eq!(done.rate("checks", &[("check", "done: received"), ("node", "n1")]), (4, 4));
     assert_eq!(done.rate("checks", &[("check", "done: extract took")]), (4, 4));
+    // Once when it was opened, and before each iteration after that.
+    assert_eq!(done.rate("checks", &[("check", "open: open")]), (4, 4));
 }
 
 #[tokio::test]
@@ -110,6 +112,8 @@ async fn a_stream_that_ends_is_opened_again() {
     assert_eq!((service.count("POST /in"), service.count("GET /events?session=9")), (2, 2));
     assert_eq!(done.count("stream_errors", &[("step", "open"), ("error", "stream_ended")]), 1);
     assert!(load.failures.iter().any(|failure| failure.code == "stream_ended"));
+    // Opened twice, found open twice, and found ended once.
+    assert_eq!(done.rate("checks", &[("check", "open: open")]), (5, 4));
 }
 
 #[tokio::test]
@@ -147,6 +151,8 @@ async fn a_stream_nobody_reads_is_looked_at_before_each_iteration() {
     let done = trial.run_for_real().await;
     assert_eq!(done.count("stream_errors", &[("step", "open"), ("error", "stream_ended")]), 1);
     assert_eq!(done.report.loads[0].failed_iterations, 1);
+    let (looks, open) = done.rate("checks", &[("check", "open: open")]);
+    assert_eq!(looks - open, 1);
     assert_eq!(done.count("stream_events", &[("step", "open")]), 4);
 }
 
@@ -166,5 +172,6 @@ async fn what_is_no_stream_of_events_is_refused() {
         assert_eq!(failure.code, "not_an_event_stream");
         assert!(failure.example.contains(said), "{}", failure.example);
         assert_eq!(done.rate("http_req_failed", &[("step", "open")]), (1, 1));
+        assert_eq!(done.rate("checks", &[("check", "open: open")]), (1, 0));
     }
 }

@@ -166,3 +166,33 @@ fn an_entry_names_one_flow_or_weighs_several() {
         assert_eq!(entry(&format!("flows: [{{flow: f, weight: {weight}}}]")).0, "load-range");
     }
 }
+
+#[test]
+fn connections_are_counted_where_descriptors_are_few() {
+    let found = |vus: u32, steps: &str| {
+        let yaml = format!(
+            "flows: [{{name: f, target: memory, steps: [{steps}]}}]\n\
+             load: [{{flow: f, executor: constant-vus, vus: {vus}}}]"
+        );
+        let found = findings(&yaml);
+        assert!(found.iter().all(|it| it.code == "load-descriptors" && it.hint.is_some()));
+        found.into_iter().next().map(|finding| finding.reason)
+    };
+    let plain = "{name: a, request: GET /}, {name: b, request: GET /b}";
+    let more = "{name: c, request: GET /, stream: sse}, {name: d, request: GET /, stream: sse}, \
+                {name: e, target: policy, request: GET /}, \
+                {name: g, request: GET /, websocket: [{send: x}]}";
+    for vus in [1, 4_000, 9_000, 100_000] {
+        for (steps, each) in [(plain.to_owned(), 1), (format!("{plain}, {more}"), 5)] {
+            let connections = u64::from(vus) * each;
+            let reason = found(vus, &steps);
+            // What there is differs from machine to machine.
+            let short = crate::descriptors::shortage(connections);
+            assert_eq!(reason.is_some(), short.is_some(), "{vus} times {each}");
+            if let Some(reason) = reason {
+                let said = format!("{vus} virtual users with {connections} connections");
+                assert!(reason.starts_with(&said), "{reason}");
+            }
+        }
+    }
+}
