@@ -17,7 +17,7 @@ use seaworthy_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use selection::{Counts, Selection, Window};
-pub use wire::{MAX_LINE, MAX_SECONDS};
+pub use wire::{MAX_LINE, MAX_SECONDS, Readable};
 pub use writer::Writer;
 
 use crate::{Error, Histogram};

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use seaworthy_base::{Clock, Event, Instant, Timestamp};
 use seaworthy_ledger::{Outcome, Trust, verify, verify_chain};
 use seaworthy_load::Load;
 use seaworthy_report::outcome::{Ending, Note, Severity};
-use seaworthy_stats::timeline::{MAX_SECONDS, Timeline};
+use seaworthy_stats::timeline::{MAX_SECONDS, Readable, Timeline};
 use serde_json::{Value, json};
 
 use crate::check::{Checked, Choice, Phase};
@@ -38,6 +39,8 @@ pub struct Former {
     empty: Timeline,
     /// How many bytes of its timeline's file can be read.
     readable: u64,
+    /// What is to be said of seconds that were measured and are not in it any more.
+    lost: Option<String>,
     events: Vec<Event>,
     /// Its timeline, locked: only one trial goes on with it.
     lock: File,
@@ -86,8 +89,11 @@ impl Former {
         let unreadable = |reason: String| refuse(reason, "run the plan again from its beginning");
         let text = read_plain(&folder.join(state::FILE))
             .map_err(|error| unreadable(format!("{} cannot be read: {error}", state::FILE)))?;
-        let state: State = serde_json::from_slice(&text)
+        let mut state: State = serde_json::from_slice(&text)
             .map_err(|error| unreadable(format!("{} cannot be read: {error}", state::FILE)))?;
+        if let Some(what) = state.nonsense() {
+            return Err(unreadable(format!("{} makes no sense: {what}", state::FILE)));
+        }
         let agrees = state.trial == id
             && begun["trial"] == id
             && begun["plan"]["sha256"] == state.plan_sha256.as_str()
@@ -116,8 +122,16 @@ impl Former {
             }
             Some(Ending::Interrupted) | None => {}
         }
-        let path = folder.join(TIMELINE);
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        // Nobody reads a plan out of a pipe: that would wait for whoever writes into it.
+        let odd = |path: &str| fs::metadata(path).is_ok_and(|found| !found.is_file());
+        if let Some(path) = state.plan_file.as_deref().filter(|path| odd(path)) {
+            return Err(refuse(
+                format!("{path} is not a file"),
+                "name its plan's file with --plan",
+            ));
+        }
+        let file = open_plain(&folder.join(TIMELINE))
+            .map_err(|error| unreadable(format!("{TIMELINE} cannot be opened: {error}")))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(refuse("it is still running".to_owned(), "stop it first, with Ctrl-C"));
         }
@@ -125,16 +139,21 @@ impl Former {
             let hint = format!("go on with that one: --resume {later}");
             return Err(refuse(format!("trial {later} went on with it already"), &hint));
         }
-        let (empty, readable) = Timeline::readable(BufReader::new(&file))
+        let Readable { empty, bytes, seconds } = Timeline::readable(BufReader::new(&file))
             .map_err(|error| unreadable(format!("its timeline cannot be read: {error}")))?;
         if empty.start() != state.started {
             return Err(unreadable("its timeline begins at another time".to_owned()));
         }
+        let lost = if bytes < state.timeline_bytes {
+            Some(shorten(&mut state, bytes, seconds).map_err(unreadable)?)
+        } else {
+            None
+        };
         let events = read_plain(&folder.join("events.jsonl")).unwrap_or_default();
         let events = events.split(|byte| *byte == b'\n');
         // A line that was torn by the kill says nothing.
         let events = events.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        Ok(Self { folder, state, seal, empty, readable, events, lock: file })
+        Ok(Self { folder, state, seal, empty, readable: bytes, lost, events, lock: file })
     }
 
     /// The plan's file, where it was; none for the default plan.
@@ -157,17 +176,16 @@ impl Former {
     /// # Errors
     /// [`Error::Resume`] with the first line that differs.
     pub fn same_plan(&self, plan: &Checked) -> Result<(), Error> {
-        let planned = |name: &str| plan.phases().iter().any(|phase| phase.name == name);
-        let same = seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256;
-        if same && !self.state.segments.iter().all(|segment| planned(&segment.name)) {
-            return Err(Error::Resume {
-                trial: self.state.trial.clone(),
-                reason: "it searched for the capacity".to_owned(),
-                hint: "a search is not gone on with; begin it anew".to_owned(),
-            });
-        }
-        if same {
-            return Ok(());
+        if seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256 {
+            let Some(what) = self.state.contradicts(plan) else { return Ok(()) };
+            let search = self.state.segments.iter().all(|ran| ran.name.starts_with("capacity-"));
+            let (reason, hint) = if search {
+                ("it searched for the capacity".to_owned(), "a search is not gone on with")
+            } else {
+                (format!("{} makes no sense: {what}", state::FILE), "run the plan again")
+            };
+            let (trial, hint) = (self.state.trial.clone(), format!("{hint}; begin anew"));
+            return Err(Error::Resume { trial, reason, hint });
         }
         let then = read_plain(&self.folder.join("plan.yaml")).unwrap_or_default();
         let then = String::from_utf8_lossy(&then).into_owned();
@@ -224,7 +242,7 @@ impl Former {
         let mut segments = self.state.segments.clone();
         for segment in segments.iter_mut().filter(|segment| !segment.complete) {
             for run in &mut segment.flows {
-                run.unseen += std::mem::take(&mut run.interrupted);
+                run.unseen = run.unseen.saturating_add(std::mem::take(&mut run.interrupted));
                 run.youngest_cut = None;
             }
         }
@@ -241,6 +259,8 @@ impl Former {
             }
         };
         notes.push(Note { severity, text: format!("This trial {}; {rest}.", self.gap(clock)) });
+        let lost = self.lost.clone();
+        notes.extend(lost.map(|text| Note { severity: Severity::Warning, text }));
         notes
     }
 
@@ -367,14 +387,40 @@ fn resumed_by(house: &House, id: &str) -> Option<String> {
     })
 }
 
+/// Takes what is not in the timeline any more back from the segment that ran last, so that it is run
+/// again; says so. The last second that can be read may have lost a part, and is taken back too.
+fn shorten(state: &mut State, bytes: u64, seconds: u32) -> Result<String, String> {
+    let (written, end) = (state.timeline_bytes, f64::from(seconds.saturating_sub(1)));
+    let short = format!("{TIMELINE} has {bytes} of the {written} bytes that were written");
+    let last = state.segments.last_mut().filter(|last| last.from <= end).ok_or_else(|| {
+        format!("{short}: measured seconds of phases that are over are not there any more")
+    })?;
+    let lost = (last.drained - end).max(0.0);
+    last.to = last.to.min(end);
+    last.drained = last.to;
+    last.complete = false;
+    Ok(format!(
+        "{short}: {lost:.0} s of phase `{}`, from second {end:.0} on, were measured and lost, and are run again. How many iterations were under way there is not known; as many as at the last writing are assumed.",
+        last.name
+    ))
+}
+
 /// Reads a file of ours whole; nothing that is not a file, and no more than it may hold.
 fn read_plain(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    File::open(path)?.take(MAX_STATE).read_to_end(&mut bytes)?;
+    open_plain(path)?.take(MAX_STATE).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Opens a file of ours; nothing that is not a file, and without waiting for whoever else opens it.
+fn open_plain(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(std::io::Error::other("it is not a file"))
+    }
 }
 
 /// The first line in which two plans differ.

@@ -308,6 +308,7 @@ impl Lived {
             seed: options.seed.to_string(),
             started: wall,
             segments: phases.clone(),
+            timeline_bytes: 0,
             notes: notes.clone(),
             ending: None,
         };

@@ -90,7 +90,7 @@ impl Spool {
         folder: &Folder,
         timeline: SharedTimeline,
         clock: Clock,
-        state: State,
+        mut state: State,
         former: Option<&Former>,
         trouble: CancellationToken,
     ) -> Result<Self, Error> {
@@ -110,6 +110,7 @@ impl Spool {
                         break;
                     }
                     hash.update(&buffer[..read]);
+                    state.timeline_bytes += read as u64;
                     file.write_all(&buffer[..read]).map_err(Error::io("write", &path))?;
                 }
             }
@@ -117,6 +118,7 @@ impl Spool {
                 let mut head = Vec::new();
                 timeline.snapshot().encode_head(&mut head).map_err(unencodable)?;
                 hash.update(&head);
+                state.timeline_bytes = head.len() as u64;
                 file.write_all(&head).map_err(Error::io("write", &path))?;
             }
         }
@@ -282,6 +284,7 @@ impl Inner {
             taken.encode_part(&mut lines).map_err(unencodable)?;
             page.file.write_all(&lines).map_err(Error::io("write", &path))?;
             page.hash.update(&lines);
+            page.state.timeline_bytes += lines.len() as u64;
         }
         page.writes = page.writes.wrapping_add(1);
         let sync = page.writes.is_multiple_of(SYNC_EVERY);

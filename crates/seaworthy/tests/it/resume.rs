@@ -43,7 +43,7 @@ objectives:
     )
 }
 
-/// A target that remembers what it was asked.
+/// A target that remembers what its flow asked it.
 fn remembering(status: u16) -> (Target, Arc<Mutex<Vec<String>>>) {
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
     let shared = Arc::clone(&asked);
@@ -173,6 +173,39 @@ fn an_interrupted_trial_goes_on_and_is_judged_over_both_parts() {
     refused(house.run(&["trial", "--resume", "../trials"]), "no such trial", "folder's name");
 }
 
+/// A killed trial whose files are not what it wrote is not gone on with.
+fn refuses_damage(house: &House, folder: &Path, timeline: &[u8]) {
+    let (path, name) = (folder.join("timeline.jsonl"), id(folder));
+    let lines = || timeline.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let middle = lines().count() / 2;
+    let end = lines().nth(middle).unwrap().0;
+    let mut spoiled = timeline.to_vec();
+    spoiled[end - 1] = b'x';
+    fs::write(&path, &spoiled).unwrap();
+    let said = format!("line {}", middle + 1);
+    refused(house.run(&["trial", "--resume", &name]), &said, "from its beginning");
+    fs::write(&path, &timeline[..timeline.len() / 50]).unwrap();
+    refused(house.run(&["trial", "--resume", &name]), "not there any more", "from its beginning");
+    // Opening a pipe would wait for whoever writes into it.
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    refused(house.run(&["trial", "--resume", &name]), "not a file", "from its beginning");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, timeline).unwrap();
+
+    let state = folder.join("progress.json");
+    let whole = fs::read_to_string(&state).unwrap();
+    let mut bent: Value = serde_json::from_str(&whole).unwrap();
+    bent["segments"][1]["flows"][0]["unseen"] = u64::MAX.into();
+    fs::write(&state, bent.to_string()).unwrap();
+    refused(house.run(&["trial", "--resume", &name]), "counts more", "from its beginning");
+    bent["segments"][1]["flows"][0]["unseen"] = 0.into();
+    bent["segments"][1]["flows"][0]["flow"] = "stranger".into();
+    fs::write(&state, bent.to_string()).unwrap();
+    refused(house.run(&["trial", "--resume", &name]), "no flow `stranger`", "begin anew");
+    fs::write(&state, whole).unwrap();
+}
+
 #[test]
 fn a_killed_trial_goes_on_more_than_once_and_uses_no_index_twice() {
     let house = House::new();
@@ -183,8 +216,11 @@ fn a_killed_trial_goes_on_more_than_once_and_uses_no_index_twice() {
     wait_on_disk(&first, "steady", 5.0);
     running.kill();
     let left = fs::read(first.join("timeline.jsonl")).unwrap();
-    // As if it had been killed in the middle of a line.
-    fs::write(first.join("timeline.jsonl"), &left[..left.len() - 7]).unwrap();
+    refuses_damage(&house, &first, &left);
+    // As if the power had failed: what was written last never came to the disk, and it ends in the
+    // middle of a line. What is lost is measured again.
+    let left = &left[..left.len() * 3 / 4];
+    fs::write(first.join("timeline.jsonl"), left).unwrap();
     let killed_at = asked.lock().unwrap().len();
 
     let running = resume(&house, &id(&first));
@@ -212,13 +248,21 @@ fn a_killed_trial_goes_on_more_than_once_and_uses_no_index_twice() {
     // What lay on disk is taken over line by line.
     let taken = fs::read(third.join("timeline.jsonl")).unwrap();
     let whole = left.iter().rposition(|byte| *byte == b'\n').unwrap();
-    let whole = left[..whole].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     assert!(taken.starts_with(&left[..whole]));
-    // What the kill took is not in the timeline: up to 7 s of it, and what was in flight.
-    counts_agree(&evidence, &target, 40 * 10);
+    let lost = |note: &&seaworthy_report::outcome::Note| note.text.contains("measured and lost");
+    let lost: Vec<_> = evidence.outcome.notes.iter().filter(lost).collect();
+    let [lost] = &lost[..] else { panic!("{:?}", evidence.outcome.notes) };
+    assert!(lost.text.contains("phase `steady`"), "{}", lost.text);
+    // What the kill took is not in the timeline: up to 7 s of it, what was cut off it, and what was
+    // in flight.
+    let cut = evidence.outcome.phases[2].from_second - evidence.outcome.phases[1].to_second;
+    assert!(cut > 2.0, "{cut} s between the segments");
+    counts_agree(&evidence, &target, 40 * 18);
     let asked = asked.lock().unwrap();
-    let indexes = |requests: &[String]| requests.iter().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(indexes(&asked[40..]).len(), asked.len() - 40);
+    let mut seen = BTreeSet::new();
+    let twice: Vec<_> =
+        asked[40..].iter().enumerate().filter(|(_, path)| !seen.insert(*path)).collect();
+    assert!(twice.is_empty(), "{killed_at} were asked before the kill, then again: {twice:?}");
     assert_eq!(evidence.events_of("trial.resumed").len(), 2);
 }
 

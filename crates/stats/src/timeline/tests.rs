@@ -344,18 +344,52 @@ fn a_long_timeline_keeps_every_count_and_every_window_when_its_histograms_are_me
 fn a_torn_end_is_found_and_what_came_before_is_read() {
     let timeline = full();
     let whole = encoded(&timeline);
-    let (empty, length) = Timeline::readable(whole.as_slice()).unwrap();
-    assert_eq!((empty.start(), length), (timeline.start(), whole.len() as u64));
+    let read = Timeline::readable(whole.as_slice()).unwrap();
+    assert_eq!((read.empty.start(), read.bytes), (timeline.start(), whole.len() as u64));
+    assert_eq!(read.seconds, timeline.seconds());
     let lines: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
     let last = lines[lines.len() - 2] + 1;
     for cut in last..whole.len() {
-        let (_, length) = Timeline::readable(&whole[..cut]).unwrap();
-        assert_eq!(length, last as u64, "cut at {cut}");
+        let read = Timeline::readable(&whole[..cut]).unwrap();
+        assert_eq!(read.bytes, last as u64, "cut at {cut}");
     }
     // As a file system leaves it when the power fails.
     let mut zeros = whole.clone();
     zeros[last..].fill(0);
-    assert_eq!(Timeline::readable(zeros.as_slice()).unwrap().1, last as u64);
+    assert_eq!(Timeline::readable(zeros.as_slice()).unwrap().bytes, last as u64);
+    zeros.extend(vec![0; 3 * MAX_LINE]);
+    assert_eq!(Timeline::readable(zeros.as_slice()).unwrap().bytes, last as u64);
+}
+
+#[test]
+fn a_bad_line_with_others_after_it_is_no_torn_end() {
+    let whole = encoded(&full());
+    let lines: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
+    let last = lines.len() - 1;
+    for (number, end) in lines.iter().enumerate().skip(1) {
+        let mut spoiled = whole.clone();
+        spoiled[end - 1] = b'x';
+        let read = Timeline::readable(spoiled.as_slice());
+        if number == last {
+            assert_eq!(read.unwrap().bytes, lines[last - 1] as u64 + 1);
+            continue;
+        }
+        match read.unwrap_err() {
+            Error::Malformed { line, .. } => assert_eq!(line, number + 1),
+            other => panic!("{other}"),
+        }
+        // Without its end, it is one line with the next.
+        spoiled[*end] = b'x';
+        assert_eq!(Timeline::readable(spoiled.as_slice()).is_err(), number < last - 1);
+    }
+    // A hole as long as many lines, and a line that is too long to be read, are in the middle too.
+    let mut hole = whole[..=lines[1]].to_vec();
+    hole.extend(vec![0; MAX_LINE + 10]);
+    hole.push(b'\n');
+    assert!(Timeline::readable(hole.as_slice()).is_ok(), "nothing comes after it");
+    hole.extend(&whole[lines[1] + 1..]);
+    let error = Timeline::readable(hole.as_slice()).unwrap_err();
+    assert!(matches!(error, Error::Malformed { line: 3, .. }), "{error}");
 }
 
 #[test]

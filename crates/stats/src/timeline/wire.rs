@@ -210,24 +210,40 @@ impl Timeline {
     }
 
     /// How much of what is written as it goes on can be read, when the writer was killed or the
-    /// power failed: an empty timeline of the same start and bounds, and the length in bytes of the
-    /// head and every line up to the first that is torn or no part of a timeline. Takes no more
-    /// memory than a line.
+    /// power failed in the middle of its last line. Takes no more memory than a line.
     ///
     /// # Errors
-    /// As [`Timeline::decode`], for the head and for reading.
-    pub fn readable(input: impl BufRead) -> Result<(Self, u64), Error> {
+    /// As [`Timeline::decode`], but for what is torn: a line that is no part of a timeline is one
+    /// only as long as no other line ends after it.
+    pub fn readable(input: impl BufRead) -> Result<Readable, Error> {
         let mut reader = Reader::open(input)?;
-        let mut length = reader.read;
+        let (mut bytes, mut seconds) = (reader.read, 0);
         loop {
             let mut line = reader.empty.empty_like();
             match reader.line(&mut line) {
-                Ok(true) if reader.buffer.ends_with(b"\n") => length = reader.read,
-                Ok(_) | Err(Error::Malformed { .. }) => return Ok((reader.empty, length)),
+                Ok(true) if reader.buffer.ends_with(b"\n") => {
+                    bytes = reader.read;
+                    seconds = line.seconds().max(seconds);
+                }
+                Ok(_) => break,
+                Err(bad @ Error::Malformed { .. }) if reader.more()? => return Err(bad),
+                Err(Error::Malformed { .. }) => break,
                 Err(error) => return Err(error),
             }
         }
+        Ok(Readable { empty: reader.empty, bytes, seconds })
     }
+}
+
+/// What can be read of a timeline whose writer may have been killed.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    /// An empty timeline of the same start and bounds.
+    pub empty: Timeline,
+    /// The length in bytes of the head and every whole line.
+    pub bytes: u64,
+    /// Seconds from the start to the end of the last one that a whole line speaks of.
+    pub seconds: u32,
 }
 
 /// Reads line after line.
@@ -274,6 +290,23 @@ impl<I: BufRead> Reader<I> {
             parse::<Line>(&self.buffer, number)?.add_to(timeline)
         };
         added.map_err(|reason| malformed(number, reason)).map(|()| true)
+    }
+
+    /// Whether another line ends after the one that was begun.
+    fn more(&mut self) -> Result<bool, Error> {
+        let mut ends = usize::from(self.buffer.ends_with(b"\n"));
+        loop {
+            let rest = match self.input.fill_buf() {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                rest => rest?,
+            };
+            ends += rest.iter().filter(|byte| **byte == b'\n').count();
+            if rest.is_empty() || ends > 1 {
+                return Ok(ends > 1);
+            }
+            let read = rest.len();
+            self.input.consume(read);
+        }
     }
 }
 

@@ -40,6 +40,7 @@ impl Long {
             seed: "1".to_owned(),
             started: self.clock.wall(),
             segments: Vec::new(),
+            timeline_bytes: 0,
             notes: Vec::new(),
             ending: None,
         };
