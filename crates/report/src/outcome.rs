@@ -204,7 +204,11 @@ pub struct Flow {
     pub service_p99_ns: Option<u64>,
     /// The longest service time.
     pub service_max_ns: Option<u64>,
-    /// Arrivals dropped because the backlog was full.
+    /// Iterations that a failed step ended early, whether or not a request of theirs failed.
+    #[serde(default)]
+    pub failed_iterations: u64,
+    /// Arrivals dropped because the backlog was full; in a closed model, iterations of a fixed number
+    /// that never began.
     pub dropped: u64,
     /// Iterations cut off at the end of the graceful stop.
     pub interrupted: u64,

@@ -232,6 +232,18 @@ impl Page {
             let line = if index == 0 { self.paint(DIM, &line) } else { line };
             self.lines.push(line);
         }
+        let failed: Vec<String> = flows
+            .iter()
+            .filter(|flow| flow.failed_iterations > 0)
+            .map(|flow| {
+                format!("{} {}", row_name(flow, phases), number::count(flow.failed_iterations))
+            })
+            .collect();
+        if !failed.is_empty() {
+            let text =
+                format!("failed iterations (a step ended them early): {}", failed.join(", "));
+            self.wrapped("33", 2, &text);
+        }
         if flows.iter().any(|flow| !flow.open_model) {
             self.wrapped(
                 DIM,
@@ -293,11 +305,7 @@ fn objective_row(objective: &Objective) -> [String; 5] {
 
 fn flow_row(flow: &Flow, with_phase: bool) -> [String; 10] {
     let closed = if flow.open_model { "" } else { " *" };
-    let name = if with_phase {
-        format!("{} / {}{closed}", text::one_line(&flow.phase), text::one_line(&flow.name))
-    } else {
-        format!("{}{closed}", text::one_line(&flow.name))
-    };
+    let name = format!("{}{closed}", row_name(flow, with_phase));
     let time = |nanos: Option<u64>| {
         nanos.map_or("no data".to_owned(), |nanos| number::duration(nanos as f64))
     };
@@ -313,6 +321,11 @@ fn flow_row(flow: &Flow, with_phase: bool) -> [String; 10] {
         number::count(flow.dropped),
         number::count(flow.checks_failed),
     ]
+}
+
+fn row_name(flow: &Flow, with_phase: bool) -> String {
+    let name = text::one_line(&flow.name);
+    if with_phase { format!("{} / {name}", text::one_line(&flow.phase)) } else { name }
 }
 
 /// The share of requests that failed; a dash when none was made.

@@ -475,3 +475,19 @@ fn the_sentence_fits_the_verdict() {
             .contains("\n  Stopped early: the terminal was closed\n")
     );
 }
+
+/// Iterations can fail without a failed request: a check or an extraction that did not hold.
+#[test]
+fn failed_iterations_are_told_where_there_are_any() {
+    let (mut outcome, timeline) = sample();
+    let told = |outcome: &Outcome| {
+        let page = checked_html(outcome, &timeline);
+        (terminal(outcome, &Style::default()), page)
+    };
+    let (text, page) = told(&outcome);
+    assert!(!text.contains("failed iterations") && !page.contains("Failed iterations"));
+    outcome.flows[0].failed_iterations = 123;
+    let (text, page) = told(&outcome);
+    assert!(text.contains("failed iterations") && text.contains("123"), "{text}");
+    assert!(page.contains("Failed iterations") && page.contains("123"));
+}

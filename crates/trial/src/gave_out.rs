@@ -25,31 +25,25 @@ pub(crate) struct GaveOut {
     pub(crate) notes: Vec<Note>,
 }
 
-/// Finds it. `free` is how many bytes are left on the disk that holds the logs.
+/// Finds it. `former` are phases of the trial that was gone on with: what its targets used was seen
+/// by nobody here. `free` is how many bytes are left on the disk that holds the logs.
 pub(crate) fn find(
     plan: &Checked,
     timeline: &Timeline,
-    phases: &[RanPhase],
+    (former, phases): (&[RanPhase], &[RanPhase]),
     seen: &Seen,
     free: Option<u64>,
 ) -> GaveOut {
-    let stretches: Vec<Stretch> = phases
-        .iter()
-        .map(|phase| (phase, phase.under_load()))
-        .filter(|(_, window)| window.seconds() > 0)
-        .map(|(phase, window)| Stretch {
-            phase: phase.name.clone(),
-            from: f64::from(window.from_second),
-            to: f64::from(window.to_second),
-        })
-        .collect();
+    let watched = stretches(phases);
+    let stretches = [stretches(former), watched.clone()].concat();
     if stretches.is_empty() {
         return GaveOut::default();
     }
     let bounded = seen.tracks.iter().filter(|track| track.bound.is_some());
     let (mut resources, crossings): (Vec<_>, Vec<_>) =
-        bounded.map(|track| hold(track, &stretches)).unzip();
-    resources.extend(missing::rows(plan, seen, &resources));
+        bounded.map(|track| hold(track, &watched)).unzip();
+    let (absent, mut notes) = missing::rows(plan, seen, &resources);
+    resources.extend(absent);
     resources.sort_by_key(|resource| match resource.status {
         Status::Over => 0,
         Status::Within => 1,
@@ -59,13 +53,39 @@ pub(crate) fn find(
     let ramp = load::ramp(timeline, &stretches);
     let all = Window::new(0, timeline.seconds());
     let requests = timeline.select("http_reqs", &[].into()).sums(all);
-    let applied = Applied { stretches: &stretches, requests: &requests };
+    let applied = Applied { stretches: &watched, requests: &requests };
+    let mut saturation = saturation_of(plan, timeline, &stretches, &resources, &crossings, ramp);
+    notes.extend(missing::notes(seen));
+    if !former.is_empty() {
+        const SINCE: &str = "of the time since the resume only";
+        saturation.sentence.push_str(&format!(" Resources are {SINCE}."));
+        for resource in resources.iter_mut().filter(|one| one.status != Status::NotMeasured) {
+            resource.reason = format!("{SINCE}; {}", resource.reason);
+        }
+        notes.push(warning(format!(
+            "Resources, and what is looked for in them (leaks, what gave out), are {SINCE}: what the targets used before is in the report of the trial that was gone on with."
+        )));
+    }
     GaveOut {
-        saturation: Some(saturation_of(plan, timeline, &stretches, &resources, &crossings, ramp)),
+        saturation: Some(saturation),
         leaks: leaks::look(&seen.tracks, applied, free),
-        notes: missing::notes(seen),
+        notes,
         resources,
     }
+}
+
+/// The parts of phases that are looked at.
+fn stretches(phases: &[RanPhase]) -> Vec<Stretch> {
+    phases
+        .iter()
+        .map(|phase| (phase, phase.under_load()))
+        .filter(|(_, window)| window.seconds() > 0)
+        .map(|(phase, window)| Stretch {
+            phase: phase.name.clone(),
+            from: f64::from(window.from_second),
+            to: f64::from(window.to_second),
+        })
+        .collect()
 }
 
 fn saturation_of(
@@ -77,13 +97,30 @@ fn saturation_of(
     (knee, ramp): (Option<Knee>, String),
 ) -> Saturation {
     let missed = load::first_missed(plan.objectives(), timeline, stretches);
+    // What the machine was short of for a moment may have been others' doing: it is no headline.
+    let (burst, crossings): (Vec<_>, Vec<_>) =
+        crossings.iter().partition(|crossing| crossing.is_burst_of_the_machine());
+    let burst: String = burst
+        .iter()
+        .map(|burst| {
+            format!(
+                " {} was over its bound at {} for {} only, which says nothing of the service.",
+                capital(&burst.track.title()),
+                number::clock(burst.from),
+                number::length(burst.over_seconds)
+            )
+        })
+        .collect();
     let Some(first) = crossings.first() else {
-        let measured = resources.iter().any(|resource| resource.status == Status::Within);
+        let measured = resources.iter().any(|resource| resource.status != Status::NotMeasured);
         let longest = stretches.iter().map(|stretch| stretch.to - stretch.from).fold(0.0, f64::max);
         let short = longest <= saturation::LEAST as f64;
         let slowest = load::slowest(plan, timeline, stretches);
         let sentence = if measured {
-            let mut sentence = "No resource that was measured reached its bound.".to_owned();
+            let mut sentence = match burst.is_empty() {
+                true => "No resource that was measured reached its bound.".to_owned(),
+                false => format!("No resource of the service reached its bound.{burst}"),
+            };
             if let Some(slowest) = &slowest {
                 sentence.push_str(&format!(" {slowest}"));
             }
@@ -164,6 +201,7 @@ fn saturation_of(
     if !others.is_empty() {
         sentence.push_str(&format!(" Also over: {}.", others.join(", ")));
     }
+    sentence.push_str(&burst);
     Saturation {
         sentence,
         advice: saturation::advice(first),

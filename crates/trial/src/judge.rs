@@ -211,7 +211,11 @@ fn doubts(
     };
     let bound = match objective.statement {
         Statement::Quantile { q, bound_ns } => {
-            doubts.extend(dropped(flows().map(|run| run.dropped).sum()));
+            let speaks = |run: &&FlowRun| speaks_of(objective, timeline, &run.flow);
+            for open in [true, false] {
+                let runs = flows().filter(|run| run.open_model == open).filter(speaks);
+                doubts.extend(dropped(open, runs.map(|run| run.dropped).sum()));
+            }
             doubts.extend(lag(objective, timeline, phases, q, bound_ns));
             Some(bound_ns)
         }
@@ -236,10 +240,29 @@ fn doubts(
     doubts
 }
 
-fn dropped(arrivals: u64) -> Option<Doubt> {
-    (arrivals > 0).then(|| Doubt {
-        reason: format!("{arrivals} arrivals were dropped because the backlog was full; how long they would have waited is unknown"),
-        needs: "a larger maxBacklog, more maxVUs, or a lower rate".to_owned(),
+/// Whether the flow measures what the objective is about. One of which no iteration ended is not
+/// known not to.
+fn speaks_of(objective: &check::Objective, timeline: &Timeline, flow: &str) -> bool {
+    let mut tags = objective.tags.clone();
+    tags.insert("flow".to_owned(), flow.to_owned());
+    let ended = [("flow".to_owned(), flow.to_owned())].into();
+    !timeline.select(objective.metric.name, &tags).is_empty()
+        || timeline.select("iterations", &ended).is_empty()
+}
+
+fn dropped(open_model: bool, iterations: u64) -> Option<Doubt> {
+    if iterations == 0 {
+        return None;
+    }
+    Some(match open_model {
+        true => Doubt {
+            reason: format!("{iterations} arrivals were dropped because the backlog was full; how long they would have waited is unknown"),
+            needs: "a larger maxBacklog, more maxVUs, or a lower rate".to_owned(),
+        },
+        false => Doubt {
+            reason: format!("{iterations} iterations of those that were to be made never began; how long they would have taken is unknown"),
+            needs: "a longer maxDuration, fewer iterations, or more rows where a data file ran out of them".to_owned(),
+        },
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_base::{Instant, Span};
-use seaworthy_load::{Handle, PhaseReport, Service};
+use seaworthy_load::{Handle, LoadReport, PhaseReport, Service};
 use seaworthy_report::outcome::{Note, Severity};
 use seaworthy_stats::timeline::{Timeline, Window};
 use seaworthy_stats::warmup;
@@ -21,6 +21,8 @@ use crate::tally::FlowRun;
 /// The share of the processors' time that may go to others, or be stolen, without a word.
 const BUSY: f64 = 0.15;
 const STOLEN: f64 = 0.05;
+/// What iterations fail with that got no row of a data file.
+const OUT_OF_ROWS: &str = "out_of_rows";
 /// How often a phase is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -71,7 +73,7 @@ pub(crate) async fn one(
     .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?
     .numbered_from(&rest.indexes);
     let handle = service.handle();
-    let before = (host::work(), world.sampler().cpu_seconds());
+    let before = (options.clock.now(), host::work(), world.sampler().cpu_seconds());
     if rest.again {
         let at = Span(rest.offset + phase.warmup.min(phase.duration));
         let text = format!("phase {} goes on at {at}, after its warm-up again", phase.name);
@@ -99,9 +101,10 @@ pub(crate) async fn one(
     note_exits(world, diary);
     diary.note("phase.ended", &phase.name, format!("phase {} ends", phase.name));
     remember(options, rest, &report, &handle, world, lived);
-    if let (Some(then), Some(now)) = (before.0, host::work()) {
-        let targets = world.sampler().cpu_seconds() - before.1;
-        lived.notes.extend(busy_with_others(phase, then, now, targets));
+    if let (Some(then), Some(now)) = (before.1, host::work()) {
+        let targets = world.sampler().cpu_seconds() - before.2;
+        let elapsed = options.clock.now().duration_since(before.0);
+        lived.notes.extend(busy_with_others(rest, elapsed, then, now, targets));
     }
     lived.spool.end(&lived.phases, &lived.notes);
     Ok(())
@@ -141,16 +144,27 @@ fn look(
 
 /// A note when the machine's processors were busy with neither targets nor generator: a verdict that
 /// is not reached on such a machine says little about the service.
-fn busy_with_others(phase: &Phase, then: Work, now: Work, targets: f64) -> Option<Note> {
-    let cpus = f64::from(host::describe().cpus);
-    let whole = phase.duration.as_secs_f64() * cpus;
-    let others = (now.busy - then.busy - (now.own - then.own) - targets).max(0.0) / whole;
-    let stolen = (now.stolen - then.stolen) / whole;
+fn busy_with_others(
+    rest: &Rest,
+    elapsed: Duration,
+    then: Work,
+    now: Work,
+    targets: f64,
+) -> Option<Note> {
+    // Of all processors of the machine: strangers may run where we may not.
+    let whole = elapsed.as_secs_f64().max(1e-3) * now.processors.max(1.0);
+    let others = (now.busy - then.busy - (now.own - then.own) - targets) / whole;
+    let stolen = ((now.stolen - then.stolen) / whole).clamp(0.0, 1.0);
+    let others = others.clamp(0.0, 1.0);
+    let part = match rest.again {
+        true => format!(", gone on with at {}", Span(rest.offset)),
+        false => String::new(),
+    };
     (others > BUSY || stolen > STOLEN).then(|| Note {
         severity: Severity::Warning,
         text: format!(
-            "The machine was busy with other things in phase `{}`: {:.0} % of its processors' time went to neither the targets nor the load generator, and {:.0} % to other machines on the same hardware. An idle machine decides sooner.",
-            phase.name,
+            "The machine was busy with other things in phase `{}`{part}: {:.0} % of its processors' time went to neither the targets nor the load generator, and {:.0} % to other machines on the same hardware. An idle machine decides sooner.",
+            rest.phase.name,
             others * 100.0,
             stolen * 100.0
         ),
@@ -269,11 +283,22 @@ fn remember(
                 }
             ));
         }
+        let out_of_rows = |load: &LoadReport| {
+            let first = load.failures.iter().find(|failure| failure.code == OUT_OF_ROWS);
+            first.map(|failure| failure.example.clone())
+        };
         if load.dropped > 0 {
-            let reason = match load.open_model {
-                true => "arrival(s) were dropped, the backlog was full",
-                false => "iteration(s) never began, their time was over",
+            let closed = report.loads.iter().filter(|load| !load.open_model);
+            // What of a fixed number never began stands with an entry's first flow, whichever of
+            // its flows ran out of rows.
+            let reason = match (load.open_model, closed.filter_map(out_of_rows).next()) {
+                (true, _) => "arrival(s) were dropped, the backlog was full".to_owned(),
+                (false, Some(why)) => {
+                    format!("iteration(s) never began: {why}, or their time was over")
+                }
+                (false, None) => "iteration(s) never began, their time was over".to_owned(),
             };
+            let reason = world.scope().told(&reason);
             warn(format!(
                 "Flow `{}` in phase `{}`: {} {reason}.",
                 load.flow, phase.name, load.dropped
@@ -286,7 +311,10 @@ fn remember(
                 load.flow, phase.name, exploded.tag, exploded.step, exploded.requests
             ));
         }
-        for failure in load.failures.iter().take(3) {
+        // Iterations of a fixed number that got no row are among those that never began.
+        let told = !load.open_model && load.dropped > 0;
+        let failures = load.failures.iter().filter(|one| !(told && one.code == OUT_OF_ROWS));
+        for failure in failures.take(3) {
             let first = world.scope().told(&failure.example);
             warn(format!(
                 "Flow `{}` in phase `{}`: {} time(s) {} in step `{}`, first: {first}",

@@ -318,7 +318,8 @@ impl Processes {
         // What the hypervisor gave to others was not there to be used.
         let machine = cores(then.busy + then.stolen, work.busy + work.stolen);
         let ours = f64::from(host::describe().cpus);
-        let level = |used, of| Level::of(second, used, of);
+        // Clocks that are not read at the same moment may tell of more than there is.
+        let level = |used: f64, of| Level::of(second, used.min(of), of);
         vec![
             (MACHINE.to_owned(), Kind::Machine, level(machine, work.processors), String::new()),
             (
@@ -371,7 +372,8 @@ impl Watched {
                 read_bytes: used.read_bytes,
                 write_bytes: used.write_bytes,
             });
-            levels.push((Kind::Cpu, Level::of(second, cpu_cores, self.limits.cpus)));
+            let cpus = self.limits.cpus;
+            levels.push((Kind::Cpu, Level::of(second, cpu_cores.min(cpus), cpus)));
             let paces = [
                 (Kind::ReadBytes, before.read_bytes, used.read_bytes),
                 (Kind::WrittenBytes, before.write_bytes, used.write_bytes),

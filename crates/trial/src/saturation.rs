@@ -20,6 +20,10 @@ const GROWTH_SHARE: f64 = 1.3;
 const GROWTH_MORE: f64 = 5.0;
 /// From this depth on a resource is used up, whatever else was scarce.
 const USED_UP: f64 = 0.95;
+/// A machine that is over its bound for less than this, and less than this share of the time, was
+/// busy for a moment.
+const BURST_SECONDS: f64 = 30.0;
+const BURST_SHARE: f64 = 0.25;
 /// The most levels a report draws of one resource.
 const SHOWN: usize = 240;
 
@@ -47,6 +51,18 @@ pub(crate) struct Crossing<'a> {
     pub(crate) worst: Level,
     /// How far it went from its bound towards all there is, 0 to 1 (and more, where there is no all).
     depth: f64,
+    /// For how long it was over its bound, all in all.
+    pub(crate) over_seconds: f64,
+    /// Of so many measured seconds.
+    measured_seconds: f64,
+}
+
+impl Crossing<'_> {
+    /// Whether the machine was busy for too short a time to be what limits anything.
+    pub(crate) fn is_burst_of_the_machine(&self) -> bool {
+        let least = BURST_SECONDS.min(self.measured_seconds * BURST_SHARE);
+        self.track.kind == Kind::Machine && self.over_seconds < least
+    }
 }
 
 /// What a track comes to, and its crossing if it has one.
@@ -119,7 +135,9 @@ pub(crate) fn hold<'a>(
             // What was worse before the crossing was not sustained.
             if worst.second < from || is_worse(bound, *level, worst) { *level } else { worst }
         });
-        Crossing { track, from, worst, depth: depth(bound, worst.value) }
+        let depth = depth(bound, worst.value);
+        let (over_seconds, measured_seconds) = (resource.over_seconds, resource.measured_seconds);
+        Crossing { track, from, worst, depth, over_seconds, measured_seconds }
     });
     (resource, crossing)
 }

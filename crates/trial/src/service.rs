@@ -83,6 +83,8 @@ pub(crate) struct Lived {
     pub(crate) timeline: SharedTimeline,
     pub(crate) spool: Spool,
     pub(crate) phases: Vec<RanPhase>,
+    /// How many of the phases are a former trial's.
+    taken_over: usize,
     pub(crate) notes: Vec<Note>,
     /// What a search for the capacity has found.
     pub(crate) capacity: Option<capacity::Found>,
@@ -158,7 +160,7 @@ impl Service {
         let gave_out = gave_out::find(
             &options.plan,
             &timeline,
-            &lived.phases,
+            lived.phases.split_at(lived.taken_over),
             world.seen(),
             host::free_bytes(folder.path()),
         );
@@ -314,7 +316,8 @@ impl Lived {
         };
         let (clock, stop) = (options.clock.clone(), options.stop.clone());
         let spool = Spool::open(folder, timeline.clone(), clock, state, former, stop)?;
-        Ok(Self { started, timeline, spool, phases, notes, capacity: None })
+        let taken_over = phases.len();
+        Ok(Self { started, timeline, spool, phases, taken_over, notes, capacity: None })
     }
 }
 

@@ -87,6 +87,7 @@ fn flow(timeline: &Timeline, phases: &[RanPhase], phase: &str, name: &str) -> Fl
         service_p95_ns: at(&service, 0.95),
         service_p99_ns: at(&service, 0.99),
         service_max_ns: service.max(),
+        failed_iterations: total("failed_iterations").sum as u64,
         dropped: sum(|run| run.dropped),
         interrupted: sum(|run| run.interrupted + run.unseen),
         checks_passed: checks.hits,

@@ -259,6 +259,7 @@ fn run(
         service_p95_ns: read(&service, 0.95),
         service_p99_ns: read(&service, 0.99),
         service_max_ns: service.max(),
+        failed_iterations: 0,
         dropped: 0,
         interrupted: 0,
         checks_passed: total - wrong,

@@ -40,6 +40,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
 }
 
 fn table(flows: &[Flow]) -> Markup {
+    let failed = flows.iter().any(|flow| flow.failed_iterations > 0);
     html! {
         div class="scroll" tabindex="0" role="region" aria-label="Flows" {
             table {
@@ -48,6 +49,7 @@ fn table(flows: &[Flow]) -> Markup {
                     th class="n" { "Offered" } th class="n" { "Requests" } th class="n" { "Rate" } th class="n" { "Failed" }
                     th class="n" { "p50" } th class="n" { "p95" } th class="n" { "p99" } th class="n" { "Highest" }
                     th class="n" { "Service p95" } th class="n" { "Checks failed" }
+                    @if failed { th class="n" { "Failed iterations" } }
                     th class="n" { "Dropped" } th class="n" { "Cut off" }
                 } }
                 tbody {
@@ -66,6 +68,7 @@ fn table(flows: &[Flow]) -> Markup {
                                 td class="n" { (time(nanos)) }
                             }
                             td class="n" { (checks(flow)) }
+                            @if failed { td class="n" { (number::count(flow.failed_iterations)) } }
                             td class="n" { (number::count(flow.dropped)) }
                             td class="n" { (number::count(flow.interrupted)) }
                         }

@@ -253,6 +253,9 @@ fn a_killed_trial_goes_on_more_than_once_and_uses_no_index_twice() {
     let lost: Vec<_> = evidence.outcome.notes.iter().filter(lost).collect();
     let [lost] = &lost[..] else { panic!("{:?}", evidence.outcome.notes) };
     assert!(lost.text.contains("phase `steady`"), "{}", lost.text);
+    let resources =
+        |note: &&seaworthy_report::outcome::Note| note.text.contains("since the resume");
+    assert_eq!(evidence.outcome.notes.iter().filter(resources).count(), 1);
     // What the kill took is not in the timeline: up to 7 s of it, what was cut off it, and what was
     // in flight.
     let cut = evidence.outcome.phases[2].from_second - evidence.outcome.phases[1].to_second;

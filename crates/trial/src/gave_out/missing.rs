@@ -23,9 +23,13 @@ const OF_METRICS: [(Kind, &str); 4] = [
     (Kind::Query, "queries"),
 ];
 
-/// A row for whatever is not among the resources.
-pub(super) fn rows(plan: &Checked, seen: &Seen, resources: &[Resource]) -> Vec<Resource> {
-    let mut rows = Vec::new();
+/// A row for whatever is not among the resources, and a note for what the plan watches of it.
+pub(super) fn rows(
+    plan: &Checked,
+    seen: &Seen,
+    resources: &[Resource],
+) -> (Vec<Resource>, Vec<Note>) {
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
     for target in &plan.plan().targets {
         let name = target.name.value.as_str();
         let has =
@@ -52,11 +56,16 @@ pub(super) fn rows(plan: &Checked, seen: &Seen, resources: &[Resource]) -> Vec<R
             if !resources.iter().any(|one| one.target == name && one.what == what) {
                 let reason = match unread {
                     Some(why) => format!("{path} could not be read: {why}"),
-                    None => format!("{path} does not have its metrics"),
+                    None => format!("{path} has {}", lacking(watch)),
                 };
                 // The plan was checked: every watch can be resolved.
                 let Ok(watch) = crate::check::resolve(watch) else { continue };
                 let (word, unit) = (watch.kind.word(), watch.kind.unit());
+                // Of metrics that cannot be read at all, another note tells.
+                if unread.is_none() {
+                    let text = format!("Not measured: {word} `{what}` of {name}: {reason}.");
+                    notes.push(warning(text));
+                }
                 rows.push(not_measured(name, what, word, unit, reason));
             }
         }
@@ -79,7 +88,23 @@ pub(super) fn rows(plan: &Checked, seen: &Seen, resources: &[Resource]) -> Vec<R
             rows.push(not_measured(name, &absent.join(", "), "metrics", unit, reason));
         }
     }
-    rows
+    (rows, notes)
+}
+
+/// The metrics of a watched resource that was never seen.
+fn lacking(watch: &crate::plan::Watch) -> String {
+    let typed = [&watch.used, &watch.hits, &watch.misses, &watch.value, &watch.histogram];
+    let limit = watch.limit.as_ref().and_then(|limit| limit.value.as_str());
+    let names: Vec<String> = typed
+        .into_iter()
+        .filter_map(|name| name.as_ref().map(|name| name.value.as_str()))
+        .chain(limit)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match &names[..] {
+        [one] => format!("no metric {one}"),
+        all => format!("not all of the metrics {}", all.join(", ")),
+    }
 }
 
 /// What a reader must know of how it was measured.

@@ -57,6 +57,16 @@ fn steady() -> RanPhase {
     }
 }
 
+fn objective() -> check::Objective {
+    check::Objective {
+        name: "fast enough".to_owned().into(),
+        metric: metric::find("response_time").unwrap(),
+        tags: BTreeMap::from([("flow".to_owned(), "browse".to_owned())]),
+        phase: None,
+        statement: "p95 < 100ms".parse().unwrap(),
+    }
+}
+
 fn judged(timeline: &Timeline, phase: &RanPhase, interrupted: Option<&str>) -> Objective {
     judged_without(timeline, phase, interrupted, &[])
 }
@@ -67,16 +77,38 @@ fn judged_without(
     interrupted: Option<&str>,
     gone: &[String],
 ) -> Objective {
-    let objective = check::Objective {
-        name: "fast enough".to_owned().into(),
-        metric: metric::find("response_time").unwrap(),
-        tags: BTreeMap::from([("flow".to_owned(), "browse".to_owned())]),
-        phase: None,
-        statement: "p95 < 100ms".parse().unwrap(),
-    };
     let phases = std::slice::from_ref(phase);
     let circumstances = Circumstances { interrupted, gone };
-    judge_all(&[objective], &Assumptions::default(), timeline, phases, circumstances).remove(0)
+    judge_all(&[objective()], &Assumptions::default(), timeline, phases, circumstances).remove(0)
+}
+
+/// What a flow that measures something else left undone takes nothing back.
+#[test]
+fn only_flows_the_objective_speaks_of_are_counted() {
+    let mut two = steady();
+    two.flows.push(FlowRun {
+        flow: "chat".to_owned(),
+        open_model: false,
+        dropped: 7,
+        ..two.flows[0].clone()
+    });
+    let everywhere = |timeline: &Timeline| {
+        let mut objective = objective();
+        objective.tags.clear();
+        let phases = std::slice::from_ref(&two);
+        let circumstances = Circumstances::default();
+        let assumptions = Assumptions::default();
+        judge_all(&[objective], &assumptions, timeline, phases, circumstances).remove(0)
+    };
+    // Nobody knows what its requests would have been.
+    let taken_back = everywhere(&quiet());
+    assert_eq!(taken_back.verdict, Verdict::Inconclusive);
+    assert!(taken_back.reason.contains("7 iterations"), "{}", taken_back.reason);
+    let mut timeline = quiet();
+    let chat = Key::new("iterations", [("phase", "steady"), ("flow", "chat")]);
+    timeline.record_counter(&chat, 20, 1.0);
+    let passed = everywhere(&timeline);
+    assert_eq!(passed.verdict, Verdict::Pass, "{}", passed.reason);
 }
 
 #[test]
@@ -121,6 +153,8 @@ fn doubts_take_a_pass_back() {
     let mut dropped = steady();
     dropped.flows[0].dropped = 1;
     inconclusive(judged(&quiet(), &dropped, None), "dropped");
+    dropped.flows[0].open_model = false;
+    inconclusive(judged(&quiet(), &dropped, None), "never began");
 
     let mut cut = steady();
     cut.flows[0].interrupted = 1;

@@ -100,6 +100,21 @@ fn a_busy_machine_does_not_hide_a_pool_that_is_used_up() {
 }
 
 #[test]
+fn a_machine_that_was_busy_for_a_moment_is_no_headline() {
+    let busy = |kind, from: usize, to: usize| {
+        let level = move |second| if (from..to).contains(&second) { 1.0 } else { 0.2 };
+        track(kind, (0..80).map(level))
+    };
+    let burst = |track: &Track| {
+        hold(track, &stretch(0.0, 80.0)).1.map(|crossing| crossing.is_burst_of_the_machine())
+    };
+    assert_eq!(burst(&busy(Kind::Machine, 30, 40)), Some(true));
+    assert_eq!(burst(&busy(Kind::Machine, 55, 80)), Some(false), "the end of a ramp");
+    assert_eq!(burst(&busy(Kind::Cpu, 30, 40)), Some(false));
+    assert_eq!(burst(&busy(Kind::Machine, 30, 34)), None);
+}
+
+#[test]
 fn a_cache_is_over_when_it_is_below() {
     let cold = track(Kind::Cache, (0..60).map(|second| if second < 30 { 0.95 } else { 0.4 }));
     let (resource, crossing) = hold(&cold, &stretch(0.0, 60.0));
