@@ -290,6 +290,11 @@ fn a_low_limit_on_open_files_is_raised() {
     let ended = Running::start(house.through(&["sh", "-c", script, "sh"], &words)).end().expect(0);
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((number(&found["requests"]), number(&found["failed"])), (400, 0), "{found:#}");
+    // Where the hard limit is the one that is too low, the summary says what was short.
+    let words = ["load", &url, "-n", "1", "-c", "400", "--json"];
+    let short = house.through(&["sh", "-c", "ulimit -n 256; exec \"$@\"", "sh"], &words);
+    let found: Value = serde_json::from_str(&Running::start(short).end().expect(0).stdout).unwrap();
+    assert!(found["notes"].to_string().contains("file descriptors"), "{found:#}");
 }
 
 #[test]

@@ -220,6 +220,7 @@ impl Summary {
             notes: Vec::new(),
         };
         summary.doubts();
+        summary.notes.extend(report.notes.iter().cloned());
         summary
     }
 
