@@ -90,8 +90,10 @@ impl Bundle {
             realm.load_with(Arc::clone(&sources), compiling);
             realm.with(|ctx| {
                 let all = sources.keys().try_for_each(|name| {
-                    let known = compiled.lock().unwrap_or_else(PoisonError::into_inner);
-                    let known = known.contains_key(name);
+                    let known = {
+                        let compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+                        compiled.contains_key(name)
+                    };
                     if known { Ok(()) } else { compile(&ctx, &sources, &compiled, name).map(drop) }
                 });
                 all.map_err(|error| Error::thrown(&ctx, error, &empty))
@@ -176,15 +178,10 @@ fn common_js<'js>(ctx: &Ctx<'js>, name: &str, function: &Bytecode) -> JsResult<V
     cache.set(name, module.clone())?;
     let function: Function<'js> = sys::run_script(ctx, function)?.get()?;
     let require: Function<'js> = globals.get(REQUIRE)?;
-    let bind: Function<'js> = require.get("bind")?;
     let base = name.to_owned();
-    let _ = bind;
-    let own = {
-        let require = require.clone();
-        Function::new(ctx.clone(), move |name: String| -> JsResult<Value<'js>> {
-            require.call((name, base.clone()))
-        })?
-    };
+    let own = Function::new(ctx.clone(), move |name: String| -> JsResult<Value<'js>> {
+        require.call((name, base.clone()))
+    })?;
     let path = name.strip_prefix("file://").unwrap_or(name);
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let arguments = (This(exports.clone()), exports, own, module.clone(), path, folder);

@@ -123,10 +123,11 @@ impl Realm {
             }
             let base = match base.0 {
                 Some(base) => base,
-                None => match ctx.script_or_module_name(1) {
-                    Some(name) => name.to_string()?,
-                    None => String::new(),
-                },
+                // The frame that called, below this function's own.
+                None => (0..3)
+                    .filter_map(|level| ctx.script_or_module_name(level)?.to_string().ok())
+                    .find(|name| !name.is_empty())
+                    .unwrap_or_default(),
             };
             own.require(&ctx, &base, &name)
         };
@@ -171,8 +172,9 @@ impl Realm {
     pub fn settle(&self, ctx: &Ctx<'_>) -> Result<(), Error> {
         loop {
             run_jobs(ctx);
-            if let Some((_, thrown)) = self.rejected.borrow_mut().pop() {
-                self.rejected.borrow_mut().clear();
+            // The first of them; they are dropped outside of the borrow.
+            let rejected = std::mem::take(&mut *self.rejected.borrow_mut());
+            if let Some((_, thrown)) = rejected.into_iter().next() {
                 return Err(Error::Thrown(thrown));
             }
             if !self.step(ctx)? {
@@ -218,7 +220,8 @@ impl Realm {
 impl Drop for Realm {
     fn drop(&mut self) {
         // Values must be gone before their runtime.
-        self.rejected.borrow_mut().clear();
+        sys::forget_background();
+        drop(self.rejected.try_borrow_mut().map(|mut rejected| std::mem::take(&mut *rejected)));
     }
 }
 

@@ -9,7 +9,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use rquickjs::module::{Declared, Module, WriteOptions};
-use rquickjs::{Ctx, Error, Result, Value, qjs};
+use rquickjs::{Ctx, Error, Exception, Result, Value, qjs};
 
 /// What was compiled. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -93,4 +93,18 @@ pub(crate) fn run_script<'js>(ctx: &Ctx<'js>, bytecode: &Bytecode) -> Result<Val
         }
         Ok(Value::from_raw(ctx.clone(), value))
     }
+}
+
+/// Throws what no `catch` and no `finally` of the script sees: it leaves every call of it.
+pub fn end_script(ctx: &Ctx<'_>, words: &str) -> Error {
+    let exception = match Exception::from_message(ctx.clone(), words) {
+        Ok(exception) => exception.into_value(),
+        Err(error) => return error,
+    };
+    // SAFETY: an error object of this context.
+    #[expect(unsafe_code, reason = "a call that rquickjs does not wrap")]
+    unsafe {
+        qjs::JS_SetUncatchableError(ctx.as_raw().as_ptr(), exception.as_raw());
+    }
+    ctx.throw(exception)
 }

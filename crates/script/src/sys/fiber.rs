@@ -393,6 +393,15 @@ pub(crate) fn poll_interrupt(now: Instant) -> Interrupted {
     }
 }
 
+/// Drops what goes on in the background of the fiber that runs here: it may hold values of a realm
+/// that is about to go.
+pub(crate) fn forget_background() {
+    let taken = with_current(|link| {
+        (std::mem::take(&mut *link.background.borrow_mut()), std::mem::take(&mut *link.ready.borrow_mut()))
+    });
+    drop(taken);
+}
+
 /// Whether the fiber that runs here is being ended.
 pub(crate) fn is_cut() -> bool {
     with_current(|link| link.cut.get()).unwrap_or(false)

@@ -28,7 +28,7 @@ impl ModuleDef for Naps {
 fn nap(ctx: Ctx<'_>, ms: u64) -> rquickjs::Result<u64> {
     match wait(tokio::time::sleep(Duration::from_millis(ms))) {
         Ok(()) => Ok(ms),
-        Err(Cut) => Err(rquickjs::Exception::throw_message(&ctx, "cut")),
+        Err(Cut) => Err(seaworthy_script::end_script(&ctx, "cut")),
     }
 }
 
