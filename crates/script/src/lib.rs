@@ -9,6 +9,8 @@
 //! A script that computes for long gives way to others every few milliseconds, and can be ended at
 //! any moment by dropping its fiber.
 
+pub mod source;
+
 mod error;
 mod loader;
 mod realm;
