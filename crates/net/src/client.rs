@@ -12,6 +12,7 @@ use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
 use crate::network::{Network, Tcp};
+use crate::peer::Peer;
 use crate::timings::{Timings, Trace};
 use crate::tls::Tls;
 use crate::url::Url;
@@ -123,6 +124,8 @@ pub struct Response {
     pub bytes_received: u64,
     /// Whether a new connection was made for it.
     pub connected: bool,
+    /// Whom it came from.
+    pub peer: Peer,
 }
 
 /// A virtual user's client: at most one kept connection per origin.
@@ -176,7 +179,7 @@ impl Client {
         let mut meter = Meter::default();
         let mut answered = None;
         if let Some(mut connection) = usable(&mut self.kept, origin) {
-            trace = Trace::exchanging(start);
+            trace = Trace::exchanging(start, connection.peer);
             match connection.exchange(order, options, limit, &mut meter).await {
                 Err(error) if may_repeat(&error, order.request(), &meter) => {
                     // The dead connection's time stays booked; the call goes on with a fresh one.
@@ -197,7 +200,7 @@ impl Client {
             Err(_) => None,
         };
         trace.finish(ended.unwrap_or_else(|| options.clock.now()), &meter);
-        let timings = trace.timings;
+        let Trace { timings, peer, .. } = trace;
         let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
         match result {
             Ok(Answer { status, version, headers, body }) => {
@@ -212,9 +215,10 @@ impl Client {
                     bytes_sent,
                     bytes_received,
                     connected,
+                    peer,
                 })
             }
-            Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received }),
+            Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received, peer }),
         }
     }
 }
@@ -250,8 +254,9 @@ async fn fresh(
 /// Whether a request that failed on a kept connection may be sent once more on a fresh one: the
 /// server cannot have acted on it, or acting twice does no harm.
 fn may_repeat(error: &Error, request: &Request, meter: &Meter) -> bool {
-    let lost = matches!(error, Error::ConnectionClosed | Error::ConnectionReset)
-        && meter.first_read.is_none()
-        && (meter.sent == 0 || request.is_idempotent());
-    lost || matches!(error, Error::RequestRefused)
+    let lost =
+        matches!(error, Error::ConnectionClosed | Error::ConnectionReset | Error::BrokenPipe)
+            && meter.first_read.is_none()
+            && (meter.sent == 0 || request.is_idempotent());
+    lost || matches!(error, Error::RequestRefused(_))
 }

@@ -15,6 +15,7 @@ pub mod cookies;
 pub mod form;
 pub mod session;
 pub mod sse;
+pub mod tls;
 pub mod url;
 pub mod websocket;
 
@@ -26,14 +27,17 @@ mod http2;
 mod meter;
 mod network;
 mod opening;
+mod pattern;
+mod peer;
 mod request;
 mod timings;
-mod tls;
 mod wire;
 
 pub use client::{Client, Exception, Http, Keep, Options, Prepared, Request, Response};
-pub use error::{Error, Failure};
+pub use error::{Error, Failure, Refusal, Trouble};
 pub use network::{Network, Pending, Plain, Stream, Tcp};
+pub use pattern::Pattern;
+pub use peer::Peer;
 pub use timings::Timings;
 pub use tls::Tls;
 pub use url::Url;
