@@ -74,7 +74,7 @@ impl Options {
                     trace.peer = Peer::plain(address);
                     return self.secure(origin, http, (address, plain), trace).await;
                 }
-                Err(error) => last = Error::connecting(address, &error),
+                Err(error) => last = Error::connecting(address, error),
             }
         }
         Err(last)

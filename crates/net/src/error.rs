@@ -348,7 +348,11 @@ impl Error {
     }
 
     /// Names the reason why no stream to `address` came about.
-    pub(crate) fn connecting(address: SocketAddr, error: &io::Error) -> Self {
+    pub(crate) fn connecting(address: SocketAddr, error: io::Error) -> Self {
+        let error = match error.downcast() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         // The numbers are Linux's and the BSDs' alike.
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
