@@ -79,9 +79,10 @@ impl<C: Cast> Drive<C> {
             return Err(Error::Worker(reason));
         }
         let started = self.scene.clock.now();
-        let mut watching = JoinSet::new();
+        let (mut watching, done) = (JoinSet::new(), CancellationToken::new());
         for worker in 0..crew.len() {
-            crew.spawn(worker, &mut watching, self.watch(worker, started).run());
+            let watch = self.watch(worker, started, done.clone());
+            crew.spawn(worker, &mut watching, watch.run());
         }
         let mut running = JoinSet::new();
         for entry in &self.entries {
@@ -94,13 +95,14 @@ impl<C: Cast> Drive<C> {
             result = result.and(ended);
         }
         let ended = self.scene.clock.now();
-        watching.shutdown().await;
+        done.cancel();
+        while watching.join_next().await.is_some() {}
         result?;
         let loads = lanes(&self.entries).map(|(entry, lane)| entry.cast.report(&entry.load, lane));
         Ok(PhaseReport { started, ended, loads: loads.collect(), notes: Vec::new() })
     }
 
-    fn watch(&self, worker: usize, start: Instant) -> Watch<C> {
+    fn watch(&self, worker: usize, start: Instant, done: CancellationToken) -> Watch<C> {
         let Scene { phase, clock, timer, timeline, .. } = &self.scene;
         let mut flows: BTreeMap<&str, (bool, Vec<(Arc<Entry<C>>, usize)>)> = BTreeMap::new();
         for entry in self.entries.iter().filter(|_| worker == 0) {
@@ -121,6 +123,7 @@ impl<C: Cast> Drive<C> {
             timer: *timer,
             clock: clock.clone(),
             start,
+            done,
         }
     }
 }

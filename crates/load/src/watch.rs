@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use seaworthy_base::{Clock, Instant};
 use seaworthy_stats::timeline::{Key, Kind, SeriesId, Writer};
+use tokio_util::sync::CancellationToken;
 
 use crate::cast::Cast;
 use crate::drive::Entry;
@@ -92,20 +93,27 @@ pub(crate) struct Watch<C> {
     pub(crate) timer: Timer,
     pub(crate) clock: Clock,
     pub(crate) start: Instant,
+    /// Ends it, after a last look.
+    pub(crate) done: CancellationToken,
 }
 
 impl<C: Cast> Watch<C> {
-    /// Ticks from the start until dropped. Every tick that was due is recorded with its own
+    /// Ticks from the start until it is done. Every tick that was due is recorded with its own
     /// lateness: a stall of half a second is fifty late ticks, not one. A second in which the ticker
     /// never woke is lost: what happened in it was not watched.
     pub(crate) async fn run(self) {
-        let Self { timeline, worker, lag, levels, timer, clock, start } = self;
+        let Self { timeline, worker, lag, levels, timer, clock, start, done } = self;
         let pacer = Pacer::new(timer, clock.clone());
         let mut seen = timeline.second(start);
         let mut tick = 0_u64;
         loop {
             let due = |tick: u64| start + Duration::from_nanos(TICK.as_nanos() as u64 * tick);
-            pacer.until(due(tick)).await;
+            // At the end too: what kept the worker until then is seen.
+            let is_last = tokio::select! {
+                biased;
+                () = done.cancelled() => true,
+                () = pacer.until(due(tick)) => false,
+            };
             let now = clock.now();
             let second = timeline.second(now);
             let mut shard = timeline.shard(worker);
@@ -121,6 +129,9 @@ impl<C: Cast> Watch<C> {
             }
             if note_levels {
                 levels.iter().for_each(|levels| levels.note(&mut shard.writer, second));
+            }
+            if is_last {
+                return;
             }
         }
     }
