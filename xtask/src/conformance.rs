@@ -214,8 +214,7 @@ fn record(peer: &Tool, server: &Path, scripts: &[Script], jobs: usize) -> Result
         let ran = peer.run(script, server).with_context(|| script.name.clone())?;
         let mut observed = observed::of(&ran, script);
         observed.sort_all_objects();
-        let text = format!("{}\n", serde_json::to_string_pretty(&observed)?);
-        std::fs::write(script.record(), text)?;
+        std::fs::write(script.record(), written(&observed))?;
         let seconds = ran.took.as_secs_f64();
         let exit = ran.exit.map_or_else(|| "a signal".to_owned(), |exit| exit.to_string());
         println!("{:44} exit {exit}, {seconds:.1} s{}", script.name, unsaid(&observed));
@@ -229,6 +228,25 @@ fn record(peer: &Tool, server: &Path, scripts: &[Script], jobs: usize) -> Result
     }
     println!("{total} scripts recorded");
     Ok(())
+}
+
+/// JSON with a line for each thing that is compared, so that a change of one is a change of a line.
+fn written(observed: &Value) -> String {
+    let lines = |open: &str, values: Vec<String>, close: &str, indent: &str| match values.len() {
+        0 => format!("{open}{close}"),
+        _ => format!("{open}\n{indent}  {}\n{indent}{close}", values.join(&format!(",\n{indent}  "))),
+    };
+    let inner = |value: &Value| match value {
+        Value::Object(values) => {
+            let entry = |(name, value): (&String, &Value)| format!("{}: {value}", Value::from(name.as_str()));
+            lines("{", values.iter().map(entry).collect(), "}", "  ")
+        }
+        Value::Array(values) => lines("[", values.iter().map(Value::to_string).collect(), "]", "  "),
+        other => other.to_string(),
+    };
+    let entries = observed.as_object().into_iter().flatten();
+    let entries = entries.map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), inner(value)));
+    format!("{}\n", lines("{", entries.collect(), "}", ""))
 }
 
 fn unsaid(observed: &Value) -> String {

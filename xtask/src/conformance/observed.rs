@@ -38,7 +38,7 @@ pub(super) fn of(ran: &Ran, script: &Script) -> Value {
             }
             "stdout" => json!(ran.stdout.trim_end().lines().collect::<Vec<_>>()),
             "json" => serde_json::from_str(&ran.stdout).unwrap_or(Value::Null),
-            "files" => ran.files.iter().map(|(name, text)| (name.clone(), json!(text))).collect(),
+            "files" => ran.files.iter().map(|(name, text)| (name.clone(), file(name, text))).collect(),
             _ => json!(rows(&ran.stdout)),
         };
         observed.insert((*what).to_owned(), value);
@@ -91,7 +91,7 @@ fn metrics(lines: &str, summary: &Value) -> Value {
         }
         let value = line["data"]["value"].as_f64().unwrap_or(f64::NAN);
         let add = |kind: &mut Value, field: &str, value: f64| {
-            kind[field] = json!(kind[field].as_f64().unwrap_or(0.0) + value);
+            kind[field] = number(kind[field].as_f64().unwrap_or(0.0) + value);
         };
         add(kind, "samples", 1.0);
         match kind["type"].as_str() {
@@ -108,6 +108,11 @@ fn metrics(lines: &str, summary: &Value) -> Value {
         result.insert("submetrics".to_owned(), json!(submetrics));
     }
     Value::Object(result)
+}
+
+/// A number, whole where it is.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) }
 }
 
 /// What the summary says of the script's own metrics.
@@ -147,6 +152,22 @@ fn walk(group: &Value) -> (BTreeSet<String>, BTreeMap<String, (u64, u64)>) {
         checks.extend(theirs);
     }
     (groups, checks)
+}
+
+/// What a file says; of a table of samples, its columns and how many there are of each metric.
+fn file(name: &str, text: &str) -> Value {
+    if !name.ends_with(".csv") {
+        return json!(text);
+    }
+    let mut lines = text.lines();
+    let columns = lines.next().unwrap_or_default();
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    for metric in lines.filter_map(|line| line.split(',').next()) {
+        if !BY_THE_CLOCK.contains(&metric) {
+            *rows.entry(metric).or_default() += 1;
+        }
+    }
+    json!({ "columns": columns, "rows": rows })
 }
 
 /// Whether each threshold was crossed, by metric.
@@ -230,8 +251,8 @@ mod tests {
     #[test]
     fn samples_become_counts_and_sets_of_tags() {
         let counted = metrics(POINTS, &json!({"metrics": {"http_reqs{a:1}": {}}}));
-        assert_eq!(counted["http_reqs"]["samples"], 2.0);
-        assert_eq!(counted["http_reqs"]["sum"], 2.0);
+        assert_eq!(counted["http_reqs"]["samples"], 2);
+        assert_eq!(counted["http_reqs"]["sum"], 2);
         assert_eq!(counted["submetrics"], json!(["http_reqs{a:1}"]));
         assert!(counted.get("vus").is_none());
         let mut tags = tags(POINTS, &Script::default());

@@ -7,7 +7,7 @@
 //!   script's folder
 //! - `env:` `NAME=value`, once for each
 //! - `command:` another command than `run`, `inspect` say
-//! - `compare:` what is observed: see [`WHAT`]
+//! - `compare:` what is observed: see [`WHAT`] and [`USUAL`]
 //! - `near: 20% counts` numbers that may differ by so much
 //! - `varies: tags.http_reqs` what is not the same from run to run, and is left out; `tag:error` is
 //!   one tag of all metrics
@@ -24,6 +24,9 @@ pub(super) const WHAT: &[&str] = &[
     "exit", "counts", "connections", "metrics", "values", "checks", "groups", "thresholds", "tags",
     "console", "lines", "stdout", "json", "files", "summary",
 ];
+
+/// What `usual` stands for.
+const USUAL: &[&str] = &["exit", "counts", "metrics", "checks", "groups", "thresholds", "tags"];
 
 /// A script and what its head says.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +93,11 @@ fn read(path: &Path, text: &str) -> Result<Script> {
                 script.environment.push((name.to_owned(), value.to_owned()));
             }
             "command" => script.command = value.to_owned(),
-            "compare" => script.compare.extend(value.split_whitespace().map(str::to_owned)),
+            "compare" => {
+                let what = value.split_whitespace();
+                let what = what.flat_map(|it| if it == "usual" { USUAL.to_vec() } else { vec![it] });
+                script.compare.extend(what.map(str::to_owned));
+            }
             "near" => {
                 let (share, what) = value.split_once("% ").context("`near:` is 10% WHAT")?;
                 let share: f64 = share.parse().context("`near:` begins with a number")?;
