@@ -11,6 +11,7 @@
 //! A [`session::Session`] is a client with its user's cookies that follows redirects; [`coding`] and
 //! [`form`] unpack and write bodies. [`sse`] and [`websocket`] open connections of their own.
 
+pub mod auth;
 pub mod client;
 pub mod coding;
 pub mod cookies;
