@@ -37,7 +37,7 @@ mod request;
 mod timings;
 mod wire;
 
-pub use client::{Client, Exception, Http, Keep, Options, Prepared, Request, Response};
+pub use client::{Client, Exception, Http, Keep, Names, Options, Prepared, Request, Response};
 pub use error::{Error, Failure, Refusal, Trouble};
 pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use pattern::Pattern;
