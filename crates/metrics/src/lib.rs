@@ -8,11 +8,13 @@
 
 mod collector;
 mod error;
+pub mod number;
 mod part;
 pub mod registry;
 pub mod shard;
 pub mod sink;
 mod snapshot;
+pub mod summary;
 pub mod tags;
 pub mod threshold;
 
@@ -23,5 +25,6 @@ pub use registry::{Contains, Kind, Metric, Registry};
 pub use shard::{Handle, Shard, Writer};
 pub use sink::Sink;
 pub use snapshot::{Check, Snapshot};
+pub use summary::Summary;
 pub use tags::{Interner, TagSet};
 pub use threshold::Thresholds;
