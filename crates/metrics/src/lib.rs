@@ -9,6 +9,7 @@
 mod collector;
 mod error;
 pub mod number;
+pub mod output;
 mod part;
 pub mod registry;
 pub mod shard;
@@ -20,6 +21,7 @@ pub mod threshold;
 
 pub use collector::{Collector, Options, SeriesWarning};
 pub use error::Error;
+pub use output::{Output, Sample};
 pub use part::{Key, Part, Place, Submetric};
 pub use registry::{Contains, Kind, Metric, Registry};
 pub use shard::{Handle, Shard, Writer};

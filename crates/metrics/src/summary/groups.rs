@@ -25,7 +25,7 @@ pub(super) struct Check {
 /// Between the names of a path.
 const BETWEEN: &str = "::";
 
-/// What `setup` and `teardown` run in. They count as groups only for what is in them.
+/// What `setup` and `teardown` run in. They count as groups only when checks or groups are in them.
 const AROUND: [&str; 2] = ["::setup", "::teardown"];
 
 impl Group {
@@ -73,8 +73,9 @@ impl Group {
 /// The groups and checks of some scenarios; those of setup and teardown are in none (`""`).
 pub(super) fn tree(snapshot: &Snapshot, of: impl Fn(&str) -> bool) -> Group {
     let mut root = Group::default();
-    for place in snapshot.groups() {
-        if of(&place.scenario) && !AROUND.contains(&&*place.group) {
+    for place in snapshot.groups().iter().filter(|place| of(&place.scenario)) {
+        let around = AROUND.contains(&&*place.group);
+        if !around || snapshot.checks().any(|check| check.place == place) {
             root.at(&place.group);
         }
     }
