@@ -1,38 +1,7 @@
 //! Whole samples on their way to an output, if a run has one.
 
-use std::collections::BTreeMap;
-
-use seaworthy_base::Timestamp;
-use seaworthy_metrics::{Metric, TagSet};
+use seaworthy_metrics::Sample;
 use tokio::sync::mpsc;
-
-/// One sample, as outputs take them.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// Of what.
-    pub metric: Metric,
-    /// When.
-    pub time: Timestamp,
-    /// How much.
-    pub value: f64,
-    /// Its tags.
-    pub tags: TagSet,
-    /// What is known of it that is no tag.
-    pub metadata: Option<Box<BTreeMap<String, String>>>,
-}
-
-impl Sample {
-    pub(crate) fn new(
-        metric: Metric,
-        time: Timestamp,
-        value: f64,
-        tags: TagSet,
-        metadata: &BTreeMap<String, String>,
-    ) -> Self {
-        let metadata = (!metadata.is_empty()).then(|| Box::new(metadata.clone()));
-        Self { metric, time, value, tags, metadata }
-    }
-}
 
 /// Where whole samples go. Cheap to clone.
 #[derive(Clone, Debug)]

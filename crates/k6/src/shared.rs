@@ -10,6 +10,7 @@ use seaworthy_base::{Clock, Instant};
 use seaworthy_load::SharedTimeline;
 use seaworthy_metrics::{Collector, Registry};
 use seaworthy_net::Options as ClientOptions;
+use seaworthy_net::network::{Sourced, Sources};
 use seaworthy_script::Bundle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,8 @@ pub struct Shared {
     pub(crate) initialised: AtomicBool,
     pub(crate) verdict: Mutex<Ended>,
     pub(crate) counts: Counts,
+    /// What was warned of.
+    warned: Mutex<std::collections::BTreeSet<String>>,
     settled: OnceLock<Settled>,
 }
 
@@ -52,6 +55,8 @@ pub struct Shared {
 pub struct Settled {
     /// All options, whatever they came from.
     pub options: Options,
+    /// Which of k6's tags samples get.
+    pub system_tags: SystemTags,
     /// Sinks of all workers.
     pub collector: Collector,
     /// Second by second, for the report.
@@ -68,6 +73,68 @@ pub struct Settled {
     pub queue: bool,
     /// How many workers there are.
     pub workers: usize,
+    /// Addresses that virtual users' connections begin at (`localIPs`), if they are chosen.
+    pub sources: Option<Sources>,
+    /// When the next request may begin, in nanoseconds since the run did (`rps`).
+    pub(crate) next_request: AtomicU64,
+}
+
+impl Settled {
+    /// How a virtual user's requests are sent.
+    pub(crate) fn client_of(&self, id: u64) -> Arc<ClientOptions> {
+        match &self.sources {
+            None => Arc::clone(&self.client),
+            Some(sources) => {
+                let mut client = (*self.client).clone();
+                let local = sources.nth(id.saturating_sub(1));
+                client.network = Arc::new(Sourced::new(local, client.network));
+                Arc::new(client)
+            }
+        }
+    }
+}
+
+/// Which of k6's tags samples of requests get.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set")]
+pub struct SystemTags {
+    pub(crate) name: bool,
+    pub(crate) url: bool,
+    pub(crate) method: bool,
+    pub(crate) status: bool,
+    pub(crate) proto: bool,
+    pub(crate) subproto: bool,
+    pub(crate) error: bool,
+    pub(crate) error_code: bool,
+    pub(crate) expected_response: bool,
+    pub(crate) tls_version: bool,
+    pub(crate) ip: bool,
+    pub(crate) group: bool,
+    pub(crate) check: bool,
+    pub(crate) scenario: bool,
+}
+
+impl SystemTags {
+    /// Those the options name.
+    pub(crate) fn of(options: &Options) -> Self {
+        let has = |name| options.has_system_tag(name);
+        Self {
+            name: has("name"),
+            url: has("url"),
+            method: has("method"),
+            status: has("status"),
+            proto: has("proto"),
+            subproto: has("subproto"),
+            error: has("error"),
+            error_code: has("error_code"),
+            expected_response: has("expected_response"),
+            tls_version: has("tls_version"),
+            ip: has("ip"),
+            group: has("group"),
+            check: has("check"),
+            scenario: has("scenario"),
+        }
+    }
 }
 
 /// How the script wants the run to end.
@@ -121,6 +188,7 @@ impl Shared {
             initialised: AtomicBool::new(false),
             verdict: Mutex::default(),
             counts: Counts::default(),
+            warned: Mutex::default(),
             settled: OnceLock::new(),
         }
     }
@@ -151,6 +219,13 @@ impl Shared {
     pub(crate) fn elapsed(&self) -> Duration {
         let began = self.settled().map(|settled| settled.began);
         began.map_or(Duration::ZERO, |began| self.clock.now().saturating_duration_since(began))
+    }
+
+    /// Warns of something, once in a run.
+    pub(crate) fn warn_once(&self, words: &str) {
+        if lock(&self.warned).insert(words.to_owned()) {
+            self.console.say(crate::console::Level::Warning, words, "");
+        }
     }
 
     /// A file of the init context, read once for all virtual users.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rquickjs::{Ctx, Exception, JsLifetime};
-use seaworthy_load::Load;
+use seaworthy_load::{Counters, Load};
 use seaworthy_metrics::{Metric, TagSet};
 use seaworthy_net::cookies::Jar;
 use seaworthy_net::{Keeping, Pool};
@@ -41,6 +41,8 @@ pub(crate) struct Scenario {
     pub(crate) began: std::sync::atomic::AtomicU64,
     /// The next iteration's number in this scenario.
     pub(crate) iterations: std::sync::atomic::AtomicU64,
+    /// What its virtual users did, by worker.
+    pub(crate) counters: Box<[Counters]>,
 }
 
 /// What identifies an iteration under way.
@@ -196,8 +198,58 @@ impl Vu {
         group.clone_into(&mut self.group.borrow_mut());
     }
 
-    /// The name of the scenario under way.
-    pub(crate) fn scenario_name(&self) -> String {
-        self.scenario.borrow().as_ref().map(|it| it.name.clone()).unwrap_or_default()
+    /// What is known of its samples that is no tag.
+    pub(crate) fn metadata(&self) -> TagSet {
+        let metadata = self.metadata.borrow();
+        let mut pairs: Vec<(&str, &str)> =
+            metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (user, iteration);
+        let options = self.shared.settled().map(|settled| &settled.options);
+        if options.is_some_and(|options| options.has_system_tag("vu")) {
+            user = self.id.to_string();
+            pairs.push(("vu", &user));
+        }
+        if options.is_some_and(|options| options.has_system_tag("iter")) {
+            iteration = self.numbers.get().of_user.to_string();
+            pairs.push(("iter", &iteration));
+        }
+        TagSet::of(&pairs)
+    }
+
+    /// Whether iterations begin at their own pace.
+    pub(crate) fn is_open_model(&self) -> bool {
+        self.scenario.borrow().as_ref().is_some_and(|it| it.load.is_open_model())
+    }
+
+    /// A random number from 0 to 1 (splitmix64).
+    pub(crate) fn draw(&self) -> f64 {
+        let state = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.chance.set(state);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl Scenario {
+    /// How much of its planned time, or of its iterations, is over: 0 to 1.
+    pub(crate) fn progress(&self, elapsed: std::time::Duration) -> f64 {
+        use seaworthy_load::Executor;
+        let done = self.iterations.load(std::sync::atomic::Ordering::Relaxed) as f64;
+        let part = match self.load.executor {
+            Executor::PerVuIterations { vus, iterations, .. } => {
+                done / (f64::from(vus) * iterations as f64)
+            }
+            Executor::SharedIterations { iterations, .. } => done / iterations as f64,
+            _ => {
+                let began = self.began.load(std::sync::atomic::Ordering::Relaxed);
+                let since = elapsed.as_nanos() as f64 - began as f64;
+                if began == 0 {
+                    return 0.0;
+                }
+                since / self.load.duration().as_nanos().max(1) as f64
+            }
+        };
+        part.clamp(0.0, 1.0)
     }
 }

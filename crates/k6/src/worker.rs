@@ -6,12 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use seaworthy_load::{Shard as TimelineShard, SharedTimeline};
-use seaworthy_metrics::{Contains, Interner, Kind, Metric, Shard, TagSet};
+use seaworthy_load::Shard as TimelineShard;
+use seaworthy_metrics::{Contains, Interner, Kind, Metric, Sample, Shard, TagSet};
 use seaworthy_stats::timeline::{Key, Kind as SeriesKind, SeriesId};
 
 use crate::address::Addresses;
-use crate::output::Sample;
 use crate::shared::{Settled, Shared};
 use crate::vu::{Stage, Vu};
 
@@ -98,10 +97,14 @@ impl Worker {
             }
         }
         if let Some(outlet) = &settled.outlet {
-            let metadata = vu.metadata.borrow();
-            let time = self.shared.clock.wall();
-            outlet.send(samples.iter().map(|(metric, value)| {
-                Sample::new((*metric).clone(), time, *value, tags.clone(), &metadata)
+            let metadata = vu.metadata();
+            let at = self.shared.clock.wall();
+            outlet.send(samples.iter().map(|(metric, value)| Sample {
+                metric: (*metric).clone(),
+                tags: tags.clone(),
+                metadata: metadata.clone(),
+                at,
+                value: *value,
             }));
         }
     }
@@ -224,14 +227,3 @@ impl Series {
     }
 }
 
-/// Where the samples of a phase's timeline go that are no virtual user's own.
-pub(crate) fn flow_key(phase: &str, flow: &str, metric: &str) -> Key {
-    Key::new(metric, [("phase", phase), ("flow", flow)])
-}
-
-/// For what is counted beside the virtual users: a shard's series.
-pub(crate) fn count(timeline: &SharedTimeline, worker: usize, key: &Key, second: u32, by: u64) {
-    let mut shard = timeline.shard(worker);
-    let id = shard.series(key, SeriesKind::Counter);
-    shard.writer.counter(id, second, by as f64);
-}

@@ -123,7 +123,7 @@ impl TagSet {
     }
 
     /// Tells this object from every other that lives at the same time.
-    pub(crate) fn address(&self) -> usize {
+    pub fn address(&self) -> usize {
         self.0.as_ref().map_or(0, |set| Arc::as_ptr(set) as usize)
     }
 

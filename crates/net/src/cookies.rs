@@ -49,6 +49,12 @@ struct Cookie {
     used: u64,
 }
 
+/// The time of an `Expires` attribute, in milliseconds since 1970; `None` if it is no time.
+pub fn expires_ms(text: &str) -> Option<i64> {
+    let time = date::parse(text)?;
+    i64::try_from(time.as_nanos() / 1_000_000).ok()
+}
+
 impl Jar {
     /// An empty jar.
     pub fn new(clock: Clock) -> Self {
@@ -79,6 +85,18 @@ impl Jar {
                 self.set(origin, target, text);
             }
         }
+    }
+
+    /// Forgets the cookies that go with a request for `target` at `origin`, or only the one of this
+    /// name.
+    pub fn forget(&mut self, origin: &Url, target: &str, name: Option<&str>) {
+        let (host, path) = (canonical(origin.host()), path_of(target));
+        self.cookies.retain(|cookie| {
+            let goes = (cookie.domain == host
+                || (!cookie.host_only && domain_matches(&host, &cookie.domain)))
+                && path_matches(path, &cookie.path);
+            !(goes && name.is_none_or(|name| name == cookie.name))
+        });
     }
 
     /// The `Cookie` header for a request for `target` at `origin`, if any cookie goes with it:

@@ -3,7 +3,7 @@
 mod bytecode;
 mod fiber;
 
-pub use bytecode::end_script;
+pub use bytecode::{copy_bytes, end_script};
 pub(crate) use bytecode::{Bytecode, compile_script, load_module, run_script};
 pub use fiber::{Cut, Fiber, Port, background, wait};
 pub(crate) use fiber::{Interrupted, forget_background, is_cut, poll_interrupt, take_ready};

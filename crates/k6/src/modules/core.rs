@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use rquickjs::function::{Func, Function, Opt};
+use rquickjs::function::{Func, Opt};
 use rquickjs::{Coerced, Ctx, Exception, Object, Value};
 use seaworthy_script::{Cut, end_script, wait};
 

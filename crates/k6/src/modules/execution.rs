@@ -82,7 +82,7 @@ fn scenario<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
         let since = vu.shared.elapsed().as_nanos() as f64 - began as f64;
         (vu.shared.clock.wall().as_nanos() as f64 - since) / 1e6
     })?;
-    of_scenario(&object, "progress", |vu, it| it.progress(vu))?;
+    of_scenario(&object, "progress", |vu, it| it.progress(vu.shared.elapsed()))?;
     of_scenario(&object, "iterationInInstance", |vu, _| vu.numbers.get().in_scenario)?;
     of_scenario(&object, "iterationInTest", |vu, _| vu.numbers.get().in_scenario)?;
     Ok(object)
