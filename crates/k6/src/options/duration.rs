@@ -51,8 +51,8 @@ pub fn lenient(text: &str) -> Option<i64> {
 pub fn milliseconds(number: f64) -> Option<i64> {
     let nanos = (number * 1e6).round();
     // Both ends are powers of two, so they are exact.
-    (nanos >= -9_223_372_036_854_775_808.0 && nanos < 9_223_372_036_854_775_808.0)
-        .then_some(nanos as i64)
+    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&nanos);
+    fits.then_some(nanos as i64)
 }
 
 /// A length as k6 shows it: `1m30s`, `1h0m0s`, `1.5s`, `250ms`, `0s`.

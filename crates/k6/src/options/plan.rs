@@ -31,61 +31,39 @@ pub struct Step {
     pub unplanned: u64,
 }
 
-impl Step {
-    fn all(&self) -> u64 {
-        self.planned.saturating_add(self.unplanned)
-    }
-}
-
 /// What all scenarios together need.
 pub(super) fn requirements(
     scenarios: &BTreeMap<String, Scenario>,
     partition: &Partition,
 ) -> Requirements {
-    // Every change of every scenario: when, whose, and to what.
+    let mut order: Vec<&Scenario> = scenarios.values().collect();
+    order.sort_by_key(|scenario| scenario.start_time());
+    let mut needed = Requirements::default();
+    // Every change of every scenario: when, whose, and to what. Those of one moment stay in the
+    // order in which the scenarios begin: who ends makes room for who begins.
     let mut changes: Vec<(Duration, usize, Step)> = Vec::new();
-    for (index, scenario) in scenarios.values().enumerate() {
+    for (index, scenario) in order.iter().enumerate() {
         let start = scenario.start_time();
+        if order.len() == 1 {
+            // One that has no work in our part is still there at its moment, if it is alone.
+            needed.total_duration = start;
+        }
         let steps = steps(scenario, partition);
         changes.extend(steps.into_iter().map(|step| (start.saturating_add(step.at), index, step)));
     }
     changes.sort_by_key(|(at, ..)| *at);
-    // Of each scenario, those that are sure to be needed, and all.
-    let mut now = vec![(0_u64, 0_u64); scenarios.len()];
-    let mut needed = Requirements::default();
-    for moment in changes.chunk_by(|(a, ..), (b, ..)| a == b) {
-        let before = now.clone();
-        // A ramp that jumps up and down in one moment needs what it had in between.
-        let mut between = before.clone();
-        for (at, index, step) in moment {
-            now[*index] = (step.planned, step.all());
-            between[*index].0 = between[*index].0.max(step.planned);
-            between[*index].1 = between[*index].1.max(step.all());
-            needed.total_duration = needed.total_duration.max(*at);
-        }
-        needed.rises_to(now.iter());
-        // Whoever ends in this moment makes room for whoever begins: the others count as the less
-        // of what they had and have.
-        let less = |(a, b): (&(u64, u64), &(u64, u64))| (a.0.min(b.0), a.1.min(b.1));
-        let least: Vec<_> = before.iter().zip(&now).map(less).collect();
-        for (index, jump) in between.iter().enumerate() {
-            let mut jumped = least.clone();
-            jumped[index] = *jump;
-            if *jump != before[index] && *jump != now[index] {
-                needed.rises_to(jumped.iter());
-            }
-        }
+    let mut now = vec![Step { at: Duration::ZERO, planned: 0, unplanned: 0 }; order.len()];
+    let (mut planned, mut unplanned) = (0_u64, 0_u64);
+    for (at, index, step) in changes {
+        let before = std::mem::replace(&mut now[index], step);
+        // Each is at most 32 bits wide, and what is taken away was added before.
+        planned = planned - before.planned + step.planned;
+        unplanned = unplanned - before.unplanned + step.unplanned;
+        needed.total_duration = needed.total_duration.max(at);
+        needed.planned_vus = needed.planned_vus.max(planned);
+        needed.max_vus = needed.max_vus.max(planned + unplanned);
     }
     needed
-}
-
-impl Requirements {
-    fn rises_to<'a>(&mut self, all: impl Iterator<Item = &'a (u64, u64)> + Clone) {
-        let planned = all.clone().fold(0_u64, |sum, (planned, _)| sum.saturating_add(*planned));
-        let most = all.fold(0_u64, |sum, (_, most)| sum.saturating_add(*most));
-        self.planned_vus = self.planned_vus.max(planned);
-        self.max_vus = self.max_vus.max(most);
-    }
 }
 
 /// What one scenario needs in our part of the run, from its start on; nothing if it has no work
@@ -140,10 +118,11 @@ pub(super) fn ramp(start: u32, stages: &[Stage], partition: &Partition) -> Vec<(
             push(offset, to);
         } else {
             for step in 1..=steps {
-                // Exact in integers: no step inherits another's rounding.
-                let nanos = stage.duration.as_nanos() * u128::from(step) / u128::from(steps);
-                let into = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-                let at = offset.saturating_add(into);
+                // Counted back from the stage's end, in whole nanoseconds: no step inherits
+                // another's rounding.
+                let left = stage.duration.as_nanos() * u128::from(steps - step) / u128::from(steps);
+                let left = Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX));
+                let at = offset.saturating_add(stage.duration.saturating_sub(left));
                 push(at, if to > from { from + step } else { from - step });
             }
         }

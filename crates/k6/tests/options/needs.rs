@@ -9,8 +9,8 @@ use crate::Said;
 /// The total duration as it is shown, and the most virtual users.
 fn needs(options: Value) -> (String, u64) {
     let shown = Said::script(options).quietly().to_json();
-    let total = shown["totalDuration"].as_str().unwrap().to_owned();
-    (total, shown["maxVUs"].as_u64().unwrap())
+    let total = shown["totalDuration"].as_str().expect("it is text").to_owned();
+    (total, shown["maxVUs"].as_u64().expect("it is a number"))
 }
 
 fn scenarios(scenarios: Value) -> (String, u64) {
@@ -104,6 +104,23 @@ fn scenarios_need_what_they_need_at_the_same_time() {
 }
 
 #[test]
+fn who_begins_first_is_reckoned_first_in_one_moment() {
+    let hill = json!({
+        "executor": "ramping-vus", "startVUs": 1, "gracefulStop": 0, "gracefulRampDown": 0,
+        "stages": [
+            { "duration": "10s", "target": 10 }, { "duration": "0s", "target": 110 },
+            { "duration": "0s", "target": 1 }, { "duration": "10s", "target": 5 }
+        ]
+    });
+    let late = steady(7, "10s", json!(0));
+    assert_eq!(scenarios(json!({ "a": late, "v": hill })), expected("20s", 110));
+    let all = json!({
+        "a": steady(50, "0s", json!(0)), "b": late, "v": hill, "z": steady(60, "0s", json!(0))
+    });
+    assert_eq!(scenarios(all), expected("20s", 170));
+}
+
+#[test]
 fn those_that_are_sure_to_be_needed_are_told_apart() {
     let options =
         json!({ "scenarios": { "a": rate(3, 10, "0s", "0s"), "b": steady(4, "5s", json!(0)) } });
@@ -129,6 +146,8 @@ fn a_part_needs_its_share() {
     assert_eq!(part("0:1/4", QUARTERS, rate(1, 4000, "0s", "0s")), expected("10s", 1000));
     assert_eq!(part("0:1/4", QUARTERS, rate(100, 4000, "0s", "0s")), expected("10s", 1000));
     assert_eq!(part("2/3:1", "", steady(1, "0s", json!(0))), expected("0s", 0));
+    // Where there is no work, the scenario still has its moment.
+    assert_eq!(part("2/3:1", "", steady(1, "7s", json!(0))), expected("7s", 0));
     // Without a sequence the greater part goes first.
     assert_eq!(part("0:1/3", "", steady(1, "0s", json!(0))), expected("0s", 0));
 }

@@ -51,7 +51,7 @@ const NAMES: &[&str] = &[
 ];
 
 fn names(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
 #[test]

@@ -220,6 +220,6 @@ pub(in crate::options) fn stages(
 
 /// A field by its name, in capital or small letters as it happens to be typed; the last of several.
 fn field<'v>(object: &'v Map<String, Value>, name: &str) -> &'v Value {
-    let found = object.iter().filter(|(typed, _)| typed.eq_ignore_ascii_case(name));
-    found.last().map_or(&Value::Null, |(_, value)| value)
+    let mut found = object.iter().filter(|(typed, _)| typed.eq_ignore_ascii_case(name));
+    found.next_back().map_or(&Value::Null, |(_, value)| value)
 }
