@@ -247,6 +247,35 @@ mod tests {
     }
 
     #[test]
+    fn arrivals_are_dealt_by_the_virtual_users_of_each_segment() {
+        // 50 a second with at most 20 users: one every 20 ms, of which each part has its own.
+        // Segment, sequence, the first in ms, the steps from there on.
+        let cases: &[(&str, &str, u64, &[u64])] = &[
+            ("0:1/3", "", 20, &[40, 60, 60, 60, 60, 60, 60]),
+            ("1/3:2/3", "", 20, &[60, 60, 60, 60, 60, 60, 40]),
+            ("2/3:1", "", 20, &[40, 60, 60, 60, 60, 60, 60]),
+            ("1/6:3/6", "", 20, &[40, 80, 40, 80, 40, 80, 40]),
+            ("0:1/3", "0,1/3,2/3,1", 0, &[60, 60, 60, 60, 60, 60, 40]),
+            ("1/3:2/3", "0,1/3,2/3,1", 20, &[60, 60, 60, 60, 60, 60, 40]),
+            ("2/3:1", "0,1/3,2/3,1", 40, &[60, 60, 60, 60, 60, 100]),
+        ];
+        for (segment, sequence, first, steps) in cases {
+            let dealt = partition(segment, sequence).by(20).unwrap();
+            let at = |own: u64| dealt.stripes().global(own) * 20;
+            let mut expected = *first;
+            // k6's own tests allow 24 ms around each of these moments.
+            for own in 0..40 {
+                assert!(
+                    at(own).abs_diff(expected) <= 24,
+                    "{segment} {sequence}: {own} at {}",
+                    at(own)
+                );
+                expected += steps[usize::try_from(own).unwrap() % steps.len()];
+            }
+        }
+    }
+
+    #[test]
     fn a_segment_must_be_of_its_sequence() {
         let sequence = Sequence::parse("0,1/3,1").unwrap();
         let segment = Some(Segment::parse("0:1/4").unwrap());
