@@ -13,6 +13,7 @@ use crate::error::{Error, Failure};
 use crate::meter::Meter;
 use crate::network::{Network, Tcp};
 use crate::peer::Peer;
+use crate::proxy::Proxies;
 use crate::timings::{Timings, Trace};
 use crate::tls::Tls;
 use crate::url::Url;
@@ -44,6 +45,8 @@ pub struct Options {
     pub http: Http,
     /// Origins for which `tls` and `http` are others.
     pub exceptions: Arc<[Exception]>,
+    /// Which requests go by a proxy. Those that are forwarded are written out each time anew.
+    pub proxies: Arc<Proxies>,
 }
 
 /// What holds for one origin in place of [`Options::tls`] and [`Options::http`].
@@ -101,6 +104,7 @@ impl Default for Options {
             max_message: 1024 * 1024,
             http: Http::One,
             exceptions: Arc::default(),
+            proxies: Arc::default(),
         }
     }
 }

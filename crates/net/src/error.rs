@@ -71,6 +71,14 @@ pub enum Error {
         /// What the operating system said.
         reason: String,
     },
+    /// The proxy did not open a tunnel.
+    #[error("the proxy {proxy} did not open a tunnel: status {status}")]
+    ProxyRefused {
+        /// Its host and port.
+        proxy: String,
+        /// What it answered.
+        status: u16,
+    },
     /// Looking up, connecting and the TLS handshake took too long together.
     #[error("no connection within {after:?}")]
     ConnectTimeout {
@@ -226,7 +234,7 @@ pub enum Refusal {
 
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 29] = [
+    pub const CODES: [&'static str; 30] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
@@ -237,6 +245,7 @@ impl Error {
         "too_many_open_files",
         "no_local_port",
         "connect_failed",
+        "proxy_refused",
         "connect_timeout",
         "tls_failed",
         "timeout",
@@ -272,6 +281,7 @@ impl Error {
             Self::TooManyOpenFiles(_) => "too_many_open_files",
             Self::NoLocalPort(_) => "no_local_port",
             Self::ConnectFailed { .. } => "connect_failed",
+            Self::ProxyRefused { .. } => "proxy_refused",
             Self::ConnectTimeout { .. } => "connect_timeout",
             Self::TlsFailed { .. } => "tls_failed",
             Self::Timeout { .. } => "timeout",

@@ -33,7 +33,7 @@ impl<'o> Opening<'o> {
 
     /// Connects to `origin`; what follows is the exchange.
     pub(crate) async fn dial(&mut self, origin: &Url, http: Http) -> Result<Wire, Error> {
-        let wire = self.options.dial(origin, http, self.limit, &mut self.trace).await?;
+        let wire = self.options.dial(origin, http, true, self.limit, &mut self.trace).await?;
         self.trace.enter(Part::Exchange, self.options.clock.now());
         Ok(wire)
     }

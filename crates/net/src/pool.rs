@@ -83,8 +83,8 @@ impl Pool {
     /// A [`Failure`] with the error, the timings until then and the bytes that passed.
     pub async fn send(&self, origin: &Url, request: &Request) -> Result<Response, Failure> {
         if self.keeping.per_origin == 0 {
-            let request = closing(request);
-            return call(&self.options, self.lent(), origin, Order::Request(&request)).await;
+            // Boxed, so that those who keep connections do not wait with room for another request.
+            return Box::pin(self.once(origin, request)).await;
         }
         call(&self.options, self.lent(), origin, Order::Request(request)).await
     }
@@ -95,7 +95,7 @@ impl Pool {
     /// As [`Pool::send`].
     pub async fn repeat(&self, origin: &Url, prepared: &Prepared) -> Result<Response, Failure> {
         if self.keeping.per_origin == 0 {
-            return Box::pin(self.send(origin, prepared.request())).await;
+            return Box::pin(self.once(origin, prepared.request())).await;
         }
         call(&self.options, self.lent(), origin, Order::Prepared(prepared)).await
     }
@@ -117,6 +117,12 @@ impl Pool {
         if let Some(connection) = held {
             self.lent().put(connection);
         }
+    }
+
+    /// On a connection of its own.
+    async fn once(&self, origin: &Url, request: &Request) -> Result<Response, Failure> {
+        let request = closing(request);
+        call(&self.options, self.lent(), origin, Order::Request(&request)).await
     }
 
     fn lent(&self) -> Lent<'_> {

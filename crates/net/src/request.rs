@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{Method, Uri};
 
 use crate::error::Error;
 use crate::http1::Rules;
+use crate::proxy::Proxy;
 use crate::url::Url;
 
 /// What is to be sent. `Host` and `User-Agent` are added when missing; `Content-Length` is always
@@ -112,7 +114,7 @@ impl Request {
     /// `invalid_request` when it may not go on the wire.
     pub fn prepare(&self, origin: &Url) -> Result<Prepared, Error> {
         let mut bytes = Vec::new();
-        self.write(origin, &mut bytes)?;
+        self.write(origin, None, &mut bytes)?;
         let (origin, request, rules) = (origin.clone(), self.clone(), self.rules());
         Ok(Prepared(Arc::new(Written { origin, request, bytes, rules })))
     }
@@ -132,10 +134,22 @@ impl Request {
 
     /// Appends the head to `out`, and the body if it is short: most requests are one write of one
     /// buffer.
-    pub(crate) fn write(&self, origin: &Url, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// For a proxy that is to forward it, it says where to and by whose leave.
+    pub(crate) fn write(
+        &self,
+        origin: &Url,
+        proxy: Option<&Proxy>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let target = wire_target(&self.target)?;
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
+        if proxy.is_some() {
+            let named = self.headers.iter().find(|(name, _)| name == HOST);
+            let authority = named.map_or(origin.authority(), |(_, value)| value);
+            out.extend_from_slice(b"http://");
+            out.extend_from_slice(authority.as_bytes());
+        }
         out.extend_from_slice(target.as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
         let has = |name| self.headers.iter().any(|(given, _)| given == name);
@@ -150,6 +164,11 @@ impl Request {
             if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
                 self.line(out, name, value);
             }
+        }
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_ref())
+            && !has(PROXY_AUTHORIZATION)
+        {
+            self.line(out, &PROXY_AUTHORIZATION, authorization);
         }
         // RFC 9110 §8.6: said even when nothing follows, if the method has a use for a body.
         let expected = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
@@ -262,7 +281,7 @@ mod tests {
 
     fn written(request: &Request) -> String {
         let mut bytes = Vec::new();
-        request.write(&Url::parse("http://host:81/").unwrap(), &mut bytes).unwrap();
+        request.write(&Url::parse("http://host:81/").unwrap(), None, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -310,7 +329,7 @@ mod tests {
             let mut bytes = Vec::new();
             let lines = 4 + request.headers.len();
             let origin = Url::parse("http://host/").unwrap();
-            if request.write(&origin, &mut bytes).is_ok() {
+            if request.write(&origin, None, &mut bytes).is_ok() {
                 let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
                 prop_assert_eq!(bytes.iter().filter(is_end).count(), 2 * lines);
                 let first = bytes.split(|byte| *byte == b'\r').next().unwrap();

@@ -20,19 +20,19 @@ const KEY: &[u8] = include_bytes!("data/server.key");
 const USER: &[u8] = include_bytes!("data/client.pem");
 const USERS_KEY: &[u8] = include_bytes!("data/client.key");
 
-/// What a server insists on.
+/// What a server insists on: nothing, TLS 1.2, or knowing who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Insists {
-    OnNothing,
-    OnOld,
-    OnKnowing,
+    Nothing,
+    Old,
+    Knowing,
 }
 
 /// A server whose answers say who asked and whether the session was taken up again.
 async fn server(insists: Insists) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = match insists {
-        Insists::OnOld => &[&rustls::version::TLS12][..],
+        Insists::Old => &[&rustls::version::TLS12][..],
         _ => rustls::ALL_VERSIONS,
     };
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -42,7 +42,7 @@ async fn server(insists: Insists) -> SocketAddr {
     users.add(CertificateDer::from_pem_slice(USER).unwrap()).unwrap();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(users), provider);
     let config = match insists {
-        Insists::OnKnowing => config.with_client_cert_verifier(verifier.build().unwrap()),
+        Insists::Knowing => config.with_client_cert_verifier(verifier.build().unwrap()),
         _ => config.with_no_client_auth(),
     };
     let certificates = CertificateDer::pem_slice_iter(CERTIFICATE).map(Result::unwrap).collect();
@@ -89,9 +89,7 @@ fn text(response: &Response) -> &str {
 
 #[tokio::test]
 async fn a_peer_is_known_by_address_version_and_suite() {
-    for (insists, version) in
-        [(Insists::OnNothing, Version::Tls13), (Insists::OnOld, Version::Tls12)]
-    {
+    for (insists, version) in [(Insists::Nothing, Version::Tls13), (Insists::Old, Version::Tls12)] {
         let address = server(insists).await;
         let tls = Tls::new(trusting()).unwrap();
         let response = ask("localhost", address, &tls).await.unwrap();
@@ -107,14 +105,14 @@ async fn a_peer_is_known_by_address_version_and_suite() {
         assert_eq!(first.peer, second.peer);
     }
     // Whoever fails in the handshake was connected.
-    let address = server(Insists::OnNothing).await;
+    let address = server(Insists::Nothing).await;
     let failure = ask("localhost", address, &Tls::system()).await.unwrap_err();
     assert_eq!((failure.peer.address(), failure.peer.tls_version()), (Some(address), None));
 }
 
 #[tokio::test]
 async fn only_what_is_chosen_is_spoken() {
-    let (new, old) = (server(Insists::OnNothing).await, server(Insists::OnOld).await);
+    let (new, old) = (server(Insists::Nothing).await, server(Insists::Old).await);
     for suite in Suite::all() {
         let tls = Tls::new(Settings { suites: vec![suite], ..trusting() }).unwrap();
         let address = if suite.version() == Version::Tls12 { old } else { new };
@@ -151,7 +149,7 @@ async fn only_what_is_chosen_is_spoken() {
 
 #[tokio::test]
 async fn sessions_are_taken_up_unless_told_not_to() {
-    let address = server(Insists::OnNothing).await;
+    let address = server(Insists::Nothing).await;
     for (resumes, expected) in [(true, "Resumed"), (false, "Full")] {
         let tls = Tls::new(Settings { resumes, ..trusting() }).unwrap();
         let first = ask("localhost", address, &tls).await.unwrap();
@@ -163,7 +161,7 @@ async fn sessions_are_taken_up_unless_told_not_to() {
 
 #[tokio::test]
 async fn we_say_who_we_are_to_those_it_is_meant_for() {
-    let (asks, careless) = (server(Insists::OnKnowing).await, server(Insists::OnNothing).await);
+    let (asks, careless) = (server(Insists::Knowing).await, server(Insists::Nothing).await);
     let encrypted: &[u8] = include_bytes!("data/client-aes.key");
     for (key, password) in [(USERS_KEY, None), (encrypted, Some("secret"))] {
         let hosts = ["localhost", "*.example.com"].map(|host| host.parse().unwrap());
@@ -210,7 +208,7 @@ fn an_identity_that_cannot_be_used_is_refused_with_its_reason() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_certificate_is_told_apart() {
-    let address = server(Insists::OnNothing).await;
+    let address = server(Insists::Nothing).await;
     for (host, tls, expected) in [
         ("localhost", Tls::system(), Trouble::UnknownIssuer),
         ("localhost", Tls::trusting(USER).unwrap(), Trouble::UnknownIssuer),
