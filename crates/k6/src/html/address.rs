@@ -43,7 +43,8 @@ impl Address {
         let mut address = Self {
             scheme: scheme.to_ascii_lowercase(),
             query,
-            fragment: fragment.map(|fragment| escape(fragment, |byte| !b" \"<>^`{}|\\#".contains(&byte))),
+            fragment: fragment
+                .map(|fragment| escape(fragment, |byte| !b" \"<>^`{}|\\#".contains(&byte))),
             ..Self::default()
         };
         if !rest.starts_with('/') {
@@ -74,7 +75,9 @@ impl Address {
         let host = match text.rsplit_once('@') {
             None => text,
             Some((user, host)) => {
-                let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte);
+                let valid = |byte: u8| {
+                    byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte)
+                };
                 if !user.bytes().all(valid) || !well_escaped(user) {
                     return None;
                 }
@@ -86,7 +89,8 @@ impl Address {
             }
         };
         let (name, port) = split_port(host)?;
-        if name.bytes().any(|byte| b" \"<>\\^`{}|/?#".contains(&byte)) || !port.bytes().all(|byte| byte.is_ascii_digit())
+        if name.bytes().any(|byte| b" \"<>\\^`{}|/?#".contains(&byte))
+            || !port.bytes().all(|byte| byte.is_ascii_digit())
         {
             return None;
         }
@@ -159,7 +163,8 @@ impl fmt::Display for Address {
             if let Some(host) = &self.host {
                 out.write_str("//")?;
                 if let Some((name, password)) = &self.user {
-                    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,;=".contains(&byte);
+                    let plain =
+                        |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,;=".contains(&byte);
                     out.write_str(&escape_all(name, plain))?;
                     if let Some(password) = password {
                         write!(out, ":{}", escape_all(password, plain))?;

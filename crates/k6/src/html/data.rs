@@ -38,9 +38,9 @@ impl Datum {
 
 /// Words that stay in capitals inside a name: `data-test-id` is `testID`.
 const INITIALISMS: [&str; 38] = [
-    "ACL", "API", "ASCII", "CPU", "CSS", "DNS", "EOF", "GUID", "HTML", "HTTP", "HTTPS", "ID", "IP", "JSON",
-    "LHS", "QPS", "RAM", "RHS", "RPC", "SLA", "SMTP", "SQL", "SSH", "TCP", "TLS", "TTL", "UDP", "UI", "UID",
-    "URI", "URL", "UTF8", "UUID", "VM", "XML", "XMPP", "XSRF", "XSS",
+    "ACL", "API", "ASCII", "CPU", "CSS", "DNS", "EOF", "GUID", "HTML", "HTTP", "HTTPS", "ID", "IP",
+    "JSON", "LHS", "QPS", "RAM", "RHS", "RPC", "SLA", "SMTP", "SQL", "SSH", "TCP", "TLS", "TTL",
+    "UDP", "UI", "UID", "URI", "URL", "UTF8", "UUID", "VM", "XML", "XMPP", "XSRF", "XSS",
 ];
 
 /// `num-a`, `numA`, `testId` or `testID` to what follows `data-` in the attribute's name.
@@ -51,13 +51,19 @@ pub(super) fn attribute_name(key: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut rest = key;
     while let Some(first) = rest.chars().next() {
-        let capitals = rest.bytes().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count();
-        let whole = INITIALISMS.iter().filter(|word| word.len() <= capitals && rest.starts_with(**word));
+        let capitals = rest
+            .bytes()
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            .count();
+        let whole =
+            INITIALISMS.iter().filter(|word| word.len() <= capitals && rest.starts_with(**word));
         let length = match whole.map(|word| word.len()).max() {
             Some(length) if first.is_ascii_uppercase() => length,
             _ => {
                 let after = first.len_utf8();
-                rest[after..].find(|next: char| next.is_ascii_uppercase()).map_or(rest.len(), |at| after + at)
+                rest[after..]
+                    .find(|next: char| next.is_ascii_uppercase())
+                    .map_or(rest.len(), |at| after + at)
             }
         };
         words.push(rest[..length].to_ascii_lowercase());

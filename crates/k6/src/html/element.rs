@@ -279,7 +279,9 @@ impl Element {
         as_many
             && match (&mine.data, &theirs.data) {
                 (Data::Document, Data::Document) => true,
-                (Data::Text(one), Data::Text(two)) | (Data::Comment(one), Data::Comment(two)) => one == two,
+                (Data::Text(one), Data::Text(two)) | (Data::Comment(one), Data::Comment(two)) => {
+                    one == two
+                }
                 (
                     Data::Doctype { name, public, system },
                     Data::Doctype { name: name2, public: public2, system: system2 },
@@ -323,7 +325,8 @@ mod tests {
 
     #[test]
     fn sameness_is_not_equality() {
-        let document = Document::parse("<p a=1 b=2>x<br></p><p b=2 a=1>x<br></p><p a=1 b=2>x</p>").unwrap();
+        let document =
+            Document::parse("<p a=1 b=2>x<br></p><p b=2 a=1>x<br></p><p a=1 b=2>x</p>").unwrap();
         let all = Selection::of(&document).find(&Selector::parse("p").unwrap());
         let [one, two, three] = [0, 1, 2].map(|at| all.get(at).unwrap());
         assert!(one.is_equal_node(&two) && !one.is_same_node(&two));
@@ -336,7 +339,8 @@ mod tests {
 
     #[test]
     fn foreign_elements_and_their_attributes() {
-        let document = Document::parse("<svg viewbox=0 xlink:href='#a'><foreignobject><p>").unwrap();
+        let document =
+            Document::parse("<svg viewbox=0 xlink:href='#a'><foreignobject><p>").unwrap();
         let svg = first(&document, "svg");
         assert_eq!(svg.namespace_uri(), "http://www.w3.org/2000/svg");
         assert!(!svg.is_default_namespace());

@@ -48,7 +48,8 @@ pub(super) fn value(document: &Document, node: NodeId) -> Option<FieldValue> {
         "textarea" => markup::inside(document, node),
         "option" => option_value(document, node),
         "select" => {
-            let mut selected = selected_options(document, node).map(|option| option_value(document, option));
+            let mut selected =
+                selected_options(document, node).map(|option| option_value(document, option));
             if document.has_attribute(node, "multiple") {
                 return Some(FieldValue::Many(selected.collect()));
             }
@@ -68,7 +69,10 @@ pub(super) fn option_value(document: &Document, option: NodeId) -> String {
 }
 
 /// The options of a `select` that say `selected`.
-pub(super) fn selected_options(document: &Document, select: NodeId) -> impl Iterator<Item = NodeId> {
+pub(super) fn selected_options(
+    document: &Document,
+    select: NodeId,
+) -> impl Iterator<Item = NodeId> {
     document.tagged(select, "option").filter(|&option| document.has_attribute(option, "selected"))
 }
 
@@ -146,7 +150,9 @@ fn push_encoded(text: &str, out: &mut String) {
     for byte in text.bytes() {
         match byte {
             b' ' => out.push('+'),
-            _ if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => out.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => {
+                out.push(char::from(byte))
+            }
             _ => {
                 let _ = write!(out, "%{byte:02X}");
             }

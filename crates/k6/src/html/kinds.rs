@@ -1,19 +1,26 @@
 //! Which elements have which properties, and how each is read.
 
-use super::property::Getter::{self, Call, Constant, Flag, Integer, OneOf, OneOfOrNothing, Text, Url};
+use super::property::Getter::{
+    self, Call, Constant, Flag, Integer, OneOf, OneOfOrNothing, Text, Url,
+};
 use super::property::Kind;
 use super::relations as of;
 
 const REFERRER: Getter = OneOf(
     "referrerpolicy",
-    &["", "no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin", "unsafe-url"],
+    &[
+        "",
+        "no-referrer",
+        "no-referrer-when-downgrade",
+        "origin",
+        "origin-when-cross-origin",
+        "unsafe-url",
+    ],
 );
 const CROSS_ORIGIN: Getter = OneOfOrNothing("crossorigin", &["anonymous", "use-credentials"]);
 const AUTOCOMPLETE: Getter = OneOf("autocomplete", &["on", "off"]);
-const ENCODING: Getter = OneOf(
-    "enctype",
-    &["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"],
-);
+const ENCODING: Getter =
+    OneOf("enctype", &["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]);
 const TAB_INDEX: (&str, Getter) = ("tabIndex", Integer("tabindex", 0));
 const FORM: (&str, Getter) = ("form", Call(of::form));
 const LABELS: (&str, Getter) = ("labels", Call(of::labels));
@@ -66,7 +73,10 @@ pub(super) const KINDS: &[Kind] = &[
             ("textTracks", Call(of::text_tracks)),
         ],
     },
-    Kind { tags: &["base"], properties: &[("href", Call(of::base_href)), ("target", Text("target"))] },
+    Kind {
+        tags: &["base"],
+        properties: &[("href", Call(of::base_href)), ("target", Text("target"))],
+    },
     Kind {
         tags: &["button"],
         properties: &[
@@ -86,11 +96,17 @@ pub(super) const KINDS: &[Kind] = &[
             ("value", Call(of::value_or_markup)),
         ],
     },
-    Kind { tags: &["canvas"], properties: &[("height", Integer("height", 150)), ("width", Integer("width", 150))] },
+    Kind {
+        tags: &["canvas"],
+        properties: &[("height", Integer("height", 150)), ("width", Integer("width", 150))],
+    },
     Kind { tags: &["col"], properties: &[("span", Integer("span", 1))] },
     Kind { tags: &["data"], properties: &[("value", Text("value"))] },
     Kind { tags: &["datalist"], properties: &[("options", Call(of::options))] },
-    Kind { tags: &["del", "ins"], properties: &[("cite", Text("cite")), ("datetime", Text("datetime"))] },
+    Kind {
+        tags: &["del", "ins"],
+        properties: &[("cite", Text("cite")), ("datetime", Text("datetime"))],
+    },
     Kind {
         tags: &["embed"],
         properties: &[
@@ -195,9 +211,28 @@ pub(super) const KINDS: &[Kind] = &[
                 OneOf(
                     "type",
                     &[
-                        "text", "button", "checkbox", "color", "date", "datetime-local", "email", "file",
-                        "hidden", "image", "month", "number", "password", "radio", "range", "reset", "search",
-                        "submit", "tel", "time", "url", "week",
+                        "text",
+                        "button",
+                        "checkbox",
+                        "color",
+                        "date",
+                        "datetime-local",
+                        "email",
+                        "file",
+                        "hidden",
+                        "image",
+                        "month",
+                        "number",
+                        "password",
+                        "radio",
+                        "range",
+                        "reset",
+                        "search",
+                        "submit",
+                        "tel",
+                        "time",
+                        "url",
+                        "week",
                     ],
                 ),
             ),
@@ -218,7 +253,10 @@ pub(super) const KINDS: &[Kind] = &[
             ("type", Constant("keygen")),
         ],
     },
-    Kind { tags: &["label"], properties: &[("control", Call(of::control)), FORM, ("htmlFor", Text("for"))] },
+    Kind {
+        tags: &["label"],
+        properties: &[("control", Call(of::control)), FORM, ("htmlFor", Text("for"))],
+    },
     Kind { tags: &["legend"], properties: &[ACCESS_KEY, FORM] },
     Kind {
         tags: &["li"],
@@ -241,7 +279,10 @@ pub(super) const KINDS: &[Kind] = &[
             ("type", Text("type")),
         ],
     },
-    Kind { tags: &["map"], properties: &[("areas", Call(of::areas)), ("images", Call(of::images)), NAME] },
+    Kind {
+        tags: &["map"],
+        properties: &[("areas", Call(of::areas)), ("images", Call(of::images)), NAME],
+    },
     Kind {
         tags: &["meta"],
         properties: &[
@@ -364,7 +405,10 @@ pub(super) const KINDS: &[Kind] = &[
             ("type", Text("type")),
         ],
     },
-    Kind { tags: &["style"], properties: &[("media", Text("media")), ("type", Call(of::style_type))] },
+    Kind {
+        tags: &["style"],
+        properties: &[("media", Text("media")), ("type", Call(of::style_type))],
+    },
     Kind {
         tags: &["table"],
         properties: &[
@@ -437,7 +481,10 @@ pub(super) const KINDS: &[Kind] = &[
         tags: &["track"],
         properties: &[
             ("default", Flag("default")),
-            ("kind", OneOf("kind", &["subtitle", "captions", "chapters", "descriptions", "metadata"])),
+            (
+                "kind",
+                OneOf("kind", &["subtitle", "captions", "chapters", "descriptions", "metadata"]),
+            ),
             ("label", Text("label")),
             ("src", Url("src")),
             ("srclang", Text("srclang")),

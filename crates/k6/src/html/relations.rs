@@ -35,7 +35,10 @@ fn above(element: &Element, wanted: &[&str]) -> Option<Element> {
 
 fn anywhere(element: &Element, wanted: impl Fn(NodeId) -> bool) -> impl Iterator<Item = Element> {
     let document = element.document();
-    document.descendants(NodeId::ROOT).filter(move |&node| wanted(node)).map(|node| element.at(node))
+    document
+        .descendants(NodeId::ROOT)
+        .filter(move |&node| wanted(node))
+        .map(|node| element.at(node))
 }
 
 fn by_id(element: &Element, id: &str) -> Option<Element> {
@@ -100,9 +103,7 @@ pub(super) fn form_action(element: &Element) -> Property {
 /// The control's own attribute, or else its form's.
 fn own_or_form(element: &Element, own: &str, forms: &str) -> String {
     let value = element.attribute(own).map(str::to_owned);
-    value
-        .or_else(|| Some(form_of(element)?.attribute(forms)?.to_owned()))
-        .unwrap_or_default()
+    value.or_else(|| Some(form_of(element)?.attribute(forms)?.to_owned())).unwrap_or_default()
 }
 
 pub(super) fn form_enctype(element: &Element) -> Property {
@@ -129,9 +130,8 @@ pub(super) fn form_target(element: &Element) -> Property {
 /// The labels around a control, then those that name it.
 pub(super) fn labels(element: &Element) -> Property {
     let document = element.document();
-    let mut labels = element.all(
-        document.ancestors(element.node()).filter(|&node| document.is_tag(node, "label")),
-    );
+    let mut labels = element
+        .all(document.ancestors(element.node()).filter(|&node| document.is_tag(node, "label")));
     if let Some(id) = element.attribute("id").filter(|id| !id.is_empty()) {
         let naming = anywhere(element, |node| {
             document.is_tag(node, "label") && document.attribute(node, "for") == Some(id)
@@ -207,7 +207,8 @@ pub(super) fn select_type(element: &Element) -> Property {
 }
 
 pub(super) fn option_disabled(element: &Element) -> Property {
-    let group = || above(element, &["optgroup"]).is_some_and(|group| group.has_attribute("disabled"));
+    let group =
+        || above(element, &["optgroup"]).is_some_and(|group| group.has_attribute("disabled"));
     Property::Bool(element.has_attribute("disabled") || group())
 }
 
@@ -224,7 +225,11 @@ pub(super) fn option_label(element: &Element) -> Property {
 // Progress: k6 gives the share done, not the number written.
 
 fn progress_limit(element: &Element) -> f64 {
-    element.attribute("max").and_then(|max| max.parse().ok()).filter(|max| *max >= 0.0).unwrap_or(1.0)
+    element
+        .attribute("max")
+        .and_then(|max| max.parse().ok())
+        .filter(|max| *max >= 0.0)
+        .unwrap_or(1.0)
 }
 
 fn progress_done(element: &Element) -> Option<f64> {
@@ -300,7 +305,8 @@ pub(super) fn images(element: &Element) -> Property {
     let document = element.document();
     let found = anywhere(element, |node| {
         matches!(document.tag(node), Some("img" | "object"))
-            && document.attribute(node, "usemap").and_then(|name| name.strip_prefix('#')) == Some(id)
+            && document.attribute(node, "usemap").and_then(|name| name.strip_prefix('#'))
+                == Some(id)
     });
     Property::Elements(found.collect())
 }
@@ -380,5 +386,9 @@ pub(super) fn search(element: &Element) -> Property {
 /// The words of `rel`, split at each space.
 pub(super) fn rel_list(element: &Element) -> Property {
     let rel = element.attribute("rel").unwrap_or_default();
-    Property::Texts(if rel.is_empty() { Vec::new() } else { rel.split(' ').map(str::to_owned).collect() })
+    Property::Texts(if rel.is_empty() {
+        Vec::new()
+    } else {
+        rel.split(' ').map(str::to_owned).collect()
+    })
 }

@@ -158,7 +158,9 @@ impl Selection {
     #[must_use]
     pub fn parent(&self, filter: Option<&Selector>) -> Self {
         self.map_filtered(filter, |node, found| {
-            found.extend(self.document.node(node).parent.filter(|&parent| self.document.is_element(parent)));
+            found.extend(
+                self.document.node(node).parent.filter(|&parent| self.document.is_element(parent)),
+            );
         })
     }
 
@@ -172,7 +174,8 @@ impl Selection {
     #[must_use]
     pub fn parents_until(&self, stop: Stop<'_>, filter: Option<&Selector>) -> Self {
         self.map_filtered(filter, |node, found| {
-            let path = self.document.ancestors(node).take_while(|&at| !stop.here(&self.document, at));
+            let path =
+                self.document.ancestors(node).take_while(|&at| !stop.here(&self.document, at));
             found.extend(path.filter(|&at| self.document.is_element(at)));
         })
     }
@@ -255,7 +258,11 @@ impl Selection {
         self.push(found)
     }
 
-    fn map_filtered(&self, filter: Option<&Selector>, each: impl Fn(NodeId, &mut Vec<NodeId>)) -> Self {
+    fn map_filtered(
+        &self,
+        filter: Option<&Selector>,
+        each: impl Fn(NodeId, &mut Vec<NodeId>),
+    ) -> Self {
         self.map_nodes(|node, found| {
             each(node, found);
             if let Some(filter) = filter {

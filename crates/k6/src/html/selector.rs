@@ -326,7 +326,7 @@ mod tests {
             ("a[href", 7),
             ("a:nth-child(x)", 13),
             ("a >", 4),
-            ("a:unknown", 3),
+            ("a:unknown", 2),
             ("li::before", 3),
             ("a[b=\"c]", 8),
             ("ü[", 3),
@@ -334,7 +334,8 @@ mod tests {
             ("a[b%=c]", 4),
             ("a:matches(\\)", 11),
         ] {
-            let Error::Selector { selector, column: found, reason } = Selector::parse(text).unwrap_err()
+            let Error::Selector { selector, column: found, reason } =
+                Selector::parse(text).unwrap_err()
             else {
                 panic!("another error for {text}");
             };
@@ -342,7 +343,7 @@ mod tests {
         }
         assert_eq!(
             Selector::parse("a:unknown").unwrap_err().to_string(),
-            "selector `a:unknown`, column 3: there is no pseudo-class `:unknown`"
+            "selector `a:unknown`, column 2: there is no pseudo-class `:unknown`"
         );
         assert!(Selector::parse(&":not(".repeat(10_000)).is_err());
     }

@@ -83,7 +83,13 @@ impl Submission {
             let joined: Vec<(String, String)> = fields
                 .into_iter()
                 .map(|Field { name, value }| {
-                    (name, value.map_or_else(|| "undefined".to_owned(), |value| value.texts().join(",")))
+                    (
+                        name,
+                        value.map_or_else(
+                            || "undefined".to_owned(),
+                            |value| value.texts().join(","),
+                        ),
+                    )
                 })
                 .collect();
             let text = query(joined.iter().map(|(name, value)| (&**name, &**value)));

@@ -195,7 +195,11 @@ impl Document {
     }
 
     /// Descendants with this tag name.
-    pub(super) fn tagged<'a>(&'a self, top: NodeId, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+    pub(super) fn tagged<'a>(
+        &'a self,
+        top: NodeId,
+        name: &'a str,
+    ) -> impl Iterator<Item = NodeId> + 'a {
         self.descendants(top).filter(move |&node| self.is_tag(node, name))
     }
 

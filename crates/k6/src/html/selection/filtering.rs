@@ -51,7 +51,9 @@ impl Selection {
     #[must_use]
     pub fn has_selection(&self, other: &Self) -> Self {
         let same = Rc::ptr_eq(&self.document, &other.document);
-        self.keep(|_, node| same && other.nodes.iter().any(|&inner| self.document.contains(node, inner)))
+        self.keep(|_, node| {
+            same && other.nodes.iter().any(|&inner| self.document.contains(node, inner))
+        })
     }
 
     /// Whether any matches.
@@ -90,7 +92,11 @@ impl Selection {
     pub fn slice(&self, start: i64, end: Option<i64>) -> Self {
         let size = self.nodes.len();
         let bound = |at: i64| {
-            let from = if at < 0 { size.saturating_sub(clamp(at.unsigned_abs())) } else { clamp(at.unsigned_abs()) };
+            let from = if at < 0 {
+                size.saturating_sub(clamp(at.unsigned_abs()))
+            } else {
+                clamp(at.unsigned_abs())
+            };
             from.min(size)
         };
         let (start, end) = (bound(start), end.map_or(size, bound));

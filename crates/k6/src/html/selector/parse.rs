@@ -196,13 +196,22 @@ impl<'a> Reader<'a> {
     }
 
     fn pseudo(&mut self) -> Result<Pseudo, Failure> {
-        self.bump();
         let start = self.at;
+        self.bump();
         let element = self.take(':');
         let name = self.identifier()?.to_ascii_lowercase();
         const ELEMENTS: [&str; 11] = [
-            "after", "backdrop", "before", "cue", "first-letter", "first-line", "grammar-error", "marker",
-            "placeholder", "selection", "spelling-error",
+            "after",
+            "backdrop",
+            "before",
+            "cue",
+            "first-letter",
+            "first-line",
+            "grammar-error",
+            "marker",
+            "placeholder",
+            "selection",
+            "spelling-error",
         ];
         if element || ELEMENTS.contains(&&*name) {
             self.at = start;
@@ -330,8 +339,9 @@ impl<'a> Reader<'a> {
                 }
                 Some('\\') => {
                     let after = &self.rest()[1..];
-                    let line_end =
-                        ["\r\n", "\r", "\n", "\u{c}"].into_iter().find(|end| after.starts_with(end));
+                    let line_end = ["\r\n", "\r", "\n", "\u{c}"]
+                        .into_iter()
+                        .find(|end| after.starts_with(end));
                     match line_end {
                         Some(end) => self.at += 1 + end.len(),
                         None => text.push(self.escape()?),
@@ -392,7 +402,9 @@ impl<'a> Reader<'a> {
                 self.at += length;
                 Ok(expression)
             }
-            Err(regex::Error::CompiledTooBig(_)) => self.fail("the regular expression is too large"),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                self.fail("the regular expression is too large")
+            }
             Err(_) => self.fail(format!("`{text}` is not a regular expression")),
         }
     }

@@ -52,8 +52,12 @@ impl Pseudo {
         let tag = document.tag(node).unwrap_or_default();
         match self {
             Self::Not(group) => !group.matches(document, node),
-            Self::Has(group) => document.descendants(node).any(|below| group.matches(document, below)),
-            Self::HasChild(group) => document.children(node).any(|child| group.matches(document, child)),
+            Self::Has(group) => {
+                document.descendants(node).any(|below| group.matches(document, below))
+            }
+            Self::HasChild(group) => {
+                document.children(node).any(|child| group.matches(document, child))
+            }
             Self::Nth(nth) => nth.matches(document, node),
             Self::Only { of_type } => {
                 alike(document, node, *of_type).is_some_and(|mut all| all.nth(1).is_none())
@@ -69,11 +73,14 @@ impl Pseudo {
                 .parent
                 .is_some_and(|parent| document.node_type(parent) == NodeType::Document),
             Self::Link => matches!(tag, "a" | "area" | "link") && has("href"),
-            Self::Language(wanted) => std::iter::once(node).chain(document.ancestors(node)).any(|at| {
-                document.attribute(at, "lang").is_some_and(|lang| {
-                    lang.strip_prefix(&**wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            Self::Language(wanted) => {
+                std::iter::once(node).chain(document.ancestors(node)).any(|at| {
+                    document.attribute(at, "lang").is_some_and(|lang| {
+                        lang.strip_prefix(&**wanted)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                    })
                 })
-            }),
+            }
             Self::Enabled => match tag {
                 "a" | "area" | "link" => has("href"),
                 "optgroup" | "menuitem" | "fieldset" => !has("disabled"),
@@ -87,7 +94,8 @@ impl Pseudo {
                 "input" | "menuitem" => {
                     has("checked")
                         && document.attribute(node, "type").is_some_and(|kind| {
-                            kind.eq_ignore_ascii_case("checkbox") || kind.eq_ignore_ascii_case("radio")
+                            kind.eq_ignore_ascii_case("checkbox")
+                                || kind.eq_ignore_ascii_case("radio")
                         })
                 }
                 "option" => has("selected"),
@@ -127,7 +135,11 @@ impl Nth {
 fn alike(document: &Document, node: NodeId, of_type: bool) -> Option<impl Iterator<Item = NodeId>> {
     let parent = document.node(node).parent?;
     let tag = document.tag(node);
-    Some(document.child_elements(parent).filter(move |&other| !of_type || document.tag(other) == tag))
+    Some(
+        document
+            .child_elements(parent)
+            .filter(move |&other| !of_type || document.tag(other) == tag),
+    )
 }
 
 fn asked_text(document: &Document, node: NodeId, own: bool) -> String {
