@@ -9,8 +9,8 @@ pub enum Datum {
     Bool(bool),
     /// A number that prints as it was written.
     Number(f64),
-    /// JSON: an object or an array.
-    Json(serde_json::Value),
+    /// JSON of an object or an array, as it was written.
+    Json(String),
     /// Anything else.
     Text(String),
 }
@@ -24,9 +24,9 @@ impl Datum {
             _ => {}
         }
         if text.starts_with(['{', '['])
-            && let Ok(value) = serde_json::from_str(text)
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
         {
-            return Self::Json(value);
+            return Self::Json(text.to_owned());
         }
         match text.parse::<f64>() {
             // A number that prints, without an exponent, as it is written.
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(Datum::read("true"), Datum::Bool(true));
         assert_eq!(Datum::read("null"), Datum::Undefined);
         assert_eq!(Datum::read(""), Datum::Undefined);
-        assert_eq!(Datum::read(r#"{"id":101}"#), Datum::Json(serde_json::json!({"id": 101})));
+        assert_eq!(Datum::read(r#"{"id":101}"#), Datum::Json(r#"{"id":101}"#.to_owned()));
         assert_eq!(Datum::read("{id}"), Datum::Text("{id}".to_owned()));
     }
 

@@ -282,10 +282,22 @@ impl Selection {
 
     /// A selection made from this one.
     fn push(&self, nodes: Vec<NodeId>) -> Self {
-        Self { previous: Some(Rc::new(self.clone())), ..self.alone(nodes) }
+        let mut made = self.alone(nodes);
+        made.previous = Some(Rc::new(self.clone()));
+        made
     }
 
     fn alone(&self, nodes: Vec<NodeId>) -> Self {
         Self { document: Rc::clone(&self.document), nodes: nodes.into(), previous: None }
+    }
+}
+
+impl Drop for Selection {
+    /// One after the other: a script that goes on from selection to selection makes a long chain.
+    fn drop(&mut self) {
+        let mut next = self.previous.take();
+        while let Some(mut previous) = next.and_then(|previous| Rc::try_unwrap(previous).ok()) {
+            next = previous.previous.take();
+        }
     }
 }

@@ -158,3 +158,18 @@ fn data() {
     let names: Vec<String> = p.data_all().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["testID", "on", "o", "e", "x"]);
 }
+
+/// Each selection knows the one before it. Letting go of the last must not need a stack as deep as
+/// the chain is long: scripts run on small ones.
+#[test]
+fn a_long_chain_is_let_go_of_without_recursion() {
+    let walk = || {
+        let mut at = from("#a");
+        for _ in 0..200_000 {
+            at = at.siblings(None).first();
+        }
+        at.size()
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(walk).unwrap();
+    assert_eq!(thread.join().unwrap(), 1);
+}
