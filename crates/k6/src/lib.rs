@@ -15,6 +15,7 @@ mod address;
 mod cast;
 mod client;
 mod globals;
+mod html;
 mod machine;
 mod modules;
 mod script;
