@@ -27,7 +27,7 @@ impl<'a> Interpreter<'_, 'a> {
             Value::Method(of, name) => self.method(*of, &name, call, at, hint),
             Value::Function(function) => self.inlined(function, None, call),
             Value::Lambda(Expr::Lambda(lambda)) => {
-                let (values, named) = self.arguments(call);
+                let (values, named) = self.arguments(call, hint);
                 let mut frame = BTreeMap::new();
                 if let Some(parameters) = &lambda.parameters {
                     let names = parameters.iter_non_variadic_params();
@@ -46,13 +46,13 @@ impl<'a> Interpreter<'_, 'a> {
             }
             Value::Known(path) => self.known(&path, call, at, hint),
             Value::Opaque(reason) => {
-                self.arguments(call);
+                self.arguments(call, hint);
                 Value::Opaque(reason)
             }
             Value::Part(step, Part::Json(path)) => Value::Part(step, Part::Json(path)),
             Value::Missing => Value::Missing,
             _ => {
-                self.arguments(call);
+                self.arguments(call, hint);
                 self.unsaid(at)
             }
         }
@@ -62,6 +62,7 @@ impl<'a> Interpreter<'_, 'a> {
     pub(crate) fn arguments(
         &mut self,
         call: &'a ExprCall,
+        hint: &str,
     ) -> (Vec<Value<'a>>, Vec<(String, Value<'a>)>) {
         let mut values = Vec::new();
         for argument in &call.arguments.args {
@@ -77,7 +78,7 @@ impl<'a> Interpreter<'_, 'a> {
                     }
                 }
                 argument => {
-                    let hint = crate::evaluate::hint_of(argument, "value");
+                    let hint = crate::evaluate::hint_of(argument, hint);
                     self.eval(argument, &hint)
                 }
             });
@@ -107,7 +108,7 @@ impl<'a> Interpreter<'_, 'a> {
         me: Option<Value<'a>>,
         call: &'a ExprCall,
     ) -> Value<'a> {
-        let (values, named) = self.arguments(call);
+        let (values, named) = self.arguments(call, "value");
         self.inline(function, me, values, named)
     }
 
@@ -180,7 +181,7 @@ impl<'a> Interpreter<'_, 'a> {
             }
             (Value::Client, "request") => return self.request(None, call, at, false),
             (Value::Client, "rename_request") => {
-                let (values, _) = self.arguments(call);
+                let (values, _) = self.arguments(call, hint);
                 return match values.first().and_then(Value::literal) {
                     Some(name) => Value::Method(Box::new(Value::text(&name)), "renamed".to_owned()),
                     None => self.unsaid(at),
@@ -194,7 +195,7 @@ impl<'a> Interpreter<'_, 'a> {
                 return Value::null();
             }
             (Value::Me, "interrupt" | "stop") => {
-                self.arguments(call);
+                self.arguments(call, hint);
                 self.interrupted = true;
                 self.stopped = true;
                 return Value::null();
@@ -211,7 +212,7 @@ impl<'a> Interpreter<'_, 'a> {
             }
             _ => {}
         }
-        let (values, named) = self.arguments(call);
+        let (values, named) = self.arguments(call, hint);
         match (&of, name) {
             (Value::Answer(step), "json") => Value::Part(*step, Part::Json("$".to_owned())),
             (Value::Answer(step), "iter_lines" | "iter_content") => Value::Part(*step, Part::Lines),

@@ -209,22 +209,20 @@ fn unique<'n>(names: impl Iterator<Item = &'n mut String>) {
 
 /// Says once that a failed request ends its iteration.
 fn failures(users: &[User<'_>], source: &Source<'_>, findings: &mut Findings) {
-    let flows =
-        || users.iter().flat_map(|user| &user.flows).filter(|(flow, _)| flow.steps.len() > 1);
-    let count = flows().count();
-    if count > 0 {
-        let class =
-            users.iter().find(|user| user.flows.iter().any(|(flow, _)| flow.steps.len() > 1));
-        let reason = format!(
-            "{count} tasks make more than one request: in Locust the next one follows one that failed, in the plan the iteration ends"
-        );
-        let finding = Finding::warning("locust-after-failure", reason).hint(
-            "give a step's `expect.status` the statuses after which the iteration is to go on",
-        );
-        if let Some(user) = class {
-            findings.push(finding.at(source.place(&user.class.name)));
-        }
-    }
+    let several = |flow: &crate::plan::Flow| {
+        flow.steps.iter().filter(|step| step.request.is_some()).count() > 1
+    };
+    let of = |user: &&User<'_>| user.flows.iter().any(|(flow, _)| several(flow));
+    let Some(user) = users.iter().find(of) else { return };
+    let names = users.iter().flat_map(|user| &user.flows).filter(|(flow, _)| several(flow));
+    let names: Vec<&str> = names.map(|(flow, _)| flow.name.as_str()).collect();
+    let reason = format!(
+        "{} make more than one request: in Locust the next one follows one that failed, in the plan the iteration ends",
+        names.join(", ")
+    );
+    let finding = Finding::warning("locust-after-failure", reason)
+        .hint("give a step's `expect.status` the statuses after which the iteration is to go on");
+    findings.push(finding.at(source.place(&user.class.name)));
 }
 
 fn paced(user: &User<'_>, source: &Source<'_>, findings: &mut Findings) {

@@ -283,7 +283,10 @@ impl<'r, 'a> Interpreter<'r, 'a> {
         if let Some((_, _, name)) = known {
             return json!(format!("${{{name}}}"));
         }
-        let name = self.fresh(hint);
+        // Without a name of its own, it has the one the service gave it.
+        let key = from.as_str().and_then(|path| path.rsplit(['.', '[']).next());
+        let key = key.filter(|key| !key.starts_with('$') && hint == "value");
+        let name = self.fresh(key.unwrap_or(hint));
         if let Some(step) = self.steps.get_mut(step) {
             step.extract.insert(name.clone(), from.clone());
         }
@@ -365,11 +368,11 @@ impl<'r, 'a> Interpreter<'r, 'a> {
             "`self.{name}` is never set: in Locust this task ends here with an AttributeError, before anything is sent"
         );
         let hint = format!(
-            "set it in `on_start`, e.g. from the answer of a request, and import again; until then the plan's variable `{}` gives each virtual user one of its own, `{name}-1`, `{name}-2`, ...: change that to what your service knows",
+            "set it in `on_start`, e.g. from the answer of a request, and import again; until then the plan's variable `{}` gives each virtual user one of its own, `{name}-1`, `{name}-2` and so on: change that to what your service knows",
             crate::value::name(name)
         );
         self.warn("locust-unset", at, reason, hint);
-        let draw = Draw::Value(json!(format!("{}-${{vu}}", name.replace('_', "-"))));
+        let draw = Draw::Value(json!(format!("{name}-${{vu}}")));
         let comment =
             format!("`self.{name}` is never set in {}: put in its place", self.source.file);
         let value = self.variable(name, draw, comment);

@@ -24,10 +24,10 @@ impl<'a> Interpreter<'_, 'a> {
     ) -> Value<'a> {
         if self.is_talk(path) {
             // What is said to a person may still make a request.
-            self.arguments(call);
+            self.arguments(call, hint);
             return Value::null();
         }
-        let (values, named) = self.arguments(call);
+        let (values, named) = self.arguments(call, hint);
         if let Some(name) = path.strip_prefix("super.") {
             return match self.module.above(&self.classes, name) {
                 Some(function) => self.inline(function, Some(Value::Me), values, named),

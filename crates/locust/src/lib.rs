@@ -19,6 +19,7 @@ mod findings;
 mod interpreter;
 mod known;
 mod module;
+mod operators;
 mod outside;
 mod plan;
 mod request;

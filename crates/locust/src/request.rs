@@ -54,7 +54,7 @@ impl<'a> Interpreter<'_, 'a> {
         if self.is_constant() {
             return Err(("it is made while Locust reads the file".into(), "make it in `on_start`"));
         }
-        let (values, named) = self.arguments(call);
+        let (values, named) = self.arguments(call, "value");
         let mut positions = values.into_iter();
         let mut named: Vec<(String, Value<'a>)> = named;
         let mut take = |key: &str| {

@@ -112,6 +112,13 @@ impl<'a> Users<'_, 'a> {
             files: BTreeSet::new(),
         };
         self.told(class);
+        let takes_any = self.module.attribute(class, "insecure").is_none() && kind == Kind::Fast;
+        if takes_any && user.host.as_ref().is_some_and(|host| host.starts_with("https://")) {
+            let reason = "a FastHttpUser takes any certificate, the plan checks it";
+            let hint =
+                "write `insecure: true` under the target, if the certificate cannot be checked";
+            self.warn("locust-certificate", class, reason, hint);
+        }
         let with_start = self.starts(class).is_some();
         if with_start && recipes.len() > 1 {
             let times = recipes.len();
@@ -245,6 +252,7 @@ impl<'a> Users<'_, 'a> {
             }
             Wait::None => {}
         }
+        crate::write::prune(&mut flow);
         flow.name.clone_from(&recipe.name);
         flow.comment = self.comment(user, recipe);
         user.data.extend(data);

@@ -12,7 +12,7 @@ const ALWAYS: [&str; 5] = [
     "A request may take 60 s when no timeout is given, and follows up to 10 redirects; Locust's waits for ever and follows 30.",
     "Iterations that are under way at a phase's end may finish for 30 s (`gracefulStop`); Locust cuts them off.",
     "Locust judges nothing, but exits with 1 when any request failed: the objectives are where you say what is good enough.",
-    "Names in templates (`${...}`) are drawn or extracted as the comments say; docs/reference/flows.md has all fields.",
+    "Names in templates (`${...}`) are drawn or extracted as the comments say; Seaworthy's docs/reference/flows.md has all fields.",
 ];
 
 /// Writes a plan.
@@ -88,6 +88,20 @@ pub(crate) fn plan(plan: &Plan) -> String {
     text.0
 }
 
+/// Takes out variables that nothing uses: what `on_start` drew for another flow.
+pub(crate) fn prune(flow: &mut Flow) {
+    let mut position = flow.variables.len();
+    while position > 0 {
+        position -= 1;
+        let variable = flow.variables.remove(position);
+        let mut text = Text::default();
+        text.flow(flow);
+        if text.uses(&variable.name) {
+            flow.variables.insert(position, variable);
+        }
+    }
+}
+
 /// Lines of YAML.
 #[derive(Default)]
 struct Text(String);
@@ -131,6 +145,7 @@ impl Text {
                     self.line(indent + 2, &format!("- {}", flat(item)));
                 }
             }
+            Json::String(value) => self.line(indent, &format!("{key}: {}", text(value))),
             value => self.line(indent, &format!("{key}: {}", flat(value))),
         }
     }
@@ -166,6 +181,14 @@ impl Text {
         for missing in &flow.missing {
             self.comment(6, &format!("NOT CARRIED OVER: {missing}"));
         }
+    }
+
+    /// Whether a flow's text uses a name.
+    fn uses(&self, name: &str) -> bool {
+        let opening = format!("${{{name}");
+        self.0
+            .match_indices(&opening)
+            .any(|(at, _)| self.0[at + opening.len()..].starts_with(['}', '.', '[']))
     }
 
     fn variable(&mut self, variable: &Variable) {
