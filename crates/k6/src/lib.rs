@@ -8,6 +8,7 @@
 //! What is absent: nothing here computes a verdict, and nothing prints.
 
 pub mod console;
+pub mod generate;
 pub mod options;
 pub mod output;
 
