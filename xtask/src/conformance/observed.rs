@@ -157,7 +157,7 @@ fn walk(group: &Value) -> (BTreeSet<String>, BTreeMap<String, (u64, u64)>) {
 /// What a file says; of a table of samples, its columns and how many there are of each metric.
 fn file(name: &str, text: &str) -> Value {
     if !name.ends_with(".csv") {
-        return json!(text);
+        return json!(text.lines().map(timeless).collect::<Vec<_>>());
     }
     let mut lines = text.lines();
     let columns = lines.next().unwrap_or_default();
@@ -168,6 +168,17 @@ fn file(name: &str, text: &str) -> Value {
         }
     }
     json!({ "columns": columns, "rows": rows })
+}
+
+/// A line of a file; of one that is a log's, all but when.
+fn timeless(line: &str) -> Value {
+    match serde_json::from_str::<Map<String, Value>>(line) {
+        Ok(mut entry) if entry.contains_key("level") => {
+            entry.remove("time");
+            Value::Object(entry)
+        }
+        _ => Value::from(line),
+    }
 }
 
 /// Whether each threshold was crossed, by metric.
