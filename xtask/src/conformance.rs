@@ -58,7 +58,10 @@ enum Against {
 /// What came of a script.
 enum Outcome {
     /// Ours took so long, theirs so long.
-    Compared { differences: Vec<Difference>, took: (Duration, Duration) },
+    Compared {
+        differences: Vec<Difference>,
+        took: (Duration, Duration),
+    },
     Failed(String),
 }
 
@@ -179,7 +182,8 @@ fn shown(script: &Script, outcome: &Outcome) -> String {
                 theirs.as_secs_f64()
             );
             for it in differences {
-                let wanted = it.wanted.as_ref().map_or_else(String::new, |why| format!("  [{why}]"));
+                let wanted =
+                    it.wanted.as_ref().map_or_else(String::new, |why| format!("  [{why}]"));
                 let (theirs, ours) = (cut(&it.theirs), cut(&it.ours));
                 text += &format!("    {}: k6 {theirs}, ours {ours}{wanted}\n", it.at);
             }
@@ -191,7 +195,8 @@ fn shown(script: &Script, outcome: &Outcome) -> String {
 /// The last line, and whether all is well.
 fn conclude(outcomes: &[Outcome]) -> Result<()> {
     let count = |which: fn(&Outcome) -> bool| outcomes.iter().filter(|it| which(it)).count();
-    let same = count(|it| matches!(it, Outcome::Compared { differences, .. } if differences.is_empty()));
+    let same =
+        count(|it| matches!(it, Outcome::Compared { differences, .. } if differences.is_empty()));
     let failed = count(|it| matches!(it, Outcome::Failed(_)));
     let differ = count(|it| {
         matches!(it, Outcome::Compared { differences, .. }
@@ -234,18 +239,25 @@ fn record(peer: &Tool, server: &Path, scripts: &[Script], jobs: usize) -> Result
 fn written(observed: &Value) -> String {
     let lines = |open: &str, values: Vec<String>, close: &str, indent: &str| match values.len() {
         0 => format!("{open}{close}"),
-        _ => format!("{open}\n{indent}  {}\n{indent}{close}", values.join(&format!(",\n{indent}  "))),
+        _ => {
+            format!("{open}\n{indent}  {}\n{indent}{close}", values.join(&format!(",\n{indent}  ")))
+        }
     };
     let inner = |value: &Value| match value {
         Value::Object(values) => {
-            let entry = |(name, value): (&String, &Value)| format!("{}: {value}", Value::from(name.as_str()));
+            let entry = |(name, value): (&String, &Value)| {
+                format!("{}: {value}", Value::from(name.as_str()))
+            };
             lines("{", values.iter().map(entry).collect(), "}", "  ")
         }
-        Value::Array(values) => lines("[", values.iter().map(Value::to_string).collect(), "]", "  "),
+        Value::Array(values) => {
+            lines("[", values.iter().map(Value::to_string).collect(), "]", "  ")
+        }
         other => other.to_string(),
     };
     let entries = observed.as_object().into_iter().flatten();
-    let entries = entries.map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), inner(value)));
+    let entries =
+        entries.map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), inner(value)));
     format!("{}\n", lines("{", entries.collect(), "}", ""))
 }
 
@@ -270,11 +282,10 @@ impl Asked {
                 "--only" => asked.only.push(value()?.clone()),
                 "--jobs" => {
                     let text = value()?;
-                    asked.jobs = text
-                        .parse()
-                        .ok()
-                        .filter(|jobs| *jobs > 0)
-                        .with_context(|| format!("`{text}` is not a number of runs\n\n{USAGE}"))?;
+                    asked.jobs =
+                        text.parse().ok().filter(|jobs| *jobs > 0).with_context(|| {
+                            format!("`{text}` is not a number of runs\n\n{USAGE}")
+                        })?;
                 }
                 "--list" => asked.list = true,
                 "--recorded" => asked.recorded = true,

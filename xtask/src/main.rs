@@ -62,8 +62,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_with_the_usage() {
-        for wrong in [&[][..], &["tset"], &["ci", "fast"], &["tidy", "--fix"], &["bench", "nosuch"], &["conformance"]]
-        {
+        for wrong in [
+            &[][..],
+            &["tset"],
+            &["ci", "fast"],
+            &["tidy", "--fix"],
+            &["bench", "nosuch"],
+            &["conformance"],
+        ] {
             let arguments: Vec<String> = wrong.iter().map(ToString::to_string).collect();
             assert!(chore(&arguments).is_err(), "{wrong:?}");
         }

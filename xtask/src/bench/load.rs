@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command;
 use super::measured::Pins;
 use super::nginx::Nginx;
 use super::table;
+use crate::command;
 use tools::Tool;
 
 const USAGE: &str = "\
@@ -44,6 +44,12 @@ struct Bench {
     /// Ours first, then the peers that are there.
     tools: Vec<Tool>,
     nginx: Option<Nginx>,
+}
+
+/// What `wrk` printed: requests, and percentiles in milliseconds.
+pub(super) fn wrk_said(stdout: &str) -> Option<(u64, Vec<(f64, f64)>)> {
+    let said = Tool::Wrk(PathBuf::new()).read(stdout)?;
+    Some((said.requests, said.percentiles))
 }
 
 /// Runs the benchmark.

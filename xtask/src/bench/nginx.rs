@@ -1,4 +1,5 @@
-//! nginx as the server that costs least: it answers every request at once.
+//! nginx as the server that costs least: it answers every request at once, with two bytes or a little
+//! JSON.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,20 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::measured::{Pins, Side};
+
+/// What the realistic script of `bench k6` asks for, each answered with a document of JSON.
+const LOCATIONS: &str = r#"
+location /items { default_type application/json; return 200 '{"page":1,"pages":4,"items":[
+{"id":101,"name":"Rope, 20 m","price":14.5,"tags":["deck","new"]},
+{"id":102,"name":"Anchor","price":199.0,"tags":["deck"]},
+{"id":103,"name":"Signal flags","price":42.25,"tags":["bridge","sale"]},
+{"id":104,"name":"Lantern","price":61.0,"tags":["bridge"]},
+{"id":105,"name":"Chart of the fjord","price":23.75,"tags":["bridge","paper"]}]}'; }
+location /item { default_type application/json; return 200 '{"id":103,"name":"Signal flags","price":42.25,
+"stock":{"here":12,"elsewhere":[3,0,7]},"text":"Forty flags of bunting, in a bag, with a card that says what they mean.",
+"tags":["bridge","sale"]}'; }
+location /order { default_type application/json; return 200 '{"accepted":true,"order":{"id":"o-77120","total":84.5}}'; }
+"#;
 
 /// A server that answers every request with two bytes.
 pub(super) struct Nginx {
@@ -32,7 +47,8 @@ impl Nginx {
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;\n\
              client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
              uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
-             server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 'ok'; }} }} }}\n"
+             server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 'ok'; }}\n\
+             {LOCATIONS} }} }}\n"
         );
         let file = folder.join("nginx.conf");
         std::fs::write(&file, config)?;

@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn every_difference_has_its_place() {
         let script = Script::default();
-        let theirs = json!({"exit": 0, "counts": {"GET /a": 1, "GET /b": 2}, "console": ["x", "a"]});
+        let theirs =
+            json!({"exit": 0, "counts": {"GET /a": 1, "GET /b": 2}, "console": ["x", "a"]});
         assert!(places(theirs.clone(), theirs.clone(), &script).is_empty());
         let ours = json!({"exit": 99, "counts": {"GET /a": 1, "GET /c": 2}, "console": ["a", "x"]});
         let expected = ["exit", "counts.GET /b", "counts.GET /c", "console"];
@@ -103,7 +104,8 @@ mod tests {
 
     #[test]
     fn of_sets_only_what_one_side_lacks_is_said() {
-        let found = between(&json!({"t": ["a", "b"]}), &json!({"t": ["a", "c"]}), &Script::default());
+        let found =
+            between(&json!({"t": ["a", "b"]}), &json!({"t": ["a", "c"]}), &Script::default());
         assert_eq!((found[0].theirs.as_str(), found[0].ours.as_str()), ("\"b\"", "\"c\""));
     }
 
@@ -115,8 +117,10 @@ mod tests {
             differs: vec![("exit".to_owned(), "a reason".to_owned())],
             ..Script::default()
         };
-        let theirs = json!({"counts": {"a": 100, "b": 100}, "tags": {"m": {"error": "x"}}, "exit": 0});
-        let ours = json!({"counts": {"a": 109, "b": 112}, "tags": {"m": {"error": "y"}}, "exit": 1});
+        let theirs =
+            json!({"counts": {"a": 100, "b": 100}, "tags": {"m": {"error": "x"}}, "exit": 0});
+        let ours =
+            json!({"counts": {"a": 109, "b": 112}, "tags": {"m": {"error": "y"}}, "exit": 1});
         let found = between(&theirs, &ours, &script);
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].at.as_str(), &found[0].wanted), ("counts.b", &None));

@@ -47,7 +47,8 @@ impl Scratch {
     fn new(name: &str) -> Result<Self> {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("conformance-{}-{number}-{}", std::process::id(), name.replace('/', "-"));
+        let name =
+            format!("conformance-{}-{number}-{}", std::process::id(), name.replace('/', "-"));
         let folder = std::env::temp_dir().join(name);
         for part in ["here", "home", "out"] {
             std::fs::create_dir_all(folder.join(part))?;
@@ -95,17 +96,20 @@ impl Tool {
                 command.env_remove(name);
             }
         }
-        command.current_dir(&here).env("HOME", scratch.0.join("home")).env_remove("XDG_CONFIG_HOME");
+        command
+            .current_dir(&here)
+            .env("HOME", scratch.0.join("home"))
+            .env_remove("XDG_CONFIG_HOME");
         if self.peer {
             command.env("K6_NO_USAGE_REPORT", "true").env("K6_AUTO_EXTENSION_RESOLUTION", "false");
         }
-        command.envs(script.environment.iter().map(|(name, value)| (name, filled_in(value, &names))));
+        command
+            .envs(script.environment.iter().map(|(name, value)| (name, filled_in(value, &names))));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 
         let start = now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} did not start", self.program.display()))?;
+        let child =
+            command.spawn().with_context(|| format!("{} did not start", self.program.display()))?;
         let (exit, stdout, stderr) = wait(child, script.interrupted.then_some(&server))?;
         let took = start.elapsed();
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
@@ -125,9 +129,9 @@ impl Tool {
 
 /// `{NAME}` replaced by what it stands for.
 fn filled_in(text: &str, names: &[(String, String)]) -> String {
-    names.iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{name}}}"), value)
-    })
+    names
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 /// Waits for the end; interrupts it once something has reached the server, if one is given.
@@ -156,8 +160,7 @@ fn wait(mut child: Child, interrupt: Option<&Server>) -> Result<(Option<i32>, St
         }
         std::thread::park_timeout(Duration::from_millis(10));
     };
-    let [stdout, stderr] = readers
-        .map(|it| it.and_then(|it| it.join().ok()).unwrap_or_default());
+    let [stdout, stderr] = readers.map(|it| it.and_then(|it| it.join().ok()).unwrap_or_default());
     Ok((status.code(), stdout, stderr))
 }
 

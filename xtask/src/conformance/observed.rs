@@ -12,8 +12,18 @@ const BY_THE_CLOCK: &[&str] = &["vus", "vus_max", "data_sent", "data_received"];
 
 /// Metrics that a script does not make; their values are times.
 const BUILT_IN: &[&str] = &[
-    "vus", "vus_max", "iterations", "iteration_duration", "dropped_iterations", "checks",
-    "group_duration", "http_", "ws_", "grpc_", "data_", "browser_",
+    "vus",
+    "vus_max",
+    "iterations",
+    "iteration_duration",
+    "dropped_iterations",
+    "checks",
+    "group_duration",
+    "http_",
+    "ws_",
+    "grpc_",
+    "data_",
+    "browser_",
 ];
 
 /// Everything the script's head asks for.
@@ -38,7 +48,9 @@ pub(super) fn of(ran: &Ran, script: &Script) -> Value {
             }
             "stdout" => json!(ran.stdout.trim_end().lines().collect::<Vec<_>>()),
             "json" => serde_json::from_str(&ran.stdout).unwrap_or(Value::Null),
-            "files" => ran.files.iter().map(|(name, text)| (name.clone(), file(name, text))).collect(),
+            "files" => {
+                ran.files.iter().map(|(name, text)| (name.clone(), file(name, text))).collect()
+            }
             _ => json!(rows(&ran.stdout)),
         };
         observed.insert((*what).to_owned(), value);
@@ -157,7 +169,7 @@ fn walk(group: &Value) -> (BTreeSet<String>, BTreeMap<String, (u64, u64)>) {
 /// What a file says; of a table of samples, its columns and how many there are of each metric.
 fn file(name: &str, text: &str) -> Value {
     if !name.ends_with(".csv") {
-        return json!(text);
+        return json!(text.lines().map(timeless).collect::<Vec<_>>());
     }
     let mut lines = text.lines();
     let columns = lines.next().unwrap_or_default();
@@ -168,6 +180,17 @@ fn file(name: &str, text: &str) -> Value {
         }
     }
     json!({ "columns": columns, "rows": rows })
+}
+
+/// A line of a file; of one that is a log's, all but when.
+fn timeless(line: &str) -> Value {
+    match serde_json::from_str::<Map<String, Value>>(line) {
+        Ok(mut entry) if entry.contains_key("level") => {
+            entry.remove("time");
+            Value::Object(entry)
+        }
+        _ => Value::from(line),
+    }
 }
 
 /// Whether each threshold was crossed, by metric.
@@ -278,7 +301,8 @@ mod tests {
     fn what_is_written_is_read() {
         let log = "{\"level\":\"info\",\"msg\":\"hi\",\"source\":\"console\"}\nnoise\n{\"level\":\"error\",\"msg\":\"x\"}\n";
         assert_eq!(console(log), ["info hi"]);
-        let summary = "  █ TOTAL RESULTS\n\n    http_reqs....: 6  65/s\n    a_trend...: avg=1ms min=2ms\n";
+        let summary =
+            "  █ TOTAL RESULTS\n\n    http_reqs....: 6  65/s\n    a_trend...: avg=1ms min=2ms\n";
         assert_eq!(rows(summary), ["http_reqs", "a_trend avg min"]);
     }
 }

@@ -21,8 +21,21 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// What can be compared.
 pub(super) const WHAT: &[&str] = &[
-    "exit", "counts", "connections", "metrics", "values", "checks", "groups", "thresholds", "tags",
-    "console", "lines", "stdout", "json", "files", "summary",
+    "exit",
+    "counts",
+    "connections",
+    "metrics",
+    "values",
+    "checks",
+    "groups",
+    "thresholds",
+    "tags",
+    "console",
+    "lines",
+    "stdout",
+    "json",
+    "files",
+    "summary",
 ];
 
 /// What `usual` stands for.
@@ -95,7 +108,8 @@ fn read(path: &Path, text: &str) -> Result<Script> {
             "command" => script.command = value.to_owned(),
             "compare" => {
                 let what = value.split_whitespace();
-                let what = what.flat_map(|it| if it == "usual" { USUAL.to_vec() } else { vec![it] });
+                let what =
+                    what.flat_map(|it| if it == "usual" { USUAL.to_vec() } else { vec![it] });
                 script.compare.extend(what.map(str::to_owned));
             }
             "near" => {
@@ -183,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_head_that_says_nothing_or_nonsense_is_refused() {
-        for wrong in ["", "// compare:\n", "// compare: looks\n", "// compare: exit\n// run: 'a\n"] {
+        for wrong in ["", "// compare:\n", "// compare: looks\n", "// compare: exit\n// run: 'a\n"]
+        {
             assert!(read(Path::new("/x/http/get.js"), wrong).is_err(), "{wrong}");
         }
     }

@@ -40,7 +40,8 @@ impl Server {
 
     /// What reached it so far: `requests` by method and path, `connections`.
     pub(super) fn counts(&self) -> Result<Value> {
-        let port = self.addresses.iter().find(|(name, _)| name == "PORT").context("it has no port")?;
+        let port =
+            self.addresses.iter().find(|(name, _)| name == "PORT").context("it has no port")?;
         let mut stream = TcpStream::connect(format!("127.0.0.1:{}", port.1))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(b"GET /__counts HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;

@@ -1,6 +1,6 @@
 // Shows a flag that nobody knows.
 // run: --full-speed-ahead
-// compare: counts
+// compare: exit counts
 // says: full-speed-ahead
 import http from 'k6/http';
 

@@ -29,9 +29,11 @@ export default function () {
 }
 
 export function handleSummary(data) {
-  const sorted = (value) => (value && typeof value === 'object' && !Array.isArray(value)
-    ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]))
-    : value);
+  const sorted = (value) => {
+    if (Array.isArray(value)) return value.map(sorted);
+    if (!value || typeof value !== 'object') return value;
+    return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  };
   const own = Object.keys(data.metrics).filter((name) => name.startsWith('a_')).sort();
   const lines = [
     Object.keys(data).sort().join(' '),

@@ -43,7 +43,8 @@ pub(crate) fn headers(seen: &Seen) -> Value {
 /// The cookies that were sent.
 pub(crate) fn cookies(seen: &Seen) -> Value {
     let values = seen.head.headers.get_all("cookie").iter().filter_map(|it| it.to_str().ok());
-    let pairs = values.flat_map(|value| value.split(';')).filter_map(|it| it.trim().split_once('='));
+    let pairs =
+        values.flat_map(|value| value.split(';')).filter_map(|it| it.trim().split_once('='));
     grouped(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 

@@ -30,10 +30,8 @@ use socket::Socket;
 use tally::Tally;
 
 fn main() -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let tally = Arc::new(Tally::default());
         let plain = TcpListener::bind("127.0.0.1:0").await?;
@@ -73,11 +71,7 @@ async fn listen(listener: TcpListener, tls: Option<tls::Acceptor>, tally: Arc<Ta
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    tls: Option<tls::Acceptor>,
-    tally: Arc<Tally>,
-) -> io::Result<()> {
+async fn serve(stream: TcpStream, tls: Option<tls::Acceptor>, tally: Arc<Tally>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr()?;
     let (stream, cut) = Socket::new(stream);

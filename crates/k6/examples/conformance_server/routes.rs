@@ -67,9 +67,11 @@ async fn route(seen: &Seen, parts: &[&str]) -> io::Result<Answer> {
         ["digest-auth", user, password] => auth::digest(seen, user, password),
         ["bearer"] => auth::bearer(seen),
         ["gzip" | "deflate" | "br" | "zstd"] => packed(parts[0]),
-        ["bytes", count] => {
-            answer::typed(StatusCode::OK, "application/octet-stream", answer::noise(number(count) as usize))
-        }
+        ["bytes", count] => answer::typed(
+            StatusCode::OK,
+            "application/octet-stream",
+            answer::noise(number(count) as usize),
+        ),
         ["text", count] => answer::text("abcdefghij".repeat(number(count) as usize / 10)),
         ["delay", millis] => {
             tokio::time::sleep(Duration::from_millis(number(millis).into())).await;
@@ -133,7 +135,8 @@ fn set_cookies(seen: &Seen) -> Answer {
 }
 
 fn delete_cookies(seen: &Seen) -> Answer {
-    let gone = |(name, _)| format!("{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+    let gone =
+        |(name, _)| format!("{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
     with_cookies(redirects::to("/cookies", 302), seen.query().into_iter().map(gone))
 }
 
