@@ -183,7 +183,7 @@ impl Graph {
         let fail = |why: ResolveError| Error::Resolve {
             place: Place::file(base.location.name().clone()),
             quote: String::new(),
-            why,
+            why: Box::new(why),
         };
         let resolver = Resolver { reader: self, modules_dir: None };
         match resolver.resolve(&base.location, specifier).map_err(fail)? {

@@ -120,7 +120,7 @@ impl<'r> Loading<'r> {
                 Err(why) => Err(Error::Resolve {
                     place: reference.place.clone(),
                     quote: quote(&reference.place, lines.line(reference.place.line)),
-                    why,
+                    why: Box::new(why),
                 }),
             };
             self.nodes[index].targets.insert(reference.specifier.clone(), target);
@@ -219,8 +219,8 @@ impl<'r> Loading<'r> {
         Error::NoExport {
             place: name.place.clone(),
             quote: quote(&name.place, text),
-            name: name.name.clone(),
-            specifier: specifier.to_owned(),
+            name: name.name.as_str().into(),
+            specifier: specifier.into(),
             hint: Some(hint),
         }
     }
