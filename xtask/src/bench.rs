@@ -2,6 +2,10 @@
 
 mod hub;
 mod load;
+mod measured;
+mod nginx;
+mod stalling;
+mod table;
 
 use anyhow::{Result, bail};
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::http1::{self, Limits, Message};
 use crate::http2;
 use crate::meter::Meter;
+use crate::peer::Peer;
 use crate::request::{Prepared, Request, wire_target};
 use crate::timings::{Part, Trace};
 use crate::url::Url;
@@ -64,6 +65,7 @@ impl<'a> Order<'a> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) origin: Url,
+    pub(crate) peer: Peer,
     protocol: Protocol,
 }
 
@@ -89,7 +91,7 @@ impl Connection {
         } else {
             Protocol::One(http1::Connection::new(wire))
         };
-        Ok(Self { origin: origin.clone(), protocol })
+        Ok(Self { origin: origin.clone(), peer: trace.peer, protocol })
     }
 
     /// Whether it is worth keeping after an exchange that came to its end.

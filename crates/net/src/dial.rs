@@ -1,11 +1,14 @@
 //! Opening a connection: looking up, connecting and the TLS handshake, each timed, under limits.
 
+use std::net::SocketAddr;
+
 use seaworthy_base::Instant;
 use tokio::time::timeout_at;
 
 use crate::client::{Http, Options};
 use crate::error::Error;
 use crate::network::Plain;
+use crate::peer::Peer;
 use crate::timings::{Part, Trace};
 use crate::url::{Scheme, Url};
 use crate::wire::Wire;
@@ -54,18 +57,24 @@ impl Options {
     async fn stream(&self, origin: &Url, http: Http, trace: &mut Trace) -> Result<Wire, Error> {
         let clock = &self.clock;
         trace.enter(Part::LookingUp, clock.now());
-        let failed = |reason| Error::LookupFailed { host: origin.host().to_owned(), reason };
         let addresses = self
             .network
             .look_up(origin.host(), origin.port())
             .await
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| Error::looking_up(origin.host(), error))?;
         trace.enter(Part::Connecting, clock.now());
-        let mut last = failed("the name has no address".to_owned());
+        let mut last = Error::LookupFailed {
+            host: origin.host().to_owned(),
+            reason: "the name has no address".to_owned(),
+            missing: true,
+        };
         for address in addresses {
             match self.network.dial(address).await {
-                Ok(plain) => return self.secure(origin, http, plain, trace).await,
-                Err(error) => last = Error::connecting(address, &error),
+                Ok(plain) => {
+                    trace.peer = Peer::plain(address);
+                    return self.secure(origin, http, (address, plain), trace).await;
+                }
+                Err(error) => last = Error::connecting(address, error),
             }
         }
         Err(last)
@@ -75,17 +84,18 @@ impl Options {
         &self,
         origin: &Url,
         http: Http,
-        plain: Plain,
+        (address, plain): (SocketAddr, Plain),
         trace: &mut Trace,
     ) -> Result<Wire, Error> {
         if origin.scheme() == Scheme::Http {
             return Ok(Wire::Plain(plain));
         }
         trace.enter(Part::Tls, self.clock.now());
-        let wire =
-            Wire::Tls(Box::new(self.tls_with(origin).connect(origin.host(), http, plain).await?));
+        let stream = self.tls_with(origin).connect(origin.host(), http, plain).await?;
+        trace.peer = Peer::secure(address, &stream);
+        let wire = Wire::Tls(Box::new(stream));
         if http == Http::Two && !wire.chose_http2() {
-            return Err(Error::TlsFailed("the server does not agree to HTTP/2".to_owned()));
+            return Err(Error::tls("the server does not agree to HTTP/2"));
         }
         Ok(wire)
     }

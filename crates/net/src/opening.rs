@@ -9,6 +9,7 @@ use crate::client::{Http, Options};
 use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
+use crate::peer::Peer;
 use crate::timings::{Part, Timings, Trace};
 use crate::url::Url;
 use crate::wire::Wire;
@@ -37,6 +38,11 @@ impl<'o> Opening<'o> {
         Ok(wire)
     }
 
+    /// Whom it leads to, once it is connected.
+    pub(crate) fn peer(&self) -> Peer {
+        self.trace.peer
+    }
+
     /// The opening came to its end.
     pub(crate) fn finish(&mut self) -> Timings {
         self.trace.finish(self.options.clock.now(), &self.meter);
@@ -47,7 +53,8 @@ impl<'o> Opening<'o> {
     pub(crate) fn failed(mut self, error: Error) -> Failure {
         let timings = self.finish();
         let Meter { sent: bytes_sent, received: bytes_received, .. } = self.meter;
-        Failure { error, timings, bytes_sent, bytes_received }
+        let peer = self.peer();
+        Failure { error, timings, bytes_sent, bytes_received, peer }
     }
 }
 

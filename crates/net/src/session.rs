@@ -271,7 +271,7 @@ fn redirect(request: &mut Request, status: u16, origin: &Url, next: &Url) {
 fn failed(error: Error, response: &Response) -> Failure {
     let timings: Timings = response.timings;
     let (bytes_sent, bytes_received) = (response.bytes_sent, response.bytes_received);
-    Failure { error, timings, bytes_sent, bytes_received }
+    Failure { error, timings, bytes_sent, bytes_received, peer: response.peer }
 }
 
 #[cfg(test)]

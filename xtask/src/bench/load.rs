@@ -1,10 +1,8 @@
 //! `bench load`: our generator beside wrk and oha in one run, rounds rotated, as ratios with their
 //! range; a Markdown table ready for docs/benchmarks.md.
 
-mod measured;
 mod parts;
 mod stalling;
-mod table;
 mod tools;
 
 use std::path::PathBuf;
@@ -12,8 +10,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use measured::Pins;
-use tools::{Nginx, Tool};
+use super::measured::Pins;
+use super::nginx::Nginx;
+use super::table;
+use tools::Tool;
 
 const USAGE: &str = "\
 usage: cargo xtask bench load [--quick] [--callgrind] [--only PART]... [--rounds N]
@@ -55,14 +55,14 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
             eprintln!("building seaworthy (release)");
             let words = ["build", "--release", "--locked", "-p", "seaworthy"];
             command::run(&mut command::cargo(&words))?;
-            target_folder().join("release/seaworthy")
+            command::target_folder().join("release/seaworthy")
         }
     };
     let ours = Tool::Ours(seaworthy);
     let mut tools = vec![ours.clone()];
     let mut missing = Vec::new();
     let mut find = |given: &Option<PathBuf>, name: &'static str| {
-        let found = given.clone().or_else(|| tools::find(name));
+        let found = given.clone().or_else(|| command::find(name));
         if found.is_none() {
             missing.push(name);
         }
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     };
     let quick = asked.quick;
     let bench = Bench { quick, rounds: asked.rounds, pins, ours, tools, nginx };
-    print!("{}", table::heading(&bench, &missing));
+    print!("{}", table::heading(&bench.pins, bench.rounds, quick, &missing));
     for part in &asked.parts {
         eprintln!("measuring {part}");
         let text = match part.as_str() {
@@ -161,11 +161,6 @@ impl Bench {
         let start = round % self.tools.len();
         self.tools[start..].iter().chain(&self.tools[..start])
     }
-}
-
-fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from)
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Runs a program on a processor of its own and measures it from outside: processor time, memory.
 
-use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::tools;
+use crate::command::{find, now, reader};
 
 /// How often a running program's memory is read.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -44,7 +43,7 @@ impl Pins {
     /// The first processor for the server, the second for the generator, where there are two.
     pub(super) fn here() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { taskset: tools::find("taskset").is_some(), processors }
+        Self { taskset: find("taskset").is_some(), processors }
     }
 
     /// How programs are pinned, in words.
@@ -118,15 +117,6 @@ fn watch(mut child: Child, words: &[String]) -> Result<Ran> {
     Ok(Ran { stdout, stderr, status, cpu_seconds, peak_rss, rss })
 }
 
-fn reader(mut pipe: Box<dyn Read + Send>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What could be read is all there is.
-        let _ = pipe.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
 fn has_ended(pid: u32) -> Result<bool> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a process has a number")?;
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
@@ -149,12 +139,6 @@ fn processor_time(pid: u32) -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some(ticks / rustix::param::clock_ticks_per_second() as f64)
-}
-
-/// Now.
-#[expect(clippy::disallowed_methods, reason = "how long a program takes; nothing to pause here")]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Bench;
+use super::measured::Pins;
 
 /// A Markdown table.
 pub(super) struct Table {
@@ -30,7 +30,7 @@ impl fmt::Display for Table {
 }
 
 /// Where this was measured, and what could not be.
-pub(super) fn heading(bench: &Bench, missing: &[&str]) -> String {
+pub(super) fn heading(pins: &Pins, rounds: usize, quick: bool, missing: &[&str]) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -43,9 +43,9 @@ pub(super) fn heading(bench: &Bench, missing: &[&str]) -> String {
         "{processors} × {}, Linux {}, {}; load average {load} beforehand{busy}; {} round(s){}.\n\n",
         model.map_or("unknown processor", |(_, model)| model.trim()),
         read("/proc/sys/kernel/osrelease").trim(),
-        bench.pins.words(),
-        bench.rounds,
-        if bench.quick { ", quick" } else { "" },
+        pins.words(),
+        rounds,
+        if quick { ", quick" } else { "" },
     );
     if !missing.is_empty() {
         text.push_str(&format!("Not here, so not measured: {}.\n\n", missing.join(", ")));
