@@ -42,6 +42,9 @@ pub struct Drive<C> {
     pub(crate) entries: Vec<Arc<Entry<C>>>,
 }
 
+/// A flow's lanes in the entries that drive it.
+type Driven<C> = Vec<(Arc<Entry<C>>, usize)>;
+
 /// A load entry with its cast.
 #[derive(Debug)]
 pub(crate) struct Entry<C> {
@@ -104,7 +107,7 @@ impl<C: Cast> Drive<C> {
 
     fn watch(&self, worker: usize, start: Instant, done: CancellationToken) -> Watch<C> {
         let Scene { phase, clock, timer, timeline, .. } = &self.scene;
-        let mut flows: BTreeMap<&str, (bool, Vec<(Arc<Entry<C>>, usize)>)> = BTreeMap::new();
+        let mut flows: BTreeMap<&str, (bool, Driven<C>)> = BTreeMap::new();
         for entry in self.entries.iter().filter(|_| worker == 0) {
             for (lane, share) in entry.load.flows.iter().enumerate() {
                 let (open, of) = flows.entry(&share.flow).or_default();

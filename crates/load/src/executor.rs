@@ -8,6 +8,7 @@ mod vus;
 
 use std::sync::Arc;
 
+pub(crate) use ramp::table;
 use seaworthy_base::Instant;
 use tokio::task::JoinSet;
 

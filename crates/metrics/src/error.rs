@@ -92,6 +92,12 @@ pub enum Error {
         /// What was written.
         name: String,
     },
+    /// A mode that no summary has.
+    #[error("`{mode}` is not a mode of the summary")]
+    SummaryMode {
+        /// What was written.
+        mode: String,
+    },
     /// A unit of time that no summary is written in.
     #[error("`{unit}` is not a unit of time for the summary")]
     TimeUnit {
@@ -127,6 +133,7 @@ impl Error {
             Self::UnknownMetric { .. } => "metrics-unknown-metric",
             Self::Unsupported { .. } => "metrics-unsupported-aggregation",
             Self::Statistic { .. } => "metrics-statistic",
+            Self::SummaryMode { .. } => "metrics-summary-mode",
             Self::TimeUnit { .. } => "metrics-time-unit",
             Self::TimeFormat { .. } => "metrics-time-format",
             Self::Write { .. } => "metrics-write",
@@ -161,6 +168,10 @@ impl Error {
             Self::Statistic { .. } => {
                 Some("write `avg`, `min`, `med`, `max`, `count` or `p(99.9)`".to_owned())
             }
+            Self::SummaryMode { mode } if mode == "legacy" => {
+                Some("k6 v2 has no legacy summary any more: write `compact`, `full` or `disabled`".to_owned())
+            }
+            Self::SummaryMode { .. } => Some("write `compact`, `full` or `disabled`".to_owned()),
             Self::TimeUnit { .. } => Some("write `s`, `ms` or `us`".to_owned()),
             Self::TimeFormat { .. } => Some(
                 "write `unix`, `unix_milli`, `unix_micro`, `unix_nano`, `rfc3339` or `rfc3339_nano`"

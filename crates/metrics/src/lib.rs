@@ -8,20 +8,25 @@
 
 mod collector;
 mod error;
+pub mod number;
+pub mod output;
 mod part;
 pub mod registry;
 pub mod shard;
 pub mod sink;
 mod snapshot;
+pub mod summary;
 pub mod tags;
 pub mod threshold;
 
 pub use collector::{Collector, Options, SeriesWarning};
 pub use error::Error;
+pub use output::{Output, Sample};
 pub use part::{Key, Part, Place, Submetric};
 pub use registry::{Contains, Kind, Metric, Registry};
 pub use shard::{Handle, Shard, Writer};
 pub use sink::Sink;
 pub use snapshot::{Check, Snapshot};
+pub use summary::Summary;
 pub use tags::{Interner, TagSet};
 pub use threshold::Thresholds;

@@ -17,7 +17,7 @@ use crate::timings::{Timings, Trace};
 use crate::tls::Tls;
 use crate::url::Url;
 
-pub use crate::request::{Keep, Prepared, Request};
+pub use crate::request::{Keep, Names, Prepared, Request};
 
 /// How a client behaves. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@
 //! A [`session::Session`] is a client with its user's cookies that follows redirects; [`coding`] and
 //! [`form`] unpack and write bodies. [`sse`] and [`websocket`] open connections of their own.
 
+pub mod auth;
 pub mod client;
 pub mod coding;
 pub mod cookies;
@@ -36,7 +37,7 @@ mod request;
 mod timings;
 mod wire;
 
-pub use client::{Client, Exception, Http, Keep, Options, Prepared, Request, Response};
+pub use client::{Client, Exception, Http, Keep, Names, Options, Prepared, Request, Response};
 pub use error::{Error, Failure, Refusal, Trouble};
 pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use pattern::Pattern;

@@ -16,7 +16,7 @@ use crate::length::{after, together};
 
 /// When the number of virtual users changes, counted from the entry's start, and to what. One user
 /// at a time, evenly spread over a stage; a stage of no length jumps.
-fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
+pub(crate) fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
     let mut table = vec![(Duration::ZERO, start_vus)];
     let (mut offset, mut from) = (Duration::ZERO, start_vus);
     for &(length, to) in stages {
