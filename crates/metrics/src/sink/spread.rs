@@ -17,7 +17,8 @@ const LARGE: f64 = (1_u64 << 43) as f64;
 /// [`Histogram`] as the nearest whole number of millionths (for milliseconds: nanoseconds, as the
 /// timeline counts them), or of whole units from 2^43 on (about 8.8 · 10^12), with its own
 /// histogram for negative values. A value read back is within ±0.2 % of the one that was counted,
-/// or within half a millionth, whichever is more; sizes beyond 2^64 count as 2^64. Memory: 8 kB at
+/// or within half a millionth, whichever is more; sizes beyond 2^64 count as 2^64. Where all values
+/// are whole numbers, sizes up to 262 are read back exactly: a bucket has room for one. Memory: 8 kB at
 /// most while exact, then one kilobyte for each doubling in which values fell.
 ///
 /// Whether it is exact depends on the number of values alone: merging in any order gives the same.
@@ -32,6 +33,8 @@ pub struct Spread {
 struct Many {
     /// Where nearly all values fall: counted by an addition at a known place.
     fast: Dense,
+    /// Whether a value was not a whole number.
+    fractions: bool,
     /// What was in `fast` before it was emptied, or came from others.
     positive: Histogram,
     negative: Histogram,
@@ -76,8 +79,11 @@ impl Spread {
             sorted.sort_by(f64::total_cmp);
             return sorted.into_iter().map(|value| Step { value, count: 1 }).collect();
         };
-        let middle =
-            |low: u64, high: u64, parts: f64| (low as f64 / 2.0 + high as f64 / 2.0) / parts;
+        let middle = |low: u64, high: u64, parts: f64| {
+            let middle = (low as f64 / 2.0 + high as f64 / 2.0) / parts;
+            let narrow = ((high - low) as f64) < parts;
+            if narrow && !many.fractions { middle.round() } else { middle }
+        };
         let read = |histogram: &Histogram, parts: f64, sign: f64| -> Vec<Step> {
             histogram
                 .buckets()
@@ -125,6 +131,7 @@ impl Many {
     #[inline]
     fn add(&mut self, value: f64) {
         if (0.0..LARGE).contains(&value) {
+            self.fractions = self.fractions || value != (value as u64) as f64;
             // Half a part more, and the rest cut off: the nearest whole number.
             self.fast.record((value * PARTS + 0.5) as u64);
             if self.fast.count() >= FULL {
@@ -138,6 +145,7 @@ impl Many {
     #[cold]
     fn add_rare(&mut self, value: f64) {
         let size = value.abs();
+        self.fractions |= value.fract() != 0.0;
         // A cast from a float stops at the ends of the range.
         match (size < LARGE, value < 0.0) {
             (true, _) => self.negative.record((size * PARTS + 0.5) as u64),
@@ -154,6 +162,7 @@ impl Many {
     }
 
     fn merge(&mut self, other: &Self) {
+        self.fractions |= other.fractions;
         self.positive.merge(&other.positive());
         self.negative.merge(&other.negative);
         self.large.merge(&other.large);
@@ -164,7 +173,8 @@ impl Many {
 /// Equal when they counted the same.
 impl PartialEq for Many {
     fn eq(&self, other: &Self) -> bool {
-        self.positive() == other.positive()
+        self.fractions == other.fractions
+            && self.positive() == other.positive()
             && self.negative == other.negative
             && self.large == other.large
             && self.large_negative == other.large_negative
