@@ -18,7 +18,7 @@ const LARGE: f64 = (1_u64 << 43) as f64;
 /// timeline counts them), or of whole units from 2^43 on (about 8.8 · 10^12), with its own
 /// histogram for negative values. A value read back is within ±0.2 % of the one that was counted,
 /// or within half a millionth, whichever is more; sizes beyond 2^64 count as 2^64. Where all values
-/// are whole numbers, sizes up to 262 are read back exactly: a bucket has room for one. Memory: 8 kB at
+/// are whole numbers, sizes up to 268 are read back exactly: a bucket has room for one. Memory: 8 kB at
 /// most while exact, then one kilobyte for each doubling in which values fell.
 ///
 /// Whether it is exact depends on the number of values alone: merging in any order gives the same.
