@@ -85,11 +85,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         println!("{} scripts", scripts.len());
         return Ok(());
     }
-    let server = asked.server()?;
-    if asked.record {
-        return record(&asked.peer()?, &server, &scripts, asked.jobs);
-    }
+    // Whether there is a peer is said before anything is built for it.
     let against = if asked.recorded { Against::Record } else { Against::Peer(asked.peer()?) };
+    let server = asked.server()?;
+    if let (true, Against::Peer(peer)) = (asked.record, &against) {
+        return record(peer, &server, &scripts, asked.jobs);
+    }
     let ours = asked.ours()?;
     if let Against::Peer(peer) = &against {
         let version = command::output(std::process::Command::new(&peer.program).arg("version"))?;
