@@ -77,7 +77,9 @@ fn without<'a>(one: &'a [Value], other: &[Value]) -> Vec<&'a Value> {
     let mut left = Vec::new();
     for value in one {
         match takers.iter().position(|taker| *taker == value) {
-            Some(index) => drop(takers.swap_remove(index)),
+            Some(index) => {
+                takers.swap_remove(index);
+            }
             None => left.push(value),
         }
     }
