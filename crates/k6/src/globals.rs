@@ -121,7 +121,7 @@ fn located(ctx: &Ctx<'_>, vu: &Vu, path: &str) -> PathBuf {
     }
     let caller = (0..3)
         .filter_map(|level| ctx.script_or_module_name(level)?.to_string().ok())
-        .find_map(|name| name.strip_prefix("file://").map(PathBuf::from));
+        .find_map(|name| vu.shared.bundle.path_of(&name).map(PathBuf::from));
     let folder = caller.as_deref().and_then(Path::parent).unwrap_or(&vu.shared.folder);
     folder.join(path)
 }

@@ -236,7 +236,17 @@ fn units(graph: &Graph) -> Vec<Unit> {
             };
             Some((specifier.clone(), name))
         });
+        let broken = module.targets.iter().filter_map(|(specifier, target)| {
+            let error = target.as_ref().err()?;
+            let words = match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            };
+            Some((specifier.clone(), words))
+        });
         Unit {
+            broken: broken.collect(),
+            path: module.location.path().display().to_string(),
             name: module.location.name().to_string(),
             code: module.code.to_string(),
             kind: match module.kind {

@@ -150,7 +150,7 @@ impl Service {
                 ..seaworthy_metrics::Options::default()
             },
         );
-        let client = Arc::new(client::options(told, &shared.clock, shared.seed)?);
+        let client = Arc::new(client::options(told, &shared.environment, &shared.clock, shared.seed)?);
         shared.settle(Settled {
             options: told.clone(),
             system_tags,

@@ -14,6 +14,7 @@ use rquickjs::function::{Func, Opt};
 use rquickjs::{Class, Ctx, Object, Value};
 
 use super::Exported;
+pub(crate) use exchange::Sent;
 pub(crate) use expected::Expected;
 
 /// Names of versions of TLS and of what is known of a certificate.

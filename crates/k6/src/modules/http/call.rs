@@ -7,7 +7,7 @@ use std::time::Duration;
 use rquickjs::{Ctx, Exception, Value};
 use seaworthy_script::{Cut, end_script, wait};
 
-use super::exchange::{Outcome, Sent, perform};
+use super::exchange::{Answer, Echo, Hop, Outcome, Sent, answered, perform, record};
 use super::parameters::{Read, Refused, read};
 use super::response::{Form, hand_over};
 use crate::shared::Settled;
@@ -58,13 +58,46 @@ pub(crate) fn get<'js>(
     let pool = pool(ctx, &vu)?;
     take_turn(ctx, &vu, settled)?;
     let answer = wait(pool.repeat(&address.origin, prepared)).map_err(|Cut| ended(ctx))?;
-    let read = read(ctx, &vu, settled, "GET", &url, None, None);
+    if let Ok(response) = &answer
+        && (response.status < 300 || response.status >= 400)
+        && !response.headers.contains_key(http::header::SET_COOKIE)
+    {
+        // Nothing follows from it.
+        let number = super::code::of_status(response.status);
+        let (tags, expected) = (vu.tags.borrow(), vu.expected.borrow());
+        let (url, name) = (&*address.text, None);
+        let hop = Hop { method: "GET", url, name, tags: &tags, expected: &expected };
+        record(&vu, &hop, &Echo::answered(response, "", number));
+    } else {
+        return after(ctx, &vu, settled, &url, pool, answer);
+    }
+    let Ok(response) = answer else { return Err(ended(ctx)) };
+    let form = match settled.options.discard_response_bodies {
+        Some(true) => Form::None,
+        _ => Form::Text,
+    };
+    let number = super::code::of_status(response.status);
+    let (url, sent) = (Rc::clone(&address.text), address.sent());
+    let outcome = answered(form != Form::None, response, url, sent, String::new(), number);
+    hand_over(ctx, &vu, outcome, form, settled.options.throw == Some(true))
+}
+
+/// Goes on with a plain `GET` whose answer leads elsewhere, or that failed.
+fn after<'js>(
+    ctx: &Ctx<'js>,
+    vu: &Rc<Vu>,
+    settled: &Settled,
+    url: &Value<'js>,
+    pool: &seaworthy_net::Pool,
+    answer: Answer,
+) -> rquickjs::Result<Value<'js>> {
+    let read = read(ctx, vu, settled, "GET", url, None, None);
     let Read { order, form, throws } = match read {
         Ok(read) => read,
-        Err(refused) => return refuse(ctx, &vu, "GET", refused),
+        Err(refused) => return refuse(ctx, vu, "GET", refused),
     };
-    let outcome = wait(perform(&vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
-    hand_over(ctx, &vu, outcome, form, throws)
+    let outcome = wait(perform(vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
+    hand_over(ctx, vu, outcome, form, throws)
 }
 
 pub(crate) fn ended(ctx: &Ctx<'_>) -> rquickjs::Error {
@@ -122,9 +155,9 @@ pub(crate) fn unsent(method: &str, url: String, error: &seaworthy_net::Error) ->
         body: None,
         timings: seaworthy_net::Timings::default(),
         peer: seaworthy_net::Peer::default(),
-        url: url.clone(),
+        url: url.as_str().into(),
         error,
         error_code,
-        sent: Rc::new(Sent { method: method.to_owned(), url, ..Sent::default() }),
+        sent: Rc::new(Sent { method: method.to_owned(), url: url.into(), ..Sent::default() }),
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
     pub(crate) timings: Timings,
     pub(crate) peer: Peer,
     /// Where the answer came from.
-    pub(crate) url: String,
+    pub(crate) url: Rc<str>,
     pub(crate) error: String,
     pub(crate) error_code: u32,
     /// What was sent at first.
@@ -56,7 +56,7 @@ pub(crate) struct Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) method: String,
-    pub(crate) url: String,
+    pub(crate) url: Rc<str>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
     pub(crate) cookies: Vec<(String, String)>,
@@ -94,7 +94,7 @@ pub(crate) async fn perform(
     mut answer: Option<Answer>,
 ) -> Outcome {
     let mut origin = order.address.origin.clone();
-    let mut url = order.address.text.clone();
+    let mut url = Rc::clone(&order.address.text);
     let limit = order.request.timeout.unwrap_or(pool.options().request_timeout);
     let clock = &vu.shared.clock;
     let deadline = clock.now().checked_add(limit);
@@ -104,7 +104,7 @@ pub(crate) async fn perform(
         order.request.timeout =
             Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
         let cookies = add_cookies(&mut order, &origin);
-        let first = sent.get_or_insert_with(|| Rc::new(what(&order, &url, cookies)));
+        let first = sent.get_or_insert_with(|| Rc::new(what(&order, Rc::clone(&url), cookies)));
         let first = Rc::clone(first);
         let method = order.request.method.as_str().to_owned();
         let hop = Hop {
@@ -138,24 +138,24 @@ pub(crate) async fn perform(
             Err(error) => {
                 let (number, words) = code::of(&error);
                 record(vu, &hop, &Echo::answered(&response, &words, number));
-                return answered(&order, response, url, first, words, number);
+                return answered(order.keeps_body, response, url, first, words, number);
             }
         };
         let number = code::of_status(response.status);
         let Some(next) = next else {
             record(vu, &hop, &Echo::answered(&response, "", number));
-            return answered(&order, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, url, first, String::new(), number);
         };
         record(vu, &hop, &Echo::answered(&response, "", number));
         if followed == order.redirects {
             let words = format!("stopped after {followed} redirects");
             vu.shared.console.say(crate::console::Level::Warning, &words, &format!("url={url}"));
-            return answered(&order, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, url, first, String::new(), number);
         }
         followed += 1;
         strip_cookies(&mut order);
         redirect(&mut order.request, response.status, &origin, &next);
-        url = whole(&next);
+        url = whole(&next).into();
         origin = next;
     }
 }
@@ -165,10 +165,10 @@ fn whole(url: &Url) -> String {
     format!("{}://{authority}{}", url.scheme().as_str(), url.base())
 }
 
-fn what(order: &Order, url: &str, cookies: Vec<(String, String)>) -> Sent {
+fn what(order: &Order, url: Rc<str>, cookies: Vec<(String, String)>) -> Sent {
     Sent {
         method: order.request.method.to_string(),
-        url: url.to_owned(),
+        url,
         headers: order.request.headers.clone(),
         body: order.request.body.clone(),
         cookies,
@@ -233,23 +233,24 @@ fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
         body: None,
         timings,
         peer,
-        url: hop.url.to_owned(),
+        url: hop.url.into(),
         error: words,
         error_code,
         sent,
     }
 }
 
-fn answered(
-    order: &Order,
+/// What a script gets of an answer.
+pub(crate) fn answered(
+    keeps_body: bool,
     response: seaworthy_net::Response,
-    url: String,
+    url: Rc<str>,
     sent: Rc<Sent>,
     mut error: String,
     mut error_code: u32,
 ) -> Outcome {
     let bodiless = matches!(response.status, 100..=199 | 204 | 304);
-    let body = match order.keeps_body && !bodiless {
+    let body = match keeps_body && !bodiless {
         true => match coding::decode(&response.headers, response.body, usize::MAX) {
             Ok(body) => Some(body),
             Err(broken) => {
@@ -366,16 +367,13 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         (&builtin.http_req_failed, f64::from(u8::from(held == Some(false)))),
     ];
     let samples = if held.is_some() { &samples[..] } else { &samples[..8] };
-    worker.record(vu, &tags, samples);
     let own = match vu.due.take() {
         // Waiting for a virtual user included.
         Some(due) => vu.shared.clock.now().saturating_duration_since(due).as_nanos() as u64,
         None if vu.is_open_model() => timings.total(),
         None => service,
     };
-    if vu.stage.get() == crate::vu::Stage::Iteration {
-        worker.response_time(&tags, own);
-    }
+    worker.record_request(vu, &tags, samples, Some(own));
 }
 
 /// Tags in a place of a fixed size.

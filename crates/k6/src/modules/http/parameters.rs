@@ -11,7 +11,7 @@ use rquickjs::function::Rest;
 use rquickjs::{Array, Coerced, Ctx, Exception, Object, Value};
 use seaworthy_net::auth::{self, Login};
 use seaworthy_net::cookies::Jar;
-use seaworthy_net::{Request, coding, form};
+use seaworthy_net::{Names, Request, coding, form};
 use seaworthy_script::copy_bytes;
 
 use super::exchange::Order;
@@ -127,6 +127,7 @@ pub(crate) fn read<'js>(
     let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Exception::throw_message(ctx, &format!("{method:?} is no HTTP method")))?;
     let mut request = Request::new(method, address.target.clone());
+    request.names = Names::Canonical;
     if let Some(agent) = options.user_agent.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) {
         request.headers.push((USER_AGENT, agent));
     }
@@ -400,13 +401,13 @@ pub(crate) fn bytes_of(value: &Value<'_>) -> Option<Bytes> {
     }
     let object = value.as_object()?;
     if let Some(buffer) = object.as_array_buffer() {
-        return copy_bytes(buffer).map(Bytes::from);
+        return copy_bytes(&buffer).map(Bytes::from);
     }
     let view: Option<Object<'_>> = object.get("buffer").ok();
     let buffer = view.as_ref().and_then(|view| view.as_array_buffer())?;
     let from: usize = object.get("byteOffset").ok()?;
     let length: usize = object.get("byteLength").ok()?;
-    copy_bytes(buffer)?.get(from..from.checked_add(length)?).map(Bytes::copy_from_slice)
+    copy_bytes(&buffer)?.get(from..from.checked_add(length)?).map(Bytes::copy_from_slice)
 }
 
 /// How many letters two words differ in (Levenshtein).

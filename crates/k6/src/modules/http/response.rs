@@ -100,7 +100,7 @@ impl<'js> Response<'js> {
 
     #[qjs(get, enumerable)]
     fn url(&self) -> String {
-        self.outcome.url.clone()
+        self.outcome.url.to_string()
     }
 
     #[qjs(get, enumerable)]
@@ -218,7 +218,7 @@ impl<'js> Response<'js> {
                 let sent = &self.outcome.sent;
                 let object = Object::new(ctx.clone())?;
                 object.set("method", sent.method.as_str())?;
-                object.set("url", sent.url.as_str())?;
+                object.set("url", &*sent.url)?;
                 object.set("body", String::from_utf8_lossy(&sent.body).as_ref())?;
                 let headers = Object::new(ctx.clone())?;
                 for (name, value) in &sent.headers {
