@@ -3,6 +3,7 @@
 pub(crate) mod core;
 pub(crate) mod data;
 pub(crate) mod execution;
+pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod metrics;
 pub(crate) mod timers;
@@ -17,6 +18,7 @@ pub(crate) const ALL: Builtins = &[
     ("k6", declare::<core::Core>),
     ("k6/data", declare::<data::Data>),
     ("k6/execution", declare::<execution::Execution>),
+    ("k6/html", declare::<html::Html>),
     ("k6/http", declare::<http::Http>),
     ("k6/metrics", declare::<metrics::Metrics>),
     ("k6/timers", declare::<timers::Timers>),
