@@ -22,6 +22,8 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, vu: &Rc<Vu>) -> rquickjs::Result<()> 
     globals.set("console", console(ctx)?)?;
     globals.set("open", Func::from(open))?;
     modules::timers::install(ctx)?;
+    modules::text_coding::install(ctx)?;
+    modules::web_crypto::install(ctx)?;
     // What k6 does not have is not there, so that a script that runs here runs there too.
     for name in ["queueMicrotask", "performance"] {
         globals.remove(name)?;

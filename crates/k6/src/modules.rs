@@ -1,12 +1,19 @@
 //! The modules a script can import, a file each.
 
 pub(crate) mod core;
+pub(crate) mod crypto;
 pub(crate) mod data;
+pub(crate) mod encoding;
 pub(crate) mod execution;
 pub(crate) mod html;
 pub(crate) mod http;
+pub(crate) mod input;
 pub(crate) mod metrics;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod text_coding;
 pub(crate) mod timers;
+pub(crate) mod web_crypto;
 
 use rquickjs::function::Function;
 use rquickjs::module::{Declared, Exports};
@@ -16,7 +23,9 @@ use seaworthy_script::Builtins;
 /// Every module that can be imported.
 pub(crate) const ALL: Builtins = &[
     ("k6", declare::<core::Core>),
+    ("k6/crypto", declare::<crypto::Crypto>),
     ("k6/data", declare::<data::Data>),
+    ("k6/encoding", declare::<encoding::Encoding>),
     ("k6/execution", declare::<execution::Execution>),
     ("k6/html", declare::<html::Html>),
     ("k6/http", declare::<http::Http>),

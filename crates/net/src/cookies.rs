@@ -81,18 +81,6 @@ impl Jar {
         }
     }
 
-    /// Forgets the cookies that go with a request for `target` at `origin`, or only the one of this
-    /// name.
-    pub fn forget(&mut self, origin: &Url, target: &str, name: Option<&str>) {
-        let (host, path) = (canonical(origin.host()), path_of(target));
-        self.cookies.retain(|cookie| {
-            let goes = (cookie.domain == host
-                || (!cookie.host_only && domain_matches(&host, &cookie.domain)))
-                && path_matches(path, &cookie.path);
-            !(goes && name.is_none_or(|name| name == cookie.name))
-        });
-    }
-
     /// The `Cookie` header for a request for `target` at `origin`, if any cookie goes with it:
     /// longer paths first, then older ones.
     pub fn header(&mut self, origin: &Url, target: &str) -> Option<(HeaderName, HeaderValue)> {

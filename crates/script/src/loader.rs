@@ -113,7 +113,8 @@ impl Bundle {
 
     /// Bytes of bytecode, all modules together.
     pub fn size(&self) -> usize {
-        let of = |unit: &Compiled| unit.module.len() + unit.function.as_ref().map_or(0, Bytecode::len);
+        let of =
+            |unit: &Compiled| unit.module.len() + unit.function.as_ref().map_or(0, Bytecode::len);
         self.units.values().map(of).sum()
     }
 
@@ -215,9 +216,7 @@ fn compile<'js>(
     };
     let module = match &unit.kind {
         Kind::Module => Module::declare(ctx.clone(), name, unit.code.as_str())?,
-        Kind::CommonJs { exports } => {
-            Module::declare(ctx.clone(), name, facade(name, exports))?
-        }
+        Kind::CommonJs { exports } => Module::declare(ctx.clone(), name, facade(name, exports))?,
     };
     let bytecode = Bytecode::of_module(&module)?;
     let unit = Compiled { links: unit.links.clone(), module: bytecode, function };
@@ -230,7 +229,9 @@ fn facade(name: &str, exports: &[String]) -> String {
     let name = serde_json::Value::from(name);
     let mut text = format!("const module = {REQUIRE}({name});\nexport default module;\n");
     for export in exports.iter().filter(|export| *export != "default") {
-        text.push_str(&format!("const _{export} = module.{export};\nexport {{ _{export} as {export} }};\n"));
+        text.push_str(&format!(
+            "const _{export} = module.{export};\nexport {{ _{export} as {export} }};\n"
+        ));
     }
     text
 }

@@ -149,7 +149,8 @@ impl Realm {
             match promise.state() {
                 PromiseState::Pending => {}
                 PromiseState::Resolved | PromiseState::Rejected => {
-                    let result = promise.result::<Value<'js>>().unwrap_or(Err(rquickjs::Error::WouldBlock));
+                    let result =
+                        promise.result::<Value<'js>>().unwrap_or(Err(rquickjs::Error::WouldBlock));
                     // Heard of now.
                     self.rejected.borrow_mut().retain(|(known, _)| {
                         known.clone().restore(ctx).ok().as_ref() != Some(promise.as_value())

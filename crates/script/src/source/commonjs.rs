@@ -26,7 +26,7 @@ pub(super) fn wrapped(code: &str) -> String {
 pub(super) fn assigned(exports: &mut Exports, it: &AssignmentExpression<'_>, scoping: &Scoping) {
     let Some(member) = it.left.as_member_expression() else { return };
     if member.is_specific_member_access("module", "exports") && global(member.object(), scoping) {
-        replaced(exports, &it.right, scoping);
+        replaced(exports, &it.right);
     } else if is_exports(member.object(), scoping) {
         match member.static_property_name() {
             Some(name) => exports.add(name),
@@ -64,11 +64,11 @@ pub(super) fn called(exports: &mut Exports, it: &CallExpression<'_>, scoping: &S
 }
 
 /// `module.exports = …`: an object's names, those of a required module, or unknown ones.
-fn replaced(exports: &mut Exports, right: &Expression<'_>, scoping: &Scoping) {
+fn replaced(exports: &mut Exports, right: &Expression<'_>) {
     match right.without_parentheses() {
         Expression::ObjectExpression(object) => of_object(exports, object),
         // `module.exports = exports = …`
-        Expression::AssignmentExpression(inner) => replaced(exports, &inner.right, scoping),
+        Expression::AssignmentExpression(inner) => replaced(exports, &inner.right),
         right => match required(right) {
             Some(specifier) => exports.all_of.push(specifier),
             None => {

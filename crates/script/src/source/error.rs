@@ -20,7 +20,7 @@ pub enum Error {
         /// That line, with a caret below.
         quote: String,
         /// Why.
-        why: ResolveError,
+        why: Box<ResolveError>,
     },
     /// A file that cannot be read.
     #[error("cannot read `{}`: {reason}", path.display())]
@@ -46,9 +46,9 @@ pub enum Error {
         /// That line, with a caret below.
         quote: String,
         /// The name.
-        name: String,
+        name: Box<str>,
         /// The module as it is written.
-        specifier: String,
+        specifier: Box<str>,
         /// What it does export.
         hint: Option<String>,
     },

@@ -59,8 +59,9 @@ pub struct Module {
     pub exports: Exports,
     /// For CommonJS and JSON: the names that an ECMAScript wrapper of it must export besides
     /// `default`. They are those its text shows, those of modules it hands on whole, and those any
-    /// module of this graph imports from it by name. One that is not set once it has been run is
-    /// an import of something that is not there: see `asked`.
+    /// module of this graph imports from it by name; of all of them, those that are identifiers.
+    /// One that is not set once it has been run is an import of something that is not there: see
+    /// `asked`.
     pub wrapper: BTreeSet<String>,
     /// The names other modules import from it, each with the places where they do.
     pub asked: BTreeMap<String, Vec<Place>>,
@@ -183,7 +184,7 @@ impl Graph {
         let fail = |why: ResolveError| Error::Resolve {
             place: Place::file(base.location.name().clone()),
             quote: String::new(),
-            why,
+            why: Box::new(why),
         };
         let resolver = Resolver { reader: self, modules_dir: None };
         match resolver.resolve(&base.location, specifier).map_err(fail)? {

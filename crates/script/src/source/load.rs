@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
+use oxc::syntax::identifier::is_identifier_name;
+
 use super::error::Error;
 use super::graph::{Graph, Module, Options, Target};
 use super::location::{Location, Specifier, decoded};
@@ -120,7 +122,7 @@ impl<'r> Loading<'r> {
                 Err(why) => Err(Error::Resolve {
                     place: reference.place.clone(),
                     quote: quote(&reference.place, lines.line(reference.place.line)),
-                    why,
+                    why: Box::new(why),
                 }),
             };
             self.nodes[index].targets.insert(reference.specifier.clone(), target);
@@ -219,8 +221,8 @@ impl<'r> Loading<'r> {
         Error::NoExport {
             place: name.place.clone(),
             quote: quote(&name.place, text),
-            name: name.name.clone(),
-            specifier: specifier.to_owned(),
+            name: name.name.as_str().into(),
+            specifier: specifier.into(),
             hint: Some(hint),
         }
     }
@@ -356,7 +358,8 @@ impl<'r> Loading<'r> {
             if source.kind != Kind::EcmaScript {
                 self.exported(*index, &mut wrapper, &mut BTreeSet::new());
                 wrapper.extend(asked.keys().cloned());
-                wrapper.remove("default");
+                // The wrapper is written as a program, and `default` is there anyway.
+                wrapper.retain(|name| name != "default" && is_identifier_name(name));
             }
             let moved = |target: &Result<Target, Error>| match target {
                 Ok(Target::Module(index)) => Ok(Target::Module(place[index])),

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn sources_are_named_beside_their_map() {
         assert_eq!(&*name("a.ts", "", "https://h/p/q.js"), "https://h/p/a.ts");
-        assert_eq!(&*name("a.ts", "/root/", "https://h/p/q.js"), "https://h/root/a.ts");
+        assert_eq!(&*name("a.ts", "/top/", "https://h/p/q.js"), "https://h/top/a.ts");
         assert_eq!(&*name("webpack:///./a.ts", "", "file:///q.js"), "webpack:///./a.ts");
         assert_eq!(&*name("../../../a.ts", "", "file:///x/q.js"), "file:///a.ts");
     }

@@ -108,12 +108,3 @@ pub fn end_script(ctx: &Ctx<'_>, words: &str) -> Error {
     }
     ctx.throw(exception)
 }
-
-/// A copy of a buffer's bytes; `None` when it was detached.
-pub fn copy_bytes(buffer: &rquickjs::ArrayBuffer<'_>) -> Option<Vec<u8>> {
-    // SAFETY: copied at once; no script runs meanwhile that could shrink the buffer.
-    #[expect(unsafe_code, reason = "a borrow that ends here")]
-    unsafe {
-        buffer.as_bytes().map(<[u8]>::to_vec)
-    }
-}

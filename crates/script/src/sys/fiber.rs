@@ -397,7 +397,10 @@ pub(crate) fn poll_interrupt(now: Instant) -> Interrupted {
 /// that is about to go.
 pub(crate) fn forget_background() {
     let taken = with_current(|link| {
-        (std::mem::take(&mut *link.background.borrow_mut()), std::mem::take(&mut *link.ready.borrow_mut()))
+        (
+            std::mem::take(&mut *link.background.borrow_mut()),
+            std::mem::take(&mut *link.ready.borrow_mut()),
+        )
     });
     drop(taken);
 }

@@ -182,7 +182,8 @@ async fn a_script_that_waits_is_left_cleanly_when_it_is_dropped() {
 
 #[tokio::test]
 async fn exceptions_tell_where_they_came_from() {
-    let code = "function deep() { throw new TypeError('boom'); }\nexport default () => {\n  deep();\n}";
+    let code =
+        "function deep() { throw new TypeError('boom'); }\nexport default () => {\n  deep();\n}";
     let Err(Error::Thrown(thrown)) = default_of(code).await else { panic!("it throws") };
     assert_eq!(thrown.message, "TypeError: boom");
     assert!(thrown.stack.contains("at deep (file:///main.js:1:"), "{}", thrown.stack);
@@ -200,7 +201,8 @@ async fn a_rejection_that_nobody_hears_of_is_an_error_and_a_handled_one_is_none(
     let code = "export default () => { Promise.reject(new Error('unheard')); }";
     let Err(Error::Thrown(thrown)) = default_of(code).await else { panic!("it is told") };
     assert_eq!(thrown.message, "Error: unheard");
-    let code = "export default () => { const p = Promise.reject(1); p.catch(() => {}); return 'fine' }";
+    let code =
+        "export default () => { const p = Promise.reject(1); p.catch(() => {}); return 'fine' }";
     assert_eq!(default_of(code).await.unwrap(), "fine");
     let code = "export default async () => { throw new Error('awaited') }";
     let Err(Error::Thrown(thrown)) = default_of(code).await else { panic!("it is told") };
@@ -240,7 +242,8 @@ async fn modules_of_both_kinds_know_each_other() {
 async fn deep_recursion_and_runaway_memory_are_exceptions() {
     let code = "export default () => { const f = (n) => f(n + 1) + 1; try { f(0) } catch (e) { return e.name } }";
     assert_eq!(default_of(code).await.unwrap(), "RangeError");
-    let code = "export default () => { let a = []; for (;;) a.push('x'.repeat(100000) + a.length) }";
+    let code =
+        "export default () => { let a = []; for (;;) a.push('x'.repeat(100000) + a.length) }";
     let Err(Error::Thrown(thrown)) = default_of(code).await else { panic!("it has a limit") };
     assert!(thrown.message.contains("out of memory"), "{thrown}");
     let code = "export default () => JSON.parse('['.repeat(1e6))";
