@@ -14,7 +14,7 @@ use rquickjs::{Class, Coerced, Ctx, Exception, Object, Value};
 use super::Exported;
 use crate::html::{self, Document};
 pub(crate) use selection::Selection;
-pub(crate) use sending::{clicked, submitted};
+pub(crate) use sending::{Sending, clicked, submitted};
 
 pub(crate) struct Html;
 

@@ -16,20 +16,33 @@ pub(super) enum Wanted<'js> {
 
 impl<'js> Wanted<'js> {
     /// A selector, a selection or a function, for `method`.
-    pub(super) fn any(ctx: &Ctx<'js>, method: &str, value: Option<Value<'js>>) -> rquickjs::Result<Self> {
+    pub(super) fn any(
+        ctx: &Ctx<'js>,
+        method: &str,
+        value: Option<Value<'js>>,
+    ) -> rquickjs::Result<Self> {
         match value.as_ref().and_then(Value::as_function) {
             Some(function) => Ok(Self::Function(function.clone())),
             None => Self::read(ctx, value)?.ok_or_else(|| {
-                let words = format!("the argument to {method}() must be a function, a selector or a selection");
+                let words = format!(
+                    "the argument to {method}() must be a function, a selector or a selection"
+                );
                 Exception::throw_type(ctx, &words)
             }),
         }
     }
 
     /// A selector or a selection.
-    pub(super) fn nodes(ctx: &Ctx<'js>, method: &str, value: Option<Value<'js>>) -> rquickjs::Result<Self> {
+    pub(super) fn nodes(
+        ctx: &Ctx<'js>,
+        method: &str,
+        value: Option<Value<'js>>,
+    ) -> rquickjs::Result<Self> {
         Self::read(ctx, value)?.ok_or_else(|| {
-            Exception::throw_type(ctx, &format!("the argument to {method}() must be a selector or a selection"))
+            Exception::throw_type(
+                ctx,
+                &format!("the argument to {method}() must be a selector or a selection"),
+            )
         })
     }
 
@@ -56,7 +69,10 @@ pub(super) fn selector(ctx: &Ctx<'_>, text: &str) -> rquickjs::Result<Selector> 
 }
 
 /// A selector, if one is given.
-pub(super) fn filter(ctx: &Ctx<'_>, value: Option<Value<'_>>) -> rquickjs::Result<Option<Selector>> {
+pub(super) fn filter(
+    ctx: &Ctx<'_>,
+    value: Option<Value<'_>>,
+) -> rquickjs::Result<Option<Selector>> {
     value.map(|value| text_selector(ctx, &value)).transpose()
 }
 

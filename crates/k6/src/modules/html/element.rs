@@ -264,12 +264,20 @@ impl Element {
     }
 
     /// As k6 does it, with the name as part of a selector: `a b` is a `b` in an element of class `a`.
-    fn get_elements_by_class_name<'js>(&self, ctx: Ctx<'js>, name: Text) -> rquickjs::Result<Value<'js>> {
+    fn get_elements_by_class_name<'js>(
+        &self,
+        ctx: Ctx<'js>,
+        name: Text,
+    ) -> rquickjs::Result<Value<'js>> {
         let found = self.inner.query_selector_all(&selector(&ctx, &format!(".{}", text(name)))?);
         list(&ctx, found)
     }
 
-    fn get_elements_by_tag_name<'js>(&self, ctx: Ctx<'js>, name: Text) -> rquickjs::Result<Value<'js>> {
+    fn get_elements_by_tag_name<'js>(
+        &self,
+        ctx: Ctx<'js>,
+        name: Text,
+    ) -> rquickjs::Result<Value<'js>> {
         self.query_selector_all(ctx, name)
     }
 

@@ -47,7 +47,10 @@ impl Selection {
     fn until<'js>(
         &self,
         ctx: &Ctx<'js>,
-        (method, walk): (&str, fn(&html::Selection, Stop<'_>, Option<&html::Selector>) -> html::Selection),
+        (method, walk): (
+            &str,
+            fn(&html::Selection, Stop<'_>, Option<&html::Selector>) -> html::Selection,
+        ),
         stop: Option<Value<'js>>,
         only: Option<Value<'js>>,
     ) -> rquickjs::Result<Self> {
@@ -123,7 +126,8 @@ impl Selection {
             Wanted::Selector(selector) => self.inner.not(&selector),
             Wanted::Selection(selection) => self.inner.not_selection(&selection),
             Wanted::Function(test) => {
-                let others: Vec<bool> = self.flags(&ctx, &test)?.into_iter().map(|flag| !flag).collect();
+                let others: Vec<bool> =
+                    self.flags(&ctx, &test)?.into_iter().map(|flag| !flag).collect();
                 self.inner.filter_flags(&others)
             }
         }
@@ -154,7 +158,12 @@ impl Selection {
         Ok(self.inner.parents(filter(&ctx, only.0)?.as_ref()).into())
     }
 
-    fn parents_until<'js>(&self, ctx: Ctx<'js>, stop: One<'js>, only: One<'js>) -> rquickjs::Result<Self> {
+    fn parents_until<'js>(
+        &self,
+        ctx: Ctx<'js>,
+        stop: One<'js>,
+        only: One<'js>,
+    ) -> rquickjs::Result<Self> {
         self.until(&ctx, ("parentsUntil", html::Selection::parents_until), stop.0, only.0)
     }
 
@@ -166,7 +175,12 @@ impl Selection {
         Ok(self.inner.next_all(filter(&ctx, only.0)?.as_ref()).into())
     }
 
-    fn next_until<'js>(&self, ctx: Ctx<'js>, stop: One<'js>, only: One<'js>) -> rquickjs::Result<Self> {
+    fn next_until<'js>(
+        &self,
+        ctx: Ctx<'js>,
+        stop: One<'js>,
+        only: One<'js>,
+    ) -> rquickjs::Result<Self> {
         self.until(&ctx, ("nextUntil", html::Selection::next_until), stop.0, only.0)
     }
 
@@ -178,7 +192,12 @@ impl Selection {
         Ok(self.inner.prev_all(filter(&ctx, only.0)?.as_ref()).into())
     }
 
-    fn prev_until<'js>(&self, ctx: Ctx<'js>, stop: One<'js>, only: One<'js>) -> rquickjs::Result<Self> {
+    fn prev_until<'js>(
+        &self,
+        ctx: Ctx<'js>,
+        stop: One<'js>,
+        only: One<'js>,
+    ) -> rquickjs::Result<Self> {
         self.until(&ctx, ("prevUntil", html::Selection::prev_until), stop.0, only.0)
     }
 
@@ -204,7 +223,11 @@ impl Selection {
 
     fn slice<'js>(&self, start: Opt<Coerced<f64>>, end: One<'js>) -> rquickjs::Result<Self> {
         let start = start.0.as_ref().map_or(0, integer);
-        let end = end.0.filter(|end| !end.is_undefined()).map(|end| end.get::<Coerced<f64>>()).transpose()?;
+        let end = end
+            .0
+            .filter(|end| !end.is_undefined())
+            .map(|end| end.get::<Coerced<f64>>())
+            .transpose()?;
         Ok(self.inner.slice(start, end.as_ref().map(integer)).into())
     }
 
@@ -263,7 +286,9 @@ impl Selection {
                         return Err(ctx.throw(thrown));
                     }
                     let words = thrown.get::<Coerced<String>>()?.0;
-                    let words = format!("the function passed to map() threw, which leaves its result out: {words}");
+                    let words = format!(
+                        "the function passed to map() threw, which leaves its result out: {words}"
+                    );
                     Vu::of(&ctx)?.shared.warn_once(&words);
                 }
                 Err(error) => return Err(error),
@@ -346,7 +371,10 @@ impl Selection {
     }
 }
 
-fn field_value<'js>(ctx: &Ctx<'js>, value: Option<FieldValue>) -> rquickjs::Result<Value<'js>> {
+pub(super) fn field_value<'js>(
+    ctx: &Ctx<'js>,
+    value: Option<FieldValue>,
+) -> rquickjs::Result<Value<'js>> {
     match value {
         None => Ok(Value::new_undefined(ctx.clone())),
         Some(FieldValue::One(text)) => text.into_js(ctx),
