@@ -5,6 +5,7 @@ pub(crate) mod crypto;
 pub(crate) mod data;
 pub(crate) mod encoding;
 pub(crate) mod execution;
+pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod input;
 pub(crate) mod metrics;
@@ -26,6 +27,7 @@ pub(crate) const ALL: Builtins = &[
     ("k6/data", declare::<data::Data>),
     ("k6/encoding", declare::<encoding::Encoding>),
     ("k6/execution", declare::<execution::Execution>),
+    ("k6/html", declare::<html::Html>),
     ("k6/http", declare::<http::Http>),
     ("k6/metrics", declare::<metrics::Metrics>),
     ("k6/timers", declare::<timers::Timers>),

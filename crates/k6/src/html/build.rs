@@ -7,7 +7,7 @@ use html5ever::interface::{ElemName, ElementFlags, NodeOrText, QuirksMode, TreeS
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Token, TokenSink, TokenSinkResult, Tokenizer};
 use html5ever::tree_builder::TreeBuilder;
-use html5ever::{Attribute, LocalName, Namespace, QualName, TokenizerResult};
+use html5ever::{Attribute, LocalName, Namespace, QualName, TokenizerResult, ns};
 
 use super::error::Error;
 use super::tree::{Data, Node, NodeId};
@@ -188,9 +188,13 @@ impl TreeSink for Sink {
     fn create_element(
         &self,
         name: QualName,
-        attributes: Vec<Attribute>,
+        mut attributes: Vec<Attribute>,
         _: ElementFlags,
     ) -> NodeId {
+        if name.ns == ns!(html) && is_formatting(&name.local) {
+            // Go's parser sorts these to compare them, and markup shows it.
+            attributes.sort_by(|one, other| one.name.local.cmp(&other.name.local));
+        }
         self.create(Data::Element { name, attributes })
     }
 
@@ -285,6 +289,14 @@ impl TreeSink for Sink {
             _ => false,
         }
     }
+}
+
+fn is_formatting(tag: &str) -> bool {
+    const TAGS: [&str; 14] = [
+        "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt",
+        "u",
+    ];
+    TAGS.contains(&tag)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod exchange;
 mod expected;
 mod file;
 mod jar;
+mod page;
 mod parameters;
 mod response;
 

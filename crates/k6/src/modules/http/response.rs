@@ -276,6 +276,33 @@ impl<'js> Response<'js> {
         self.part(|made| &mut made.json, parse)
     }
 
+    /// The body as a page, or what a selector finds in it.
+    fn html(
+        &self,
+        ctx: Ctx<'js>,
+        selector: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Class<'js, crate::modules::html::Selection>> {
+        super::page::selection(&ctx, &self.outcome, selector.0)
+    }
+
+    #[qjs(rename = "submitForm")]
+    fn submit_form(
+        &self,
+        ctx: Ctx<'js>,
+        arguments: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Value<'js>> {
+        super::page::submit_form(&ctx, &self.outcome, arguments.0)
+    }
+
+    #[qjs(rename = "clickLink")]
+    fn click_link(
+        &self,
+        ctx: Ctx<'js>,
+        arguments: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Value<'js>> {
+        super::page::click_link(&ctx, &self.outcome, arguments.0)
+    }
+
     #[qjs(rename = "toJSON")]
     fn to_json(&self, ctx: Ctx<'js>) -> rquickjs::Result<Object<'js>> {
         let object = Object::new(ctx.clone())?;
