@@ -210,6 +210,7 @@ fn agreement(socket: &Socket) -> Response {
         bytes_sent: socket.bytes_sent(),
         bytes_received: socket.bytes_received(),
         connected: true,
+        peer: socket.peer,
     }
 }
 

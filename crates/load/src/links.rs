@@ -145,6 +145,7 @@ impl Links {
             bytes_sent: events.bytes_sent(),
             bytes_received: events.bytes_received(),
             connected: true,
+            peer: events.peer,
         };
         self.streams[stream] = Some(events);
         Ok(head)

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use seaworthy_base::Clock;
 use seaworthy_net::session::Session;
-use seaworthy_net::{Failure, Keep, Prepared, Request, Response, Url, coding, form};
+use seaworthy_net::{Failure, Keep, Names, Prepared, Request, Response, Url, coding, form};
 
 use crate::exchange::Talk;
 use crate::links::Links;
@@ -215,7 +215,8 @@ impl Head {
         }
         let (method, timeout) = (self.method.clone(), self.timeout);
         let (body, keep) = (bytes::Bytes::new(), Keep::Everything);
-        Ok((origin, Request { method, target, headers, body, timeout, keep }))
+        let names = Names::Lower;
+        Ok((origin, Request { method, target, headers, body, timeout, keep, names }))
     }
 }
 

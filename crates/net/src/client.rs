@@ -12,11 +12,13 @@ use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
 use crate::network::{Network, Tcp};
+use crate::peer::Peer;
+use crate::proxy::Proxies;
 use crate::timings::{Timings, Trace};
 use crate::tls::Tls;
 use crate::url::Url;
 
-pub use crate::request::{Keep, Prepared, Request};
+pub use crate::request::{Keep, Names, Prepared, Request};
 
 /// How a client behaves. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ pub struct Options {
     pub http: Http,
     /// Origins for which `tls` and `http` are others.
     pub exceptions: Arc<[Exception]>,
+    /// Which requests go by a proxy. Those that are forwarded are written out each time anew.
+    pub proxies: Arc<Proxies>,
 }
 
 /// What holds for one origin in place of [`Options::tls`] and [`Options::http`].
@@ -100,6 +104,7 @@ impl Default for Options {
             max_message: 1024 * 1024,
             http: Http::One,
             exceptions: Arc::default(),
+            proxies: Arc::default(),
         }
     }
 }
@@ -123,6 +128,8 @@ pub struct Response {
     pub bytes_received: u64,
     /// Whether a new connection was made for it.
     pub connected: bool,
+    /// Whom it came from.
+    pub peer: Peer,
 }
 
 /// A virtual user's client: at most one kept connection per origin.
@@ -164,66 +171,96 @@ impl Client {
         self.call(origin, Order::Prepared(prepared)).await
     }
 
-    pub(crate) async fn call(
-        &mut self,
-        origin: &Url,
-        order: Order<'_>,
-    ) -> Result<Response, Failure> {
-        let options = &*self.options;
-        let start = options.clock.now();
-        let limit = Limit::new(start, order.request().timeout.unwrap_or(options.request_timeout));
-        let mut trace = Trace::new(start);
-        let mut meter = Meter::default();
-        let mut answered = None;
-        if let Some(mut connection) = usable(&mut self.kept, origin) {
-            trace = Trace::exchanging(start);
-            match connection.exchange(order, options, limit, &mut meter).await {
-                Err(error) if may_repeat(&error, order.request(), &meter) => {
-                    // The dead connection's time stays booked; the call goes on with a fresh one.
-                    trace.finish(options.clock.now(), &meter);
-                    meter = Meter::default();
-                }
-                result => answered = Some((result, Some(connection))),
-            }
-        }
-        let connected = answered.is_none();
-        let (result, connection) = match answered {
-            Some(answered) => answered,
-            // Rare, and large while it runs: boxed, so that a waiting virtual user stays small.
-            None => Box::pin(fresh(origin, order, options, limit, &mut trace, &mut meter)).await,
-        };
-        let ended = match &result {
-            Ok(_) => meter.last_read,
-            Err(_) => None,
-        };
-        trace.finish(ended.unwrap_or_else(|| options.clock.now()), &meter);
-        let timings = trace.timings;
-        let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
-        match result {
-            Ok(Answer { status, version, headers, body }) => {
-                // Whether the server closes it meanwhile shows when it is needed.
-                self.kept.extend(connection.filter(Connection::lasts));
-                Ok(Response {
-                    status,
-                    version,
-                    headers,
-                    body,
-                    timings,
-                    bytes_sent,
-                    bytes_received,
-                    connected,
-                })
-            }
-            Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received }),
-        }
+    pub(crate) fn call<'a>(
+        &'a mut self,
+        origin: &'a Url,
+        order: Order<'a>,
+    ) -> impl Future<Output = Result<Response, Failure>> + 'a {
+        call(&self.options, &mut self.kept, origin, order)
     }
 }
 
-/// Takes the kept connection to `origin`, if it is still alive; a dead one is dropped.
-fn usable(kept: &mut Vec<Connection>, origin: &Url) -> Option<Connection> {
-    let position = kept.iter().position(|connection| connection.origin.same_origin(origin))?;
-    let mut connection = kept.swap_remove(position);
-    connection.is_usable().then_some(connection)
+/// Where idle connections are kept.
+pub(crate) trait Kept {
+    /// Takes out a connection to `origin`, if one is still alive; dead ones are dropped.
+    fn take(&mut self, origin: &Url) -> Option<Connection>;
+
+    /// Takes back a connection that another request may follow on.
+    fn put(&mut self, connection: Connection);
+}
+
+impl Kept for &mut Vec<Connection> {
+    fn take(&mut self, origin: &Url) -> Option<Connection> {
+        let position = self.iter().position(|connection| connection.origin.same_origin(origin))?;
+        let mut connection = self.swap_remove(position);
+        connection.is_usable().then_some(connection)
+    }
+
+    fn put(&mut self, connection: Connection) {
+        // Most users have one, and room for four is wasted on a hundred thousand of them.
+        if self.is_empty() {
+            self.reserve_exact(1);
+        }
+        self.push(connection);
+    }
+}
+
+/// Sends `order` to `origin` on a connection that is `kept`, or on a fresh one.
+pub(crate) async fn call(
+    options: &Options,
+    mut kept: impl Kept,
+    origin: &Url,
+    order: Order<'_>,
+) -> Result<Response, Failure> {
+    let start = options.clock.now();
+    let limit = Limit::new(start, order.request().timeout.unwrap_or(options.request_timeout));
+    let mut trace = Trace::new(start);
+    let mut meter = Meter::default();
+    let mut answered = None;
+    if let Some(mut connection) = kept.take(origin) {
+        trace = Trace::exchanging(start, connection.peer);
+        match connection.exchange(order, options, limit, &mut meter).await {
+            Err(error) if may_repeat(&error, order.request(), &meter) => {
+                // The dead connection's time stays booked; the call goes on with a fresh one.
+                trace.finish(options.clock.now(), &meter);
+                meter = Meter::default();
+            }
+            result => answered = Some((result, Some(connection))),
+        }
+    }
+    let connected = answered.is_none();
+    let (result, connection) = match answered {
+        Some(answered) => answered,
+        // Rare, and large while it runs: boxed, so that a waiting virtual user stays small.
+        None => Box::pin(fresh(origin, order, options, limit, &mut trace, &mut meter)).await,
+    };
+    let ended = match &result {
+        Ok(_) => meter.last_read,
+        Err(_) => None,
+    };
+    trace.finish(ended.unwrap_or_else(|| options.clock.now()), &meter);
+    let Trace { timings, peer, .. } = trace;
+    let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
+    match result {
+        Ok(Answer { status, version, headers, body }) => {
+            // Whether the server closes it meanwhile shows when it is needed.
+            if let Some(connection) = connection.filter(Connection::lasts) {
+                kept.put(connection);
+            }
+            Ok(Response {
+                status,
+                version,
+                headers,
+                body,
+                timings,
+                bytes_sent,
+                bytes_received,
+                connected,
+                peer,
+            })
+        }
+        Err(error) => Err(Failure { error, timings, bytes_sent, bytes_received, peer }),
+    }
 }
 
 /// Opens a connection and does the exchange on it.
@@ -250,8 +287,9 @@ async fn fresh(
 /// Whether a request that failed on a kept connection may be sent once more on a fresh one: the
 /// server cannot have acted on it, or acting twice does no harm.
 fn may_repeat(error: &Error, request: &Request, meter: &Meter) -> bool {
-    let lost = matches!(error, Error::ConnectionClosed | Error::ConnectionReset)
-        && meter.first_read.is_none()
-        && (meter.sent == 0 || request.is_idempotent());
-    lost || matches!(error, Error::RequestRefused)
+    let lost =
+        matches!(error, Error::ConnectionClosed | Error::ConnectionReset | Error::BrokenPipe)
+            && meter.first_read.is_none()
+            && (meter.sent == 0 || request.is_idempotent());
+    lost || matches!(error, Error::RequestRefused(_))
 }

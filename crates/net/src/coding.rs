@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Decompress, FlushDecompress, Status};
-use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -56,6 +56,20 @@ impl Coding {
             return Some(Self::Gzip);
         }
         Self::ALL.into_iter().find(|coding| name.eq_ignore_ascii_case(coding.as_str()))
+    }
+}
+
+impl Coding {
+    /// The codings that a list names, in the order they are put on: `gzip, br`.
+    ///
+    /// # Errors
+    /// `invalid_setting` for a name that is not known here, and for an empty one.
+    pub fn list(text: &str) -> Result<Vec<Self>, Error> {
+        let known = |name: &str| {
+            let none = || Error::setting("coding", name, "there are gzip, deflate, br and zstd");
+            Self::named(name).ok_or_else(none)
+        };
+        text.split(',').map(|name| known(name.trim())).collect()
     }
 }
 
@@ -120,6 +134,21 @@ pub fn encode(coding: Coding, body: &[u8]) -> Bytes {
         }
     };
     Bytes::from(packed)
+}
+
+/// Packs `body` with each of `codings` in turn, and gives the value of `Content-Encoding` that says
+/// so; `None` without any.
+pub fn encode_all(codings: &[Coding], mut body: Bytes) -> (Option<HeaderValue>, Bytes) {
+    let mut names = String::new();
+    for coding in codings {
+        body = encode(*coding, &body);
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        names.push_str(coding.as_str());
+    }
+    let said = HeaderValue::try_from(names).expect("names of codings are letters");
+    ((!codings.is_empty()).then_some(said), body)
 }
 
 /// Why a layer could not be taken off.
@@ -287,7 +316,6 @@ fn unzstd(mut packed: &[u8], output: &mut Output) -> Result<(), Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     const LIMIT: usize = 1024 * 1024;
@@ -334,6 +362,25 @@ mod tests {
         let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9][..], &twice(Coding::Zstd)];
         let packed = Bytes::from(skipped.concat());
         assert_eq!(decode(&headers(&["zstd"]), packed, LIMIT).unwrap(), "one two");
+    }
+
+    #[test]
+    fn codings_are_put_on_in_the_order_they_are_named() {
+        let text = Bytes::from(b"the same words, ".repeat(50));
+        for list in ["gzip", "gzip, deflate", " zstd,br ,gzip", "deflate,deflate"] {
+            let codings = Coding::list(list).unwrap();
+            let (said, packed) = encode_all(&codings, text.clone());
+            let said = said.unwrap();
+            let told = said.to_str().unwrap().replace(' ', "");
+            assert_eq!(told, list.replace(' ', ""));
+            let named = HeaderMap::from_iter([(CONTENT_ENCODING, said)]);
+            assert_ne!(packed, text);
+            assert_eq!(decode(&named, packed, LIMIT).unwrap(), text);
+        }
+        assert_eq!(encode_all(&[], text.clone()), (None, text));
+        for list in ["", "gzip,", "gzip, lzma", "identity"] {
+            assert_eq!(Coding::list(list).unwrap_err().code(), "invalid_setting", "{list}");
+        }
     }
 
     #[test]

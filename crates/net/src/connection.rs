@@ -10,9 +10,11 @@ use crate::error::Error;
 use crate::http1::{self, Limits, Message};
 use crate::http2;
 use crate::meter::Meter;
+use crate::peer::Peer;
+use crate::proxy::Proxy;
 use crate::request::{Prepared, Request, wire_target};
 use crate::timings::{Part, Trace};
-use crate::url::Url;
+use crate::url::{Scheme, Url};
 
 /// An answer's parts, before it gets its timings.
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl<'a> Order<'a> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) origin: Url,
+    pub(crate) peer: Peer,
     protocol: Protocol,
 }
 
@@ -71,6 +74,8 @@ pub(crate) struct Connection {
 enum Protocol {
     One(http1::Connection),
     Two(Box<http2::Connection>),
+    /// HTTP/1.1 by a proxy that forwards it.
+    Forwarded(Box<(http1::Connection, Proxy)>),
 }
 
 impl Connection {
@@ -81,15 +86,20 @@ impl Connection {
         trace: &mut Trace,
     ) -> Result<Self, Error> {
         let http = options.http_with(origin);
-        let wire = options.dial(origin, http, limit, trace).await?;
+        let proxy = options.proxies.to(origin);
+        // What is not HTTP/1.1 in the clear goes through a tunnel.
+        let forwards = proxy.filter(|_| origin.scheme() == Scheme::Http && http != Http::Two);
+        let wire = options.dial(origin, http, forwards.is_none(), limit, trace).await?;
         trace.enter(Part::Exchange, options.clock.now());
         let protocol = if http == Http::Two || wire.chose_http2() {
             let opened = http2::Connection::open(wire, options).await?;
             Protocol::Two(Box::new(opened))
+        } else if let Some(proxy) = forwards {
+            Protocol::Forwarded(Box::new((http1::Connection::new(wire), proxy.clone())))
         } else {
             Protocol::One(http1::Connection::new(wire))
         };
-        Ok(Self { origin: origin.clone(), protocol })
+        Ok(Self { origin: origin.clone(), peer: trace.peer, protocol })
     }
 
     /// Whether it is worth keeping after an exchange that came to its end.
@@ -97,6 +107,7 @@ impl Connection {
         match &self.protocol {
             Protocol::One(connection) => connection.is_clean(),
             Protocol::Two(_) => true,
+            Protocol::Forwarded(both) => both.0.is_clean(),
         }
     }
 
@@ -105,6 +116,7 @@ impl Connection {
         match &mut self.protocol {
             Protocol::One(connection) => connection.is_usable(),
             Protocol::Two(connection) => connection.is_usable(),
+            Protocol::Forwarded(both) => both.0.is_usable(),
         }
     }
 
@@ -120,6 +132,12 @@ impl Connection {
             Protocol::One(connection) => {
                 let message = order.message(&self.origin)?;
                 connection.exchange(message, options.limits(time), meter).await
+            }
+            Protocol::Forwarded(both) => {
+                order.check(&self.origin)?;
+                let (connection, proxy) = &mut **both;
+                let message = Message::forwarded(&self.origin, order.request(), proxy)?;
+                Box::pin(connection.exchange(message, options.limits(time), meter)).await
             }
             Protocol::Two(connection) => {
                 order.check(&self.origin)?;

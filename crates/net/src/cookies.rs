@@ -1,7 +1,6 @@
 //! A virtual user's cookies: what servers set, kept and sent by the rules of RFC 6265bis.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,15 +9,10 @@ use seaworthy_base::{Clock, Timestamp};
 use crate::url::{Scheme, Url};
 
 mod date;
+mod said;
 
-/// Longest name and value together (RFC 6265bis §5.6).
-const LONGEST_PAIR: usize = 4096;
-/// Longest attribute value; a longer one is as good as not there.
-const LONGEST_ATTRIBUTE: usize = 1024;
-/// Longest `Set-Cookie` header that is looked at.
-const LONGEST_HEADER: usize = 8192;
-/// No cookie lives longer than 400 days.
-const LONGEST_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub use said::SetCookie;
+
 /// Cookies kept for one host; the one unused for longest makes room.
 const MOST_OF_A_DOMAIN: usize = 50;
 /// Cookies kept in all.
@@ -47,6 +41,12 @@ struct Cookie {
     expires: Option<Timestamp>,
     made: u64,
     used: u64,
+}
+
+/// The time of an `Expires` attribute, in milliseconds since 1970; `None` if it is no time.
+pub fn expires_ms(text: &str) -> Option<i64> {
+    let time = date::parse(text)?;
+    i64::try_from(time.as_nanos() / 1_000_000).ok()
 }
 
 impl Jar {
@@ -87,28 +87,8 @@ impl Jar {
         if self.cookies.is_empty() {
             return None;
         }
-        let now = self.clock.wall();
-        self.cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
-        let host = canonical(origin.host());
-        let path = path_of(target);
-        self.uses += 1;
-        let mut fitting: Vec<&mut Cookie> = self
-            .cookies
-            .iter_mut()
-            .filter(|cookie| {
-                let domain = match cookie.host_only {
-                    true => cookie.domain == host,
-                    false => domain_matches(&host, &cookie.domain),
-                };
-                domain
-                    && path_matches(path, &cookie.path)
-                    && (!cookie.secure || origin.scheme() == Scheme::Https)
-            })
-            .collect();
-        fitting.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.made));
         let mut text = String::new();
-        for cookie in fitting {
-            cookie.used = self.uses;
+        for cookie in self.fitting(origin, target) {
             if !text.is_empty() {
                 text.push_str("; ");
             }
@@ -125,22 +105,74 @@ impl Jar {
         HeaderValue::try_from(text).ok().map(|value| (COOKIE, value))
     }
 
-    fn set(&mut self, origin: &Url, target: &str, text: &str) {
+    /// Names and values of the cookies that go with a request for `target` at `origin`, in the order
+    /// in which they are sent.
+    pub fn cookies(&mut self, origin: &Url, target: &str) -> Vec<(&str, &str)> {
+        let fitting = self.fitting(origin, target).into_iter();
+        fitting.map(|cookie| (&*cookie.name, &*cookie.value)).collect()
+    }
+
+    /// Forgets the cookies that go with a request for `target` at `origin`; with a `name` only those
+    /// of that name.
+    pub fn forget(&mut self, origin: &Url, target: &str, name: Option<&str>) {
+        for cookie in self.fitting(origin, target) {
+            if name.is_none_or(|name| name == cookie.name) {
+                cookie.expires = Some(Timestamp::from_nanos(0));
+            }
+        }
+        self.cookies.retain(|cookie| cookie.expires != Some(Timestamp::from_nanos(0)));
+    }
+
+    /// Those that go with a request, in the order in which they are sent.
+    fn fitting(&mut self, origin: &Url, target: &str) -> Vec<&mut Cookie> {
+        let now = self.clock.wall();
+        self.cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
+        let host = canonical(origin.host());
+        let path = path_of(target);
+        self.uses += 1;
+        let uses = self.uses;
+        let mut fitting: Vec<&mut Cookie> = self
+            .cookies
+            .iter_mut()
+            .filter(|cookie| {
+                let domain = match cookie.host_only {
+                    true => cookie.domain == host,
+                    false => domain_matches(&host, &cookie.domain),
+                };
+                domain
+                    && path_matches(path, &cookie.path)
+                    && (!cookie.secure || origin.scheme() == Scheme::Https)
+            })
+            .collect();
+        fitting.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.made));
+        fitting.iter_mut().for_each(|cookie| cookie.used = uses);
+        fitting
+    }
+
+    /// Takes one `Set-Cookie` header, as if the answer to a request for `target` at `origin` had it.
+    pub fn set(&mut self, origin: &Url, target: &str, text: &str) {
         let now = self.clock.wall();
         let host = canonical(origin.host());
-        let Some(mut cookie) = parse(text, now) else { return };
-        match cookie.domain.take() {
+        let Some(mut cookie) = SetCookie::parse(text) else { return };
+        let expires = cookie.ends(now);
+        let domain_written = cookie.domain.as_deref().is_some_and(|domain| !domain.is_empty());
+        let host_only;
+        match cookie
+            .domain
+            .take()
+            .map(|domain| canonical(domain.strip_prefix('.').unwrap_or(&domain)))
+        {
             Some(domain) if !domain.is_empty() => {
                 // An address has no subdomains, and nobody sets a cookie for all of `com`.
                 let alone = !domain.contains('.') || is_address(&host);
                 if domain != host && (alone || !domain_matches(&host, &domain)) {
                     return;
                 }
-                cookie.host_only = domain == host && alone;
+                host_only = domain == host && alone;
                 cookie.domain = Some(domain);
             }
             _ => {
-                cookie.host_only = true;
+                host_only = true;
                 cookie.domain = Some(host);
             }
         }
@@ -165,7 +197,7 @@ impl Jar {
         if starts("__Secure-") && !cookie.secure {
             return;
         }
-        let whole_host = cookie.path.as_deref() == Some("/") && !cookie.domain_written;
+        let whole_host = cookie.path.as_deref() == Some("/") && !domain_written;
         if starts("__Host-") && !(cookie.secure && whole_host) {
             return;
         }
@@ -186,23 +218,23 @@ impl Jar {
         let same = |old: &Cookie| {
             old.name == cookie.name
                 && old.domain == domain
-                && old.host_only == cookie.host_only
+                && old.host_only == host_only
                 && old.path == path
         };
         if let Some(position) = self.cookies.iter().position(same) {
             made = self.cookies.swap_remove(position).made;
         }
-        if cookie.expires.is_some_and(|expires| expires <= now) {
+        if expires.is_some_and(|expires| expires <= now) {
             return;
         }
         self.cookies.push(Cookie {
             name: cookie.name,
             value: cookie.value,
             domain,
-            host_only: cookie.host_only,
+            host_only,
             path,
             secure: cookie.secure,
-            expires: cookie.expires,
+            expires,
             made,
             used: self.uses,
         });
@@ -234,82 +266,6 @@ impl Jar {
             self.cookies.swap_remove(position);
         }
     }
-}
-
-/// What a `Set-Cookie` header says.
-#[derive(Debug, Default)]
-struct Said {
-    name: String,
-    value: String,
-    /// Lower case, without the leading dot.
-    domain: Option<String>,
-    /// Whether there was a `Domain` that is not empty.
-    domain_written: bool,
-    host_only: bool,
-    path: Option<String>,
-    secure: bool,
-    expires: Option<Timestamp>,
-}
-
-/// Reads a `Set-Cookie` header (RFC 6265bis §5.6). `HttpOnly` and `SameSite` keep scripts and other
-/// sites' pages from a cookie, of which there are none here.
-fn parse(text: &str, now: Timestamp) -> Option<Said> {
-    let control = |byte: u8| (byte < 0x20 && byte != b'\t') || byte == 0x7f;
-    if text.len() > LONGEST_HEADER || text.bytes().any(control) {
-        return None;
-    }
-    let mut fields = text.split(';');
-    let pair = fields.next()?;
-    let (name, value) = pair.split_once('=').unwrap_or(("", pair));
-    let (name, value) = (trimmed(name), trimmed(value));
-    if (name.is_empty() && value.is_empty()) || name.len() + value.len() > LONGEST_PAIR {
-        return None;
-    }
-    let mut said = Said { name: name.to_owned(), value: value.to_owned(), ..Said::default() };
-    let (mut max_age, mut expires) = (None, None);
-    for field in fields {
-        let (name, value) = field.split_once('=').unwrap_or((field, ""));
-        let (name, value) = (trimmed(name), trimmed(value));
-        if value.len() > LONGEST_ATTRIBUTE {
-            continue;
-        }
-        match name.to_ascii_lowercase().as_str() {
-            "expires" => expires = date::parse(value).or(expires),
-            "max-age" => max_age = seconds(value).or(max_age),
-            "domain" => {
-                said.domain = Some(canonical(value.strip_prefix('.').unwrap_or(value)));
-                said.domain_written = !value.is_empty();
-            }
-            "path" => said.path = value.starts_with('/').then(|| value.to_owned()),
-            "secure" => said.secure = true,
-            _ => {}
-        }
-    }
-    let latest = now.plus(LONGEST_LIFE);
-    said.expires = match max_age {
-        Some(None) => Some(Timestamp::from_nanos(0)),
-        Some(Some(age)) => Some(now.plus(age).min(latest)),
-        None => expires.map(|expires| expires.min(latest)),
-    };
-    Some(said)
-}
-
-/// `Max-Age`: the inner `None` is at once.
-fn seconds(text: &str) -> Option<Option<Duration>> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    // What does not fit is a very long time.
-    let seconds = digits.parse().unwrap_or(u64::MAX);
-    Some((!negative && seconds > 0).then(|| Duration::from_secs(seconds)))
-}
-
-fn trimmed(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
 }
 
 fn canonical(host: &str) -> String {

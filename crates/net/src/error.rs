@@ -1,9 +1,10 @@
 //! What can go wrong with a request, each with a stable code, and a failure with its timings.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::peer::Peer;
 use crate::timings::Timings;
 
 /// Why a request has no answer.
@@ -30,6 +31,25 @@ pub enum Error {
         host: String,
         /// What the resolver said.
         reason: String,
+        /// Whether it said that there is no such name, or no address of the wanted kind; otherwise
+        /// it could not tell.
+        missing: bool,
+    },
+    /// The options forbid requests to this host.
+    #[error("the host `{host}` is blocked by `{pattern}`")]
+    HostBlocked {
+        /// The host.
+        host: String,
+        /// The pattern that fits it.
+        pattern: String,
+    },
+    /// The options forbid connections to this address.
+    #[error("the address {ip} is blocked by {range}")]
+    AddressBlocked {
+        /// The address.
+        ip: IpAddr,
+        /// The range it is in.
+        range: String,
     },
     /// Nothing listens there.
     #[error("{0} refused the connection")]
@@ -51,6 +71,14 @@ pub enum Error {
         /// What the operating system said.
         reason: String,
     },
+    /// The proxy did not open a tunnel.
+    #[error("the proxy {proxy} did not open a tunnel: status {status}")]
+    ProxyRefused {
+        /// Its host and port.
+        proxy: String,
+        /// What it answered.
+        status: u16,
+    },
     /// Looking up, connecting and the TLS handshake took too long together.
     #[error("no connection within {after:?}")]
     ConnectTimeout {
@@ -58,8 +86,13 @@ pub enum Error {
         after: Duration,
     },
     /// The TLS handshake or a TLS record failed.
-    #[error("TLS failed: {0}")]
-    TlsFailed(String),
+    #[error("TLS failed: {reason}")]
+    TlsFailed {
+        /// What TLS has to say about it.
+        reason: String,
+        /// What kind of trouble it is.
+        trouble: Trouble,
+    },
     /// The whole request, body included, took too long.
     #[error("no complete answer within {after:?}")]
     Timeout {
@@ -69,16 +102,32 @@ pub enum Error {
     /// The peer reset the connection.
     #[error("the connection was reset")]
     ConnectionReset,
+    /// The peer had closed its side when something was written.
+    #[error("the connection was reset while the request was written")]
+    BrokenPipe,
     /// The peer closed the connection before a whole answer.
     #[error("the connection was closed before the whole answer had come")]
     ConnectionClosed,
     /// The server gave up the request, but not the connection it came on (HTTP/2).
-    #[error("the server reset the stream: {0}")]
-    StreamReset(String),
+    #[error("the server reset the stream: {reason}")]
+    StreamReset {
+        /// The server's reason (RFC 9113 §7).
+        code: u32,
+        /// The same in words.
+        reason: String,
+    },
     /// The server gave the request back undone: it was about to close the connection, or takes no
     /// more requests for now (HTTP/2).
     #[error("the server gave the request back undone")]
-    RequestRefused,
+    RequestRefused(Refusal),
+    /// The connection broke, for a reason that HTTP/2 has a number for.
+    #[error("the server broke the protocol: {reason}")]
+    Http2Failed {
+        /// The reason (RFC 9113 §7).
+        code: u32,
+        /// The same in words.
+        reason: String,
+    },
     /// What came is not what the protocol allows.
     #[error("the server broke the protocol: {0}")]
     ProtocolError(String),
@@ -113,6 +162,19 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The server did not take the credentials, or asks for them in a way that is not known here.
+    #[error("authentication failed: {0}")]
+    AuthenticationFailed(String),
+    /// An option that makes no sense.
+    #[error("the {what} `{text}` cannot be used: {reason}")]
+    InvalidSetting {
+        /// Which one.
+        what: &'static str,
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The answer does not begin an event stream.
     #[error("status {status} with {reason} does not begin an event stream")]
     NotAnEventStream {
@@ -143,17 +205,47 @@ pub enum Error {
     },
 }
 
+/// What kind of trouble TLS is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// Nobody we trust vouches for the server's certificate.
+    UnknownIssuer,
+    /// The certificate is for other hosts.
+    WrongHost,
+    /// Anything else that is wrong with the certificate: expired, say.
+    Certificate,
+    /// The server broke off with an alert.
+    Alert,
+    /// What came is no TLS, or broke off, or nothing could be agreed on.
+    Handshake,
+}
+
+/// How a request was given back undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The server refused this stream.
+    Stream,
+    /// The server is about to close the connection, for this reason (RFC 9113 §7).
+    GoAway(u32),
+    /// The connection was over before the request was on its way.
+    Unsent,
+}
+
 impl Error {
     /// Every code [`Error::code`] can give, for documents and tests.
-    pub const CODES: [&'static str; 25] = [
+    pub const CODES: [&'static str; 30] = [
         "invalid_url",
         "invalid_request",
         "lookup_failed",
+        "host_blocked",
+        "address_blocked",
         "connection_refused",
         "unreachable",
         "too_many_open_files",
         "no_local_port",
         "connect_failed",
+        "proxy_refused",
         "connect_timeout",
         "tls_failed",
         "timeout",
@@ -167,36 +259,44 @@ impl Error {
         "body_undecodable",
         "too_many_redirects",
         "invalid_redirect",
+        "authentication_failed",
+        "invalid_setting",
         "not_an_event_stream",
         "event_too_large",
         "not_a_websocket",
         "message_too_large",
     ];
 
-    /// A stable name for the kind of error; the value of the tag `error`.
+    /// A stable name for the kind of error; the value of the tag `error`. Some variants share one:
+    /// who needs to know more looks at the variant.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidUrl { .. } => "invalid_url",
             Self::InvalidRequest(_) => "invalid_request",
             Self::LookupFailed { .. } => "lookup_failed",
+            Self::HostBlocked { .. } => "host_blocked",
+            Self::AddressBlocked { .. } => "address_blocked",
             Self::ConnectionRefused(_) => "connection_refused",
             Self::Unreachable(_) => "unreachable",
             Self::TooManyOpenFiles(_) => "too_many_open_files",
             Self::NoLocalPort(_) => "no_local_port",
             Self::ConnectFailed { .. } => "connect_failed",
+            Self::ProxyRefused { .. } => "proxy_refused",
             Self::ConnectTimeout { .. } => "connect_timeout",
-            Self::TlsFailed(_) => "tls_failed",
+            Self::TlsFailed { .. } => "tls_failed",
             Self::Timeout { .. } => "timeout",
-            Self::ConnectionReset => "connection_reset",
+            Self::ConnectionReset | Self::BrokenPipe => "connection_reset",
             Self::ConnectionClosed => "connection_closed",
-            Self::StreamReset(_) => "stream_reset",
-            Self::RequestRefused => "request_refused",
-            Self::ProtocolError(_) => "protocol_error",
+            Self::StreamReset { .. } => "stream_reset",
+            Self::RequestRefused(_) => "request_refused",
+            Self::ProtocolError(_) | Self::Http2Failed { .. } => "protocol_error",
             Self::HeadersTooLarge => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyUndecodable { .. } => "body_undecodable",
             Self::TooManyRedirects { .. } => "too_many_redirects",
             Self::InvalidRedirect { .. } => "invalid_redirect",
+            Self::AuthenticationFailed(_) => "authentication_failed",
+            Self::InvalidSetting { .. } => "invalid_setting",
             Self::NotAnEventStream { .. } => "not_an_event_stream",
             Self::EventTooLarge { .. } => "event_too_large",
             Self::NotAWebSocket { .. } => "not_a_websocket",
@@ -221,13 +321,48 @@ impl Error {
             Self::TooManyRedirects { .. } => {
                 Some("call the address it ends at, or look for two pages that point at each other")
             }
-            Self::TlsFailed(_) => Some("check the certificate, its host name and its issuer"),
+            Self::TlsFailed { .. } => Some("check the certificate, its host name and its issuer"),
             _ => None,
         }
     }
 
+    /// TLS that failed for no other reason than this.
+    pub(crate) fn tls(reason: impl Into<String>) -> Self {
+        Self::TlsFailed { reason: reason.into(), trouble: Trouble::Handshake }
+    }
+
+    /// An option that makes no sense.
+    pub(crate) fn setting(
+        what: &'static str,
+        text: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::InvalidSetting { what, text: text.into(), reason: reason.into() }
+    }
+
+    /// Names the reason why `host` has no address. A network may put an error of ours into its own.
+    pub(crate) fn looking_up(host: &str, error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(|error| {
+            let reason = error.to_string();
+            // The resolver's numbers do not come through to here, its words do: glibc's and musl's.
+            const MISSING: [&str; 4] = [
+                "Name or service not known",
+                "No address associated with hostname",
+                "Name does not resolve",
+                "Name has no usable address",
+            ];
+            let missing = error.kind() == io::ErrorKind::NotFound
+                || MISSING.iter().any(|words| reason.contains(words));
+            Self::LookupFailed { host: host.to_owned(), reason, missing }
+        })
+    }
+
     /// Names the reason why no stream to `address` came about.
-    pub(crate) fn connecting(address: SocketAddr, error: &io::Error) -> Self {
+    pub(crate) fn connecting(address: SocketAddr, error: io::Error) -> Self {
+        let error = match error.downcast() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         // The numbers are Linux's and the BSDs' alike.
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
@@ -248,14 +383,36 @@ impl Error {
     /// Names the reason why reading or writing failed.
     pub(crate) fn streaming(error: &io::Error) -> Self {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Self::TlsFailed(tls.to_string());
+            return Self::TlsFailed { reason: tls.to_string(), trouble: Trouble::of(tls) };
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::ConnectionClosed,
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
                 Self::ProtocolError(error.to_string())
             }
             _ => Self::ConnectionReset,
+        }
+    }
+}
+
+impl Trouble {
+    fn of(error: &rustls::Error) -> Self {
+        use rustls::CertificateError as Wrong;
+        match error {
+            // A root of the issuer's name that has not signed it is not its issuer.
+            rustls::Error::InvalidCertificate(
+                Wrong::UnknownIssuer
+                | Wrong::BadSignature
+                | Wrong::UnsupportedSignatureAlgorithmContext { .. }
+                | Wrong::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            ) => Self::UnknownIssuer,
+            rustls::Error::InvalidCertificate(
+                Wrong::NotValidForName | Wrong::NotValidForNameContext { .. },
+            ) => Self::WrongHost,
+            rustls::Error::InvalidCertificate(_) => Self::Certificate,
+            rustls::Error::AlertReceived(_) => Self::Alert,
+            _ => Self::Handshake,
         }
     }
 }
@@ -273,6 +430,8 @@ pub struct Failure {
     pub bytes_sent: u64,
     /// Bytes read on the last connection, headers included.
     pub bytes_received: u64,
+    /// Whom it was sent to, if a connection came about.
+    pub peer: Peer,
 }
 
 impl Failure {

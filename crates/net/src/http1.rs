@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::http1::alarm::Alarm;
 use crate::http1::exchange::Exchange;
 use crate::meter::Meter;
+use crate::proxy::Proxy;
 use crate::request::{Keep, Prepared, Request};
 use crate::url::Url;
 use crate::wire::Wire;
@@ -65,9 +66,37 @@ enum Head<'a> {
 impl<'a> Message<'a> {
     pub(crate) fn new(origin: &Url, request: &'a Request) -> Result<Self, Error> {
         let mut scratch = scratch::writing();
-        request.write(origin, &mut scratch)?;
+        request.write(origin, None, &mut scratch)?;
         let (body, rules) = (request.apart(), request.rules());
         Ok(Self { head: Head::Scratch(scratch), body, rules })
+    }
+
+    /// For a proxy that is to forward it.
+    pub(crate) fn forwarded(
+        origin: &Url,
+        request: &'a Request,
+        proxy: &Proxy,
+    ) -> Result<Self, Error> {
+        let mut scratch = scratch::writing();
+        request.write(origin, Some(proxy), &mut scratch)?;
+        let (body, rules) = (request.apart(), request.rules());
+        Ok(Self { head: Head::Scratch(scratch), body, rules })
+    }
+
+    /// What asks a proxy for a tunnel to `origin`.
+    pub(crate) fn tunnel(origin: &Url, proxy: &Proxy) -> Self {
+        let host = origin.host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let to = format!("{host}:{}", origin.port());
+        let mut head = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
+        if let Some(authorization) = &proxy.authorization {
+            head.extend_from_slice(b"Proxy-Authorization: ");
+            head.extend_from_slice(authorization.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        let rules = Rules { head: false, connect: true, closes: false, keep: Keep::Failures };
+        Self { head: Head::Scratch(head), body: &[], rules }
     }
 
     pub(crate) fn prepared(prepared: &'a Prepared) -> Self {

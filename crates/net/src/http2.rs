@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::client::Options;
 use crate::connection::Answer;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::meter::Meter;
 use crate::request::{AGENT, Request, wire_target};
 use crate::url::Url;
@@ -122,7 +122,7 @@ impl Connection {
         // What fails here has not left; a kept connection is then simply over.
         driver.run(meter, ready).await.map_err(|error| match new {
             true => named(&error),
-            false => Error::RequestRefused,
+            false => Error::RequestRefused(Refusal::Unsent),
         })?;
         let (answer, body) =
             sender.send_request(message, request.body.is_empty()).map_err(|error| named(&error))?;
@@ -142,7 +142,7 @@ impl Connection {
         .await
         .map_err(|error| match named(&error) {
             // Nothing but a head came, and it was refused on our side.
-            Error::ProtocolError(_)
+            Error::ProtocolError(_) | Error::Http2Failed { .. }
                 if error.is_library() && meter.received > most_refused(options) as u64 =>
             {
                 Error::HeadersTooLarge
@@ -179,7 +179,7 @@ impl Connection {
             }
             Some(Err(error)) => Err(match named(&error) {
                 // Part of the answer came, so something was done.
-                Error::RequestRefused => Error::ConnectionClosed,
+                Error::RequestRefused(_) => Error::ConnectionClosed,
                 error => error,
             }),
         }
@@ -351,11 +351,15 @@ fn named(error: &h2::Error) -> Error {
         }
         // RFC 9113 §8.7: a refused stream, and one beyond the last that a GOAWAY names, was not
         // looked at.
-        Some(Reason::REFUSED_STREAM) if error.is_remote() => Error::RequestRefused,
-        Some(_) if error.is_remote() && error.is_go_away() => Error::RequestRefused,
-        Some(reason) if error.is_remote() && error.is_reset() => {
-            Error::StreamReset(reason.description().to_owned())
+        Some(Reason::REFUSED_STREAM) if error.is_remote() => Error::RequestRefused(Refusal::Stream),
+        Some(reason) if error.is_remote() && error.is_go_away() => {
+            Error::RequestRefused(Refusal::GoAway(reason.into()))
         }
-        _ => Error::ProtocolError(error.to_string()),
+        Some(reason) if error.is_remote() && error.is_reset() => {
+            let (code, reason) = (reason.into(), reason.description().to_owned());
+            Error::StreamReset { code, reason }
+        }
+        Some(reason) => Error::Http2Failed { code: reason.into(), reason: error.to_string() },
+        None => Error::ProtocolError(error.to_string()),
     }
 }

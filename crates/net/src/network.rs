@@ -10,6 +10,18 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+mod guarded;
+mod hosts;
+mod range;
+mod resolving;
+mod sourced;
+
+pub use guarded::Guarded;
+pub use hosts::{Hosts, Mapped};
+pub use range::{Range, Sources};
+pub use resolving::{Dns, Policy, Resolving, Select};
+pub use sourced::Sourced;
+
 /// A boxed future, as the seam's methods return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -20,7 +32,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug> Stream for T {}
 
 /// What resolves names and opens streams. [`Tcp`] is the real one.
 pub trait Network: Send + Sync + fmt::Debug {
-    /// The addresses of `host`, in the order they are to be tried.
+    /// The addresses of `host`, in the order they are to be tried. An [`Error`] inside of an
+    /// `io::Error` is told to who asked as it is.
+    ///
+    /// [`Error`]: crate::Error
     fn look_up<'a>(&'a self, host: &'a str, port: u16) -> Pending<'a, io::Result<Vec<SocketAddr>>>;
 
     /// Opens a stream to `address`.

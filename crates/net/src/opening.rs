@@ -9,6 +9,7 @@ use crate::client::{Http, Options};
 use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
+use crate::peer::Peer;
 use crate::timings::{Part, Timings, Trace};
 use crate::url::Url;
 use crate::wire::Wire;
@@ -32,9 +33,14 @@ impl<'o> Opening<'o> {
 
     /// Connects to `origin`; what follows is the exchange.
     pub(crate) async fn dial(&mut self, origin: &Url, http: Http) -> Result<Wire, Error> {
-        let wire = self.options.dial(origin, http, self.limit, &mut self.trace).await?;
+        let wire = self.options.dial(origin, http, true, self.limit, &mut self.trace).await?;
         self.trace.enter(Part::Exchange, self.options.clock.now());
         Ok(wire)
+    }
+
+    /// Whom it leads to, once it is connected.
+    pub(crate) fn peer(&self) -> Peer {
+        self.trace.peer
     }
 
     /// The opening came to its end.
@@ -47,7 +53,8 @@ impl<'o> Opening<'o> {
     pub(crate) fn failed(mut self, error: Error) -> Failure {
         let timings = self.finish();
         let Meter { sent: bytes_sent, received: bytes_received, .. } = self.meter;
-        Failure { error, timings, bytes_sent, bytes_received }
+        let peer = self.peer();
+        Failure { error, timings, bytes_sent, bytes_received, peer }
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{Method, Uri};
 
 use crate::error::Error;
 use crate::http1::Rules;
+use crate::proxy::Proxy;
 use crate::url::Url;
 
 /// What is to be sent. `Host` and `User-Agent` are added when missing; `Content-Length` is always
@@ -32,6 +34,18 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// What of the answer is handed on.
     pub keep: Keep,
+    /// How the names of headers are written over HTTP/1.1.
+    pub names: Names,
+}
+
+/// How the names of headers are written over HTTP/1.1, where servers must not care but some do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// `content-type`, as over HTTP/2.
+    #[default]
+    Lower,
+    /// `Content-Type`, as Go's client and k6 write it.
+    Canonical,
 }
 
 /// What of an answer is handed on. Its status, counts and timings always are.
@@ -83,6 +97,7 @@ impl Request {
             body: Bytes::new(),
             timeout: None,
             keep: Keep::Everything,
+            names: Names::Lower,
         }
     }
 
@@ -99,7 +114,7 @@ impl Request {
     /// `invalid_request` when it may not go on the wire.
     pub fn prepare(&self, origin: &Url) -> Result<Prepared, Error> {
         let mut bytes = Vec::new();
-        self.write(origin, &mut bytes)?;
+        self.write(origin, None, &mut bytes)?;
         let (origin, request, rules) = (origin.clone(), self.clone(), self.rules());
         Ok(Prepared(Arc::new(Written { origin, request, bytes, rules })))
     }
@@ -119,35 +134,63 @@ impl Request {
 
     /// Appends the head to `out`, and the body if it is short: most requests are one write of one
     /// buffer.
-    pub(crate) fn write(&self, origin: &Url, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// For a proxy that is to forward it, it says where to and by whose leave.
+    pub(crate) fn write(
+        &self,
+        origin: &Url,
+        proxy: Option<&Proxy>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let target = wire_target(&self.target)?;
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
+        if proxy.is_some() {
+            let named = self.headers.iter().find(|(name, _)| name == HOST);
+            let authority = named.map_or(origin.authority(), |(_, value)| value);
+            out.extend_from_slice(b"http://");
+            out.extend_from_slice(authority.as_bytes());
+        }
         out.extend_from_slice(target.as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
         let has = |name| self.headers.iter().any(|(given, _)| given == name);
         if !has(HOST) {
-            line(out, &HOST, origin.authority());
+            self.line(out, &HOST, origin.authority());
         }
         if !has(USER_AGENT) {
-            line(out, &USER_AGENT, &AGENT);
+            self.line(out, &USER_AGENT, &AGENT);
         }
         for (name, value) in &self.headers {
             // The body's length is known, and a wrong one would garble the next request.
             if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
-                line(out, name, value);
+                self.line(out, name, value);
             }
+        }
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_ref())
+            && !has(PROXY_AUTHORIZATION)
+        {
+            self.line(out, &PROXY_AUTHORIZATION, authorization);
         }
         // RFC 9110 §8.6: said even when nothing follows, if the method has a use for a body.
         let expected = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
         if expected || !self.body.is_empty() {
-            line(out, &CONTENT_LENGTH, &HeaderValue::from(self.body.len()));
+            self.line(out, &CONTENT_LENGTH, &HeaderValue::from(self.body.len()));
         }
         out.extend_from_slice(b"\r\n");
         if self.is_joined() {
             out.extend_from_slice(&self.body);
         }
         Ok(())
+    }
+
+    fn line(&self, out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+        let start = out.len();
+        out.extend_from_slice(name.as_str().as_bytes());
+        if self.names == Names::Canonical {
+            capitalise(&mut out[start..]);
+        }
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 
     /// The part of the body that [`Request::write`] leaves to be written from where it lies.
@@ -220,11 +263,15 @@ pub(crate) fn is(token: &[u8], name: &[u8]) -> bool {
     token.eq_ignore_ascii_case(name)
 }
 
-fn line(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
-    out.extend_from_slice(b"\r\n");
+/// Puts the first letter and those behind a hyphen into upper case.
+fn capitalise(name: &mut [u8]) {
+    let mut first = true;
+    for byte in name {
+        if first {
+            byte.make_ascii_uppercase();
+        }
+        first = *byte == b'-';
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +281,7 @@ mod tests {
 
     fn written(request: &Request) -> String {
         let mut bytes = Vec::new();
-        request.write(&Url::parse("http://host:81/").unwrap(), &mut bytes).unwrap();
+        request.write(&Url::parse("http://host:81/").unwrap(), None, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -257,6 +304,13 @@ mod tests {
         assert_eq!(written(&request), format!("{head}content-length: 0\r\n\r\n"));
         request.body = Bytes::from_static(b"body");
         assert_eq!(written(&request), format!("{head}content-length: 4\r\n\r\nbody"));
+        request.names = Names::Canonical;
+        request.headers.push((HeaderName::from_static("x--1a-b"), HeaderValue::from_static("c")));
+        let head = "POST /{\"x\"} HTTP/1.1\r\nHost: other\r\nUser-Agent: me\r\nX--1a-B: c\r\n";
+        assert_eq!(written(&request), format!("{head}Content-Length: 4\r\n\r\nbody"));
+        request.names = Names::Lower;
+        request.headers.pop();
+        let head = "POST /{\"x\"} HTTP/1.1\r\nhost: other\r\nuser-agent: me\r\n";
         request.body = Bytes::from(vec![b'x'; 20_000]);
         assert_eq!(written(&request), format!("{head}content-length: 20000\r\n\r\n"));
         assert_eq!(request.apart().len(), 20_000);
@@ -275,7 +329,7 @@ mod tests {
             let mut bytes = Vec::new();
             let lines = 4 + request.headers.len();
             let origin = Url::parse("http://host/").unwrap();
-            if request.write(&origin, &mut bytes).is_ok() {
+            if request.write(&origin, None, &mut bytes).is_ok() {
                 let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
                 prop_assert_eq!(bytes.iter().filter(is_end).count(), 2 * lines);
                 let first = bytes.split(|byte| *byte == b'\r').next().unwrap();

@@ -247,8 +247,19 @@ fn location(response: &Response) -> Option<HeaderValue> {
         .flatten()
 }
 
-/// What of the request goes on from `origin` to `next`.
-fn redirect(request: &mut Request, status: u16, origin: &Url, next: &Url) {
+/// Where `response`, which came for `target` at `origin`, says to go on; `None` unless it is a
+/// redirect with a `Location`.
+///
+/// # Errors
+/// `invalid_redirect`.
+pub fn leads_to(origin: &Url, target: &str, response: &Response) -> Result<Option<Url>, Error> {
+    let location = location(response);
+    location.map(|it| reference::resolve(origin, target, it.as_bytes())).transpose()
+}
+
+/// Turns `request`, answered at `origin` with a redirect of this status, into the one that goes on
+/// to `next`: see [`Session::fetch`] for what changes.
+pub fn redirect(request: &mut Request, status: u16, origin: &Url, next: &Url) {
     const OF_THE_BODY: [HeaderName; 4] =
         [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION];
     const OF_THE_ORIGIN: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST];
@@ -271,7 +282,7 @@ fn redirect(request: &mut Request, status: u16, origin: &Url, next: &Url) {
 fn failed(error: Error, response: &Response) -> Failure {
     let timings: Timings = response.timings;
     let (bytes_sent, bytes_received) = (response.bytes_sent, response.bytes_received);
-    Failure { error, timings, bytes_sent, bytes_received }
+    Failure { error, timings, bytes_sent, bytes_received, peer: response.peer }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::client::{Http, Keep, Options, Request};
 use crate::error::{Error, Failure};
 use crate::meter::Meter;
 use crate::opening::Opening;
+use crate::peer::Peer;
 use crate::timings::Timings;
 use crate::url::Url;
 use crate::{http1, http2};
@@ -34,6 +35,7 @@ pub async fn open(options: &Options, origin: &Url, request: Request) -> Result<E
             version,
             headers,
             timings: opening.finish(),
+            peer: opening.peer(),
             source,
             meter: opening.meter,
             parser: Parser::new(options.max_message),
@@ -55,6 +57,8 @@ pub struct Events {
     pub headers: HeaderMap,
     /// Where the time of the opening went, up to the answer's head.
     pub timings: Timings,
+    /// Whom the events come from.
+    pub peer: Peer,
     source: Source,
     meter: Meter,
     parser: Parser,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use seaworthy_base::Instant;
 
 use crate::meter::Meter;
+use crate::peer::Peer;
 
 /// How long each part of a request took, in nanoseconds; zero for a part that did not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,18 +57,20 @@ pub(crate) enum Part {
 #[derive(Debug)]
 pub(crate) struct Trace {
     pub(crate) timings: Timings,
+    /// Whom it leads to, as soon as that is known.
+    pub(crate) peer: Peer,
     part: Part,
     since: Instant,
 }
 
 impl Trace {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { timings: Timings::default(), part: Part::Blocked, since: now }
+        Self { timings: Timings::default(), peer: Peer::default(), part: Part::Blocked, since: now }
     }
 
     /// A request that needs no connection made: its exchange begins at once.
-    pub(crate) fn exchanging(now: Instant) -> Self {
-        Self { timings: Timings::default(), part: Part::Exchange, since: now }
+    pub(crate) fn exchanging(now: Instant, peer: Peer) -> Self {
+        Self { timings: Timings::default(), peer, part: Part::Exchange, since: now }
     }
 
     /// Books the time since the last call under the part that ends, and starts `part`.

@@ -8,6 +8,8 @@ use http::HeaderValue;
 
 use crate::error::Error;
 
+mod typed;
+
 /// How the connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {

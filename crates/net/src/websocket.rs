@@ -19,6 +19,7 @@ use crate::dial::Limit;
 use crate::error::{Error, Failure};
 use crate::http1;
 use crate::opening::Opening;
+use crate::peer::Peer;
 use crate::request::{is, tokens};
 use crate::timings::Timings;
 use crate::url::Url;
@@ -68,6 +69,7 @@ pub async fn open(
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             headers,
             timings: opening.finish(),
+            peer: opening.peer(),
             limit: opening.limit.after,
             most: options.max_message,
             clock: options.clock.clone(),
@@ -90,6 +92,8 @@ pub struct Socket {
     pub protocol: Option<String>,
     /// Where the time of the opening went, up to the server's agreement.
     pub timings: Timings,
+    /// Whom the socket leads to.
+    pub peer: Peer,
     limit: Duration,
     most: usize,
     clock: Clock,

@@ -202,3 +202,20 @@ proptest! {
         prop_assert!(jar.len() <= set.len());
     }
 }
+
+#[test]
+fn cookies_can_be_looked_at_and_forgotten() {
+    let mut jar = Jar::new(Clock::manual(start()));
+    let url = Url::parse("https://a.test/").unwrap();
+    for text in ["a=1; path=/", "b=2; path=/x", "a=3; path=/x", "c=4; path=/y"] {
+        jar.set(&url, "/", text);
+    }
+    assert_eq!(jar.cookies(&url, "/x/z"), [("b", "2"), ("a", "3"), ("a", "1")]);
+    jar.forget(&url, "/", Some("a"));
+    assert_eq!(jar.cookies(&url, "/x"), [("b", "2"), ("a", "3")]);
+    jar.forget(&url, "/x", None);
+    let other = Url::parse("https://b.test/").unwrap();
+    jar.forget(&other, "/y", None);
+    assert_eq!((jar.cookies(&url, "/x").len(), jar.cookies(&url, "/y")), (0, vec![("c", "4")]));
+    assert_eq!(jar.len(), 1);
+}

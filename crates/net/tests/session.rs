@@ -14,8 +14,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use seaworthy_net::session::{Follow, Session};
-use seaworthy_net::{Failure, Keep, Network, Options, Pending, Request, Response, Stream, Url};
+use seaworthy_net::session::{Follow, Session, leads_to, redirect};
+use seaworthy_net::{
+    Failure, Keep, Keeping, Network, Options, Pending, Pool, Request, Response, Stream, Url,
+};
 use tokio::net::TcpListener;
 
 /// What a server was asked: a line for each request.
@@ -185,6 +187,29 @@ async fn circles_come_to_an_end() {
         assert_eq!((failure.code(), hops.len()), ("invalid_redirect", 0), "{location}");
         assert!(!failure.to_string().contains("secret"), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn who_follows_on_their_own_is_told_where_to() {
+    let (url, asked) = server().await;
+    let pool = Pool::new(Options::default(), Keeping::default());
+    let (mut origin, mut request) = (url.clone(), post("/302/%7C307%7C%7Cend"));
+    let mut statuses = Vec::new();
+    loop {
+        let response = pool.send(&origin, &request).await.unwrap();
+        statuses.push(response.status);
+        let Some(next) = leads_to(&origin, &request.target, &response).unwrap() else { break };
+        redirect(&mut request, response.status, &origin, &next);
+        origin = next;
+    }
+    assert_eq!(statuses, [302, 307, 200]);
+    let authorized = "authorization=secret";
+    assert_eq!(
+        taken(&asked)[1..],
+        [format!("GET /307//end {authorized}"), format!("GET /end {authorized}")]
+    );
+    let response = pool.send(&url, &Request::get("/302/mailto:me")).await.unwrap();
+    assert_eq!(leads_to(&url, "/", &response).unwrap_err().code(), "invalid_redirect");
 }
 
 /// A network of in-memory streams to the server above, for paused time.

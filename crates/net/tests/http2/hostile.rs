@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use proptest::prelude::*;
-use seaworthy_net::{Client, Error, Failure, Network, Options, Pending, Request, Stream, Url};
+use seaworthy_net::{
+    Client, Error, Failure, Network, Options, Pending, Refusal, Request, Stream, Url,
+};
 use tokio::io::AsyncWriteExt;
 
 use crate::peer::*;
@@ -48,9 +50,14 @@ async fn servers_that_break_the_rules_are_told_apart() {
     let failure = hostile(says, false).await;
     assert_eq!(failure.code(), "stream_reset");
     assert!(failure.to_string().contains("internal error"), "{failure}");
+    assert!(matches!(failure.error, Error::StreamReset { code: 2, .. }), "{failure:?}");
     let says = |stream| vec![frame(RESET, 0, stream, &7_u32.to_be_bytes())];
-    assert_eq!(hostile(says, false).await.code(), "request_refused");
-    assert_eq!(hostile(|_| vec![go_away(0, 0)], false).await.code(), "request_refused");
+    let failure = hostile(says, false).await;
+    assert_eq!(failure.code(), "request_refused");
+    assert!(matches!(failure.error, Error::RequestRefused(Refusal::Stream)), "{failure:?}");
+    let failure = hostile(|_| vec![go_away(0, 11)], false).await;
+    assert_eq!(failure.code(), "request_refused");
+    assert!(matches!(failure.error, Error::RequestRefused(Refusal::GoAway(11))), "{failure:?}");
     let says = move |stream| {
         vec![begun(stream), data(stream, 10), frame(RESET, 0, stream, &8_u32.to_be_bytes())]
     };
@@ -103,6 +110,8 @@ async fn servers_that_break_the_rules_are_told_apart() {
         let text = format!("{broken:?}");
         let failure = hostile(move |_| vec![broken.clone()], false).await;
         assert_eq!(failure.code(), "protocol_error", "{text}: {failure}");
+        let numbered = matches!(failure.error, Error::Http2Failed { code: 1.., .. });
+        assert!(numbered, "{text}: {failure:?}");
     }
 }
 
