@@ -72,6 +72,9 @@ pub enum Error {
     /// It exports nothing that could be run.
     #[error("{0}")]
     Exports(String),
+    /// It ended the run before it began.
+    #[error("{0}")]
+    Aborted(String),
     /// The generator itself is broken.
     #[error("{0}")]
     Load(#[from] seaworthy_load::Error),
@@ -99,6 +102,7 @@ impl Error {
             Self::Thresholds(_) => "k6-thresholds",
             Self::Network(_) => "k6-network",
             Self::Exports(_) => "k6-exports",
+            Self::Aborted(_) => "k6-aborted",
             Self::Load(_) => "k6-load",
         }
     }
@@ -165,7 +169,10 @@ impl Script {
             stop,
         ));
         let mut first = Machine::new(Arc::clone(&shared), None, 0)?;
-        let exports = first.init().await?;
+        let exports = first.init().await.map_err(|error| match shared.ended().aborted {
+            Some(reason) => Error::Aborted(reason),
+            None => error.into(),
+        })?;
         drop(first);
         Ok(Self {
             shared,
@@ -201,6 +208,11 @@ impl Script {
         }
         findings.extend(missing);
         Ok((consolidated, findings))
+    }
+
+    /// All metrics, the script's own included.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
     }
 
     /// What was said about how the run ends.

@@ -10,7 +10,7 @@ use seaworthy_load::{
     Counters, Crew, Drive, Handle, Live, LiveFlow, Observed, PhaseReport, Scene, SharedTimeline,
     Timer,
 };
-use seaworthy_metrics::{Collector, Snapshot, TagSet, Thresholds};
+use seaworthy_metrics::{Collector, Snapshot, Submetric, TagSet, Thresholds};
 use seaworthy_script::Error as ScriptError;
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
@@ -190,6 +190,12 @@ impl Service {
     /// The thresholds, bound to metrics.
     pub fn thresholds(&self) -> &Thresholds {
         &self.thresholds
+    }
+
+    /// The parts of metrics that are kept by themselves.
+    pub fn submetrics(&self) -> Vec<Submetric> {
+        let settled = self.shared.settled();
+        settled.map(|settled| settled.collector.submetrics().to_vec()).unwrap_or_default()
     }
 
     /// What is measured while it runs.

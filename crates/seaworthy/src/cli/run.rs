@@ -1,0 +1,184 @@
+//! `seaworthy run`: runs a k6 script as `k6 run` does, with its flags, its summary and its exit codes.
+
+mod conduct;
+mod ending;
+mod environment;
+mod flags;
+mod log;
+mod outputs;
+mod reading;
+mod refused;
+mod screen;
+mod stop;
+mod summary;
+mod worth;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use seaworthy_base::{Clock, chance};
+use seaworthy_k6::options::Consolidated;
+use seaworthy_k6::output::Outlet;
+use seaworthy_k6::{Options, Script, Service};
+use seaworthy_load::SharedTimeline;
+use tokio_util::sync::CancellationToken;
+
+use super::talk;
+use super::trial::Asked;
+use crate::exit::Exit;
+use conduct::Conducted;
+use log::Log;
+use stop::Stop;
+
+pub(super) use reading::{Context as ReadingContext, ScriptFlags, read, read_alone};
+pub(super) use stop::Stop as RunStop;
+
+/// What was typed.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit codes are k6's:
+  0    it ran, and every threshold held
+  99   a threshold was crossed
+  100  setup() timed out         101  teardown() timed out
+  104  options are not valid     105  interrupted
+  107  the script threw in init, setup or teardown, or is no script
+  108  exec.test.abort()         110  exec.test.fail()
+  255  anything else: a flag there is not, a file that cannot be read or written")]
+pub(crate) struct Arguments {
+    /// The script; `-` reads it from stdin.
+    #[arg(value_name = "SCRIPT")]
+    script: PathBuf,
+    #[command(flatten)]
+    options: flags::OptionFlags,
+    #[command(flatten)]
+    reading: ScriptFlags,
+    /// Arrivals that find no virtual user wait in place of being dropped, and response times count
+    /// from when each was due. Not in k6.
+    #[arg(long)]
+    queue: bool,
+    /// Seeds Math.random and whatever else is drawn; random when not given. Not in k6.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads that virtual users run on; one for each processor when not given. Not in k6.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    log: log::LogFlags,
+    /// No progress.
+    #[arg(short = 'q', long)]
+    quiet: bool,
+    #[command(flatten)]
+    refused: refused::RefusedFlags,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    // A panic's own exit code is 101, which means something else here.
+    let whole = std::panic::AssertUnwindSafe(|| whole(arguments));
+    Ok(std::panic::catch_unwind(whole).unwrap_or(Exit::Panic))
+}
+
+fn whole(arguments: &Arguments) -> Exit {
+    let clock = Clock::system();
+    let log = match Log::open(&arguments.log, arguments.quiet, &clock) {
+        Ok(log) => log,
+        Err(stop) => {
+            talk(&stop.words());
+            return stop.exit;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            talk(&format!("error: cannot start the runtime: {error}"));
+            return Exit::Unspecified;
+        }
+    };
+    let exit = runtime.block_on(async {
+        match Box::pin(from_flags_to_end(arguments, &clock, &log)).await {
+            Ok(exit) => exit,
+            Err(stop) => {
+                stop.say(&log);
+                stop.exit
+            }
+        }
+    });
+    // Whatever still blocks a thread must not keep the user waiting.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> Result<Exit, Stop> {
+    arguments.refused.check()?;
+    let flags = arguments.options.flags();
+    reading::typed(&flags)?;
+    let seed = arguments.seed.unwrap_or_else(|| chance::Chance::system().bits());
+    let stop = CancellationToken::new();
+    let mut asked = Asked::listen()?;
+    let context = ReadingContext {
+        path: &arguments.script,
+        console: log.console(),
+        clock,
+        seed,
+        stop: &stop,
+        system: arguments.reading.system(true),
+    };
+    let reading = reading::read(&arguments.reading, &context, &flags);
+    let (script, consolidated) = tokio::select! {
+        read = reading => read?,
+        () = asked.next() => return Err(Stop::signalled()),
+    };
+    log.findings(&consolidated.1);
+    let consolidated = consolidated.0;
+    if let Some(file) = &consolidated.options().console_output {
+        log.divert(file)?;
+    }
+    let (outlet, samples) = Outlet::new();
+    let wanted = outputs::Wanted::read(&consolidated)?;
+    let (wall, now) = (clock.wall(), clock.now());
+    let timeline = SharedTimeline::new(wall, now, Default::default());
+    let service = Service::new(
+        &script,
+        Options {
+            consolidated: consolidated.clone(),
+            phase: "script".to_owned(),
+            timeline,
+            outlet: wanted.any().then_some(outlet),
+            queue: arguments.queue,
+            workers: arguments.workers,
+        },
+    )?;
+    let outputs = wanted.open(&service, &consolidated, samples)?;
+    let thresholds = service.thresholds().clone();
+    let watching = service.watch();
+    log.begin(&arguments.script, &consolidated, &watching, outputs.names());
+    let conducted = conduct::to_end(service.run(), &watching, log, &stop, &mut asked).await;
+    let outputs = outputs.finish();
+    let Conducted::Ended { report, signalled } = conducted else {
+        return Err(Stop::signalled());
+    };
+    let ending = ending::Ending::of(&report, &thresholds, signalled);
+    let written = summary::Writing {
+        script: &script,
+        consolidated: &consolidated,
+        thresholds: &thresholds,
+        report: &report,
+        log,
+    };
+    let told = written.write().await;
+    worth::say(log, &report, &thresholds, arguments.queue);
+    ending.say(log);
+    let outputs = outputs.inspect_err(|stop| stop.say(log));
+    if consolidated.settings().linger == Some(true) {
+        log.say("the run is over, and stays as --linger asks, until told to stop");
+        asked.next().await;
+    }
+    Ok(match (ending.exit, told, outputs) {
+        (Exit::Pass, Err(stop), _) => {
+            stop.say(log);
+            stop.exit
+        }
+        (Exit::Pass, _, Err(stop)) => stop.exit,
+        (exit, ..) => exit,
+    })
+}
