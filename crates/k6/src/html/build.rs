@@ -31,8 +31,8 @@ fn nodes_within(text: &str, most: usize) -> Result<Vec<Node>, Error> {
     );
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(text));
-    // Scripts are not run: the tokenizer only pauses for them.
-    while let TokenizerResult::Script(_) = tokenizer.feed(&input) {}
+    // The tokenizer pauses for scripts, which are not run, and for encodings, which are known.
+    while !matches!(tokenizer.feed(&input), TokenizerResult::Done) {}
     tokenizer.end();
     let sink = tokenizer.sink.0.sink;
     match sink.excess.into_inner() {
@@ -302,6 +302,15 @@ fn is_formatting(tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_goes_on_after_scripts_and_encodings() {
+        let nodes =
+            nodes("<meta charset=latin1><script>1</script><p>x<meta charset=utf-8><i>").unwrap();
+        let italic =
+            |node: &Node| matches!(&node.data, Data::Element { name, .. } if *name.local == *"i");
+        assert!(nodes.iter().any(italic));
+    }
 
     #[test]
     fn deep_nesting_ends_at_the_bound() {

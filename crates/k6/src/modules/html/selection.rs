@@ -26,6 +26,9 @@ impl From<html::Selection> for Selection {
 
 type One<'js> = Opt<Value<'js>>;
 
+/// A way that stops somewhere, for those who pass a filter.
+type Walk = fn(&html::Selection, Stop<'_>, Option<&html::Selector>) -> html::Selection;
+
 impl Selection {
     pub(crate) const fn inner(&self) -> &html::Selection {
         &self.inner
@@ -47,10 +50,7 @@ impl Selection {
     fn until<'js>(
         &self,
         ctx: &Ctx<'js>,
-        (method, walk): (
-            &str,
-            fn(&html::Selection, Stop<'_>, Option<&html::Selector>) -> html::Selection,
-        ),
+        (method, walk): (&str, Walk),
         stop: Option<Value<'js>>,
         only: Option<Value<'js>>,
     ) -> rquickjs::Result<Self> {
