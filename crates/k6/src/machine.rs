@@ -259,7 +259,7 @@ impl<'js> User<'_, 'js> {
             (&builtin.iterations, 1.0),
         ];
         // The group of what the iteration itself measures is the root.
-        vu.record(&vu.base_tags(), &samples);
+        vu.record(&vu.tags(), &samples);
         vu.shared.counts.completed.fetch_add(1, Ordering::Relaxed);
         let least = vu.shared.settled().and_then(|it| it.options.min_iteration_duration);
         if let Some(left) = least.and_then(|least| least.checked_sub(took)) {

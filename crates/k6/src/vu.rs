@@ -68,8 +68,6 @@ pub(crate) struct Vu {
     pub(crate) numbers: Cell<Numbers>,
     /// All tags that the next sample gets: the run's, the scenario's, the script's own, the group.
     pub(crate) tags: RefCell<TagSet>,
-    /// What an iteration of the scenario under way begins with.
-    base: RefCell<Option<TagSet>>,
     /// `vu`, `iter` and what the script adds: metadata, no tags.
     pub(crate) metadata: RefCell<BTreeMap<String, String>>,
     /// The path of the group under way, as `::outer::inner`; empty outside of groups.
@@ -114,7 +112,6 @@ impl Vu {
             scenario: RefCell::default(),
             numbers: Cell::default(),
             tags: RefCell::new(TagSet::empty()),
-            base: RefCell::default(),
             metadata: RefCell::default(),
             group: RefCell::default(),
             pool,
@@ -175,21 +172,12 @@ impl Vu {
         self.passed.set((out + sent, into + received));
     }
 
-    /// Begins an iteration of the scenario under way: no group, no tags but those of run and
-    /// scenario. What they are is found once, when the scenario is `entered`.
+    /// Begins an iteration of the scenario under way, outside of groups. What the script has tagged
+    /// itself with stays until another scenario is entered, as in k6.
     pub(crate) fn begin(&self, entered: bool) {
-        self.group.borrow_mut().clear();
-        if !entered && let Some(base) = &*self.base.borrow() {
-            self.tags.borrow_mut().clone_from(base);
-            return;
+        if entered {
+            self.begin_tags(self.scenario.borrow().as_deref(), "");
         }
-        self.begin_tags(self.scenario.borrow().as_deref(), "");
-        *self.base.borrow_mut() = Some(self.tags());
-    }
-
-    /// The tags an iteration of a scenario begins with.
-    pub(crate) fn base_tags(&self) -> TagSet {
-        self.base.borrow().clone().unwrap_or_else(TagSet::empty)
     }
 
     /// The tags of a scenario, or of what is done outside of one.
