@@ -178,7 +178,9 @@ impl<'js> User<'_, 'js> {
                 self.vu.begin_tags(None, "::setup");
                 let value = self.call("setup", ())?;
                 self.flush();
-                to_json(&self.ctx, value).map_err(|error| self.realm.thrown(&self.ctx, error))
+                let told = to_json(&self.ctx, value);
+                let told = told.map_err(|error| self.realm.thrown(&self.ctx, error))?;
+                Ok(told.map(sorted))
             }
             Command::Teardown(data) => {
                 self.vu.stage.set(Stage::Teardown);
@@ -318,3 +320,16 @@ impl<'js> User<'_, 'js> {
     }
 }
 
+
+/// The value with the fields of its objects by name, as k6 hands them on.
+fn sorted(value: Json) -> Json {
+    match value {
+        Json::Array(list) => Json::Array(list.into_iter().map(sorted).collect()),
+        Json::Object(object) => {
+            let fields: std::collections::BTreeMap<String, Json> =
+                object.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Json::Object(fields.into_iter().collect())
+        }
+        plain => plain,
+    }
+}

@@ -153,6 +153,7 @@ impl Service {
         let client = Arc::new(client::options(told, &shared.environment, &shared.clock, shared.seed)?);
         shared.settle(Settled {
             options: told.clone(),
+            partition: consolidated.partition().clone(),
             system_tags,
             collector,
             timeline,
@@ -324,7 +325,9 @@ impl Service {
         let running = drive.run(crew);
         tokio::pin!(running);
         let mut looks = tokio::time::interval(LOOK_EVERY);
-        let mut notes = tokio::time::interval(NOTE_EVERY);
+        // As k6: the first time a second after the start.
+        let first = tokio::time::Instant::now() + NOTE_EVERY;
+        let mut notes = tokio::time::interval_at(first, NOTE_EVERY);
         let mut crossed = Vec::new();
         loop {
             tokio::select! {

@@ -224,6 +224,15 @@ impl Vu {
         TagSet::of(&pairs)
     }
 
+    /// Its number in the whole run, of which this may be a segment.
+    pub(crate) fn id_in_test(&self) -> u64 {
+        let stripes = self.shared.settled().map(|settled| settled.partition.stripes());
+        match (self.id.checked_sub(1), stripes) {
+            (Some(own), Some(stripes)) => stripes.global(own) + 1,
+            _ => self.id,
+        }
+    }
+
     /// Whether iterations begin at their own pace.
     pub(crate) fn is_open_model(&self) -> bool {
         self.scenario.borrow().as_ref().is_some_and(|it| it.load.is_open_model())

@@ -285,7 +285,14 @@ impl Loader for Loading {
             return declare(ctx, name);
         }
         let unit = self.0.units.get(name).ok_or_else(|| JsError::new_loading(name))?;
-        sys::load_module(ctx, &unit.module)
+        let module = sys::load_module(ctx, &unit.module)?;
+        let base = name.to_owned();
+        let resolve = move |name: String| match name.starts_with("./") || name.starts_with("../") {
+            true => joined(&base, &name),
+            false => name,
+        };
+        module.meta()?.set("resolve", Function::new(ctx.clone(), resolve)?)?;
+        Ok(module)
     }
 }
 
@@ -300,6 +307,22 @@ impl Resolver for Loading {
         let links = self.0.units.get(base).map(|unit| &unit.links);
         Ok(linked(links, name))
     }
+}
+
+/// A relative path, as a URL beside a module's own.
+fn joined(base: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = base.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            // `file:///` stays.
+            ".." if parts.len() > 3 => drop(parts.pop()),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// Resolves what a unit imports by its links.
