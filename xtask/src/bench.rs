@@ -1,7 +1,12 @@
 //! `cargo xtask bench`: measurements that are too long for a test, by name.
 
 mod hub;
+mod k6;
 mod load;
+mod measured;
+mod nginx;
+mod stalling;
+mod table;
 
 use anyhow::{Result, bail};
 
@@ -18,6 +23,11 @@ const BENCHES: &[Bench] = &[
         name: "load",
         tells: "the load generator beside wrk and oha: cost, memory, and what a stalling server shows",
         run: load::run,
+    },
+    Bench {
+        name: "k6",
+        tells: "k6 scripts on our engine beside k6 and wrk: cost, memory, start, stalls, latencies",
+        run: k6::run,
     },
     Bench {
         name: "hub",
@@ -74,7 +84,9 @@ mod tests {
 
     #[test]
     fn arguments_that_are_not_known_are_refused() {
-        for (name, argument) in [("stats", "--fast"), ("load", "--fast"), ("list", "all")] {
+        for (name, argument) in
+            [("stats", "--fast"), ("load", "--fast"), ("k6", "--fast"), ("list", "all")]
+        {
             assert!(run(name, &[argument.to_owned()]).is_err(), "{name} {argument}");
         }
     }

@@ -1,8 +1,9 @@
-//! The workspace's chores: `cargo xtask {test, ci, tidy, bench}`.
+//! The workspace's chores: `cargo xtask {test, ci, tidy, bench, conformance}`.
 
 mod bench;
 mod ci;
 mod command;
+mod conformance;
 mod needs;
 mod test;
 mod tidy;
@@ -18,6 +19,7 @@ usage: cargo xtask <chore>
   ci                               what every change must pass: format, clippy, tidy, test
   tidy                             hold the sources against the house rules
   bench [name] [its arguments]     run a benchmark; without a name, list them
+  conformance k6 [its arguments]   run our scripts with k6 and with ours, and compare
 
 `cargo xtask test -p seaworthy-stats` tests one crate, `cargo xtask test -- ledger` what is named so.";
 
@@ -42,6 +44,7 @@ fn chore(arguments: &[String]) -> Result<()> {
         ("tidy", []) => tidy::run(),
         ("bench", []) => bench::list(),
         ("bench", [name, rest @ ..]) => bench::run(name, rest),
+        ("conformance", rest) => conformance::run(rest),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())
@@ -59,8 +62,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_with_the_usage() {
-        for wrong in [&[][..], &["tset"], &["ci", "fast"], &["tidy", "--fix"], &["bench", "nosuch"]]
-        {
+        for wrong in [
+            &[][..],
+            &["tset"],
+            &["ci", "fast"],
+            &["tidy", "--fix"],
+            &["bench", "nosuch"],
+            &["conformance"],
+        ] {
             let arguments: Vec<String> = wrong.iter().map(ToString::to_string).collect();
             assert!(chore(&arguments).is_err(), "{wrong:?}");
         }

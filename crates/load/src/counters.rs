@@ -11,22 +11,30 @@ const MOST_FAILURES: usize = 50;
 /// that no two workers write to one cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Counters {
-    pub(crate) arrivals: AtomicU64,
-    pub(crate) started: AtomicU64,
-    pub(crate) completed: AtomicU64,
-    pub(crate) failed_iterations: AtomicU64,
+pub struct Counters {
+    /// Iterations that were due (open models); counted by the executor.
+    pub arrivals: AtomicU64,
+    /// Iterations that began. Each ends in one of `completed`, `failed_iterations` and `cut`.
+    pub started: AtomicU64,
+    /// Iterations that ran to their end.
+    pub completed: AtomicU64,
+    /// Iterations that a failure ended early.
+    pub failed_iterations: AtomicU64,
     /// Iterations that were cut off under way.
-    pub(crate) cut: AtomicU64,
+    pub cut: AtomicU64,
     /// Arrivals that were still waiting when the graceful stop was over.
-    pub(crate) expired: AtomicU64,
-    pub(crate) dropped: AtomicU64,
-    pub(crate) requests: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) vus: AtomicI64,
+    pub expired: AtomicU64,
+    /// Iterations that were to be made and never began.
+    pub dropped: AtomicU64,
+    /// Requests that ended, well or not.
+    pub requests: AtomicU64,
+    /// Requests without an answer or with an unexpected status.
+    pub failed: AtomicU64,
+    /// Virtual users: each counts from when it begins to work for the entry until it is dropped.
+    pub vus: AtomicI64,
     /// Age of the youngest step that was cut off, in nanoseconds plus one; 0 for none.
-    pub(crate) youngest_cut: AtomicU64,
-    pub(crate) failures: Mutex<BTreeMap<(String, String), Failures>>,
+    youngest_cut: AtomicU64,
+    failures: Mutex<BTreeMap<(String, String), Failures>>,
 }
 
 /// Failures of one kind in one step: how many, and what the first one was.
@@ -43,26 +51,33 @@ pub struct Failures {
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64) {
+    /// Adds one to a counter.
+    pub fn add(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Iterations that began and have not ended.
-    pub(crate) fn in_flight(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         let ended = [&self.completed, &self.failed_iterations, &self.cut];
         let ended: u64 = ended.iter().map(|counter| counter.load(Ordering::Relaxed)).sum();
         self.started.load(Ordering::Relaxed).saturating_sub(ended)
     }
 
-    /// Notes the age of a step that was cut off.
-    pub(crate) fn note_cut(&self, age: u64) {
+    /// Notes the age of a step that was cut off, in nanoseconds.
+    pub fn note_cut(&self, age: u64) {
         let age = age.saturating_add(1);
         let keep = |youngest: u64| (youngest == 0 || age < youngest).then_some(age);
         // Failing to exchange means that a younger one is already noted.
         let _ = self.youngest_cut.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
     }
 
-    pub(crate) fn fail(&self, step: &str, code: String, explain: impl FnOnce() -> String) {
+    /// Age of the youngest step that was cut off, in nanoseconds.
+    pub fn youngest_cut(&self) -> Option<u64> {
+        self.youngest_cut.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Counts a failure of this kind in this step; the first one is explained.
+    pub fn fail(&self, step: &str, code: String, explain: impl FnOnce() -> String) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let full = failures.len() >= MOST_FAILURES;
         let key = (step.to_owned(), code);
@@ -73,4 +88,20 @@ impl Counters {
             failures.insert(key, Failures { step, code, count: 1, example: explain() });
         }
     }
+}
+
+/// The failures of all workers, the most frequent first.
+pub(crate) fn failures<'c>(counters: impl Iterator<Item = &'c Counters>) -> Vec<Failures> {
+    let mut all: BTreeMap<(String, String), Failures> = BTreeMap::new();
+    for counters in counters {
+        let failures = counters.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, more) in failures.iter() {
+            all.entry(key.clone())
+                .and_modify(|known| known.count += more.count)
+                .or_insert_with(|| more.clone());
+        }
+    }
+    let mut all: Vec<Failures> = all.into_values().collect();
+    all.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    all
 }

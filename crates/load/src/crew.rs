@@ -4,14 +4,14 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use crate::error::Error;
 
 /// Where virtual users run. One stays with its worker for life, so that what it waits for, its
 /// connections above all, wakes it without another thread's help.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub struct Crew {
     /// Empty when all work is done in the caller's runtime.
     workers: Vec<Handle>,
     /// Dropped to send the workers home.
@@ -21,8 +21,9 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// One worker: the runtime of whoever calls, so that tests can pause its time.
-    pub(crate) fn here() -> Self {
+    /// One worker: the runtime of whoever calls, so that tests can pause its time. What must stay on
+    /// its thread does so only where that runtime has no other.
+    pub fn here() -> Self {
         Self { workers: Vec::new(), at_work: None, home: mpsc::channel(1).1 }
     }
 
@@ -30,7 +31,7 @@ impl Crew {
     ///
     /// # Errors
     /// When the system gives no thread or no event queue.
-    pub(crate) fn threads(count: usize) -> Result<Self, Error> {
+    pub fn threads(count: usize) -> Result<Self, Error> {
         let broken = |error: std::io::Error| Error::Worker(error.to_string());
         let (at_work, working) = watch::channel(());
         let (leaving, home) = mpsc::channel(1);
@@ -52,18 +53,13 @@ impl Crew {
     }
 
     /// How many workers there are.
-    pub(crate) fn len(&self) -> usize {
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
         self.workers.len().max(1)
     }
 
-    /// The worker of the virtual user with this number.
-    pub(crate) fn worker_of(&self, number: u64) -> usize {
-        // The remainder is below a usize.
-        (number % self.len() as u64) as usize
-    }
-
-    /// Starts a task on a worker.
-    pub(crate) fn spawn<T: Send + 'static>(
+    /// Starts a task on a worker. Ended early, the task is dropped on the worker's thread too.
+    pub fn spawn<T: Send + 'static>(
         &self,
         worker: usize,
         tasks: &mut JoinSet<T>,
@@ -75,11 +71,61 @@ impl Crew {
         }
     }
 
+    /// Does something on a worker, as what must be done before users are, or after them. Dropped,
+    /// it is cut off.
+    ///
+    /// # Errors
+    /// When it panics.
+    pub async fn run_on<T: Send + 'static>(
+        &self,
+        worker: usize,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut tasks = JoinSet::new();
+        self.spawn(worker, &mut tasks, task);
+        let gone = || Error::Worker("it has gone home".to_owned());
+        match tasks.join_next().await {
+            Some(ended) => ended.map_err(|error| broken(error).unwrap_or_else(gone)),
+            None => Err(gone()),
+        }
+    }
+
+    /// Does something on every worker at the same time, as making users before a drive begins;
+    /// what came of it, by worker. Dropped, it is cut off.
+    ///
+    /// # Errors
+    /// When it panics on one of them; the others' is cut off then.
+    pub async fn run_on_each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        task: impl Fn(usize) -> F,
+    ) -> Result<Vec<T>, Error> {
+        let mut tasks = JoinSet::new();
+        for worker in 0..self.len() {
+            let task = task(worker);
+            self.spawn(worker, &mut tasks, async move { (worker, task.await) });
+        }
+        let mut done = Vec::with_capacity(self.len());
+        while let Some(ended) = tasks.join_next().await {
+            let gone = || Error::Worker("it has gone home".to_owned());
+            done.push(ended.map_err(|error| broken(error).unwrap_or_else(gone))?);
+        }
+        done.sort_by_key(|(worker, _)| *worker);
+        Ok(done.into_iter().map(|(_, value)| value).collect())
+    }
+
     /// Sends the workers home and waits until they have closed everything they had open.
-    pub(crate) async fn dismiss(mut self) {
+    pub async fn dismiss(mut self) {
         self.at_work = None;
         while self.home.recv().await.is_some() {}
     }
+}
+
+/// What is wrong with a worker whose task has not come to its end; nothing, if it was cut off.
+pub(crate) fn broken(error: JoinError) -> Option<Error> {
+    let panic = error.try_into_panic().ok()?;
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    Some(Error::Worker(message.unwrap_or_else(|| "it panicked".to_owned())))
 }
 
 #[cfg(test)]
@@ -92,8 +138,8 @@ mod tests {
     async fn a_task_stays_on_the_thread_of_its_worker() {
         let crew = Crew::threads(3).unwrap();
         let mut tasks = JoinSet::new();
-        for number in 0..30_u64 {
-            let worker = crew.worker_of(number);
+        for number in 0..30 {
+            let worker = number % 3;
             crew.spawn(worker, &mut tasks, async move {
                 let before = thread::current().id();
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;

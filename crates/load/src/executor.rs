@@ -7,34 +7,35 @@ mod ramp;
 mod vus;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+pub(crate) use ramp::table;
 use seaworthy_base::Instant;
-use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinSet;
 
-use crate::crew::Crew;
+use crate::cast::Cast;
+use crate::crew::{Crew, broken};
+use crate::drive::{Entry, Scene};
 use crate::error::Error;
 use crate::length::after;
-use crate::load::{Executor, Load};
-use crate::recruit::Recruit;
+use crate::load::Executor;
 
 /// Runs one load entry from its start until its last iteration has ended or was cut off.
-pub(crate) async fn run(
-    load: &Load,
-    recruit: Arc<Recruit>,
+pub(crate) async fn run<C: Cast>(
+    entry: Arc<Entry<C>>,
+    scene: Scene,
     crew: Arc<Crew>,
     phase_start: Instant,
-    stop: CancellationToken,
 ) -> Result<(), Error> {
-    let start = after(phase_start, load.start);
+    let start = after(phase_start, entry.load.start);
     tokio::select! {
         biased;
-        () = stop.cancelled() => return Ok(()),
+        () = scene.stop.cancelled() => return Ok(()),
         () = tokio::time::sleep_until(start) => {}
     }
-    let run = Run { recruit, crew, start, grace: load.graceful_stop, stop };
-    match &load.executor {
+    let run = Run { entry, scene, crew, start };
+    // Only the entry is shared: the executor's numbers are read while it runs.
+    let entry = Arc::clone(&run.entry);
+    match &entry.load.executor {
         Executor::ConstantVus { vus, duration } => vus::run(run, *vus, *duration).await,
         Executor::RampingVus { start_vus, stages, graceful_ramp_down } => {
             ramp::run(run, *start_vus, stages, *graceful_ramp_down).await
@@ -50,50 +51,58 @@ pub(crate) async fn run(
 }
 
 /// What every executor needs.
-struct Run {
-    recruit: Arc<Recruit>,
+struct Run<C> {
+    entry: Arc<Entry<C>>,
+    scene: Scene,
     crew: Arc<Crew>,
     /// When the entry begins.
     start: Instant,
-    /// How long iterations may go on after the entry's end.
-    grace: Duration,
-    /// Ends everything at once.
-    stop: CancellationToken,
 }
 
-/// Waits for the virtual users to end by themselves until `deadline`, then cuts them off. A stop
-/// cuts them off at once. To cut a user off is to drop it: what it had under way is recorded then.
-async fn wind_down<T: 'static>(
-    users: &mut [JoinSet<T>],
-    deadline: Instant,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let mut broken = None;
-    tokio::select! {
-        biased;
-        () = all_home(users, &mut broken) => return broken.map_or(Ok(()), Err),
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep_until(deadline) => {}
+impl<C: Cast> Run<C> {
+    /// The cast that makes the virtual users, once more.
+    fn cast(&self) -> Arc<C> {
+        Arc::clone(&self.entry.cast)
     }
-    users.iter_mut().for_each(JoinSet::abort_all);
-    all_home(users, &mut broken).await;
-    broken.map_or(Ok(()), Err)
+
+    /// Where virtual user `number` is to live.
+    fn worker_of(&self, number: u64) -> usize {
+        self.entry.cast.worker_of(number, self.crew.len()) % self.crew.len()
+    }
+
+    /// Waits for the virtual users to end by themselves: until the entry's `end`, then until the
+    /// graceful stop is over, and then cuts them off. A stop cuts them off at once. To cut a user off
+    /// is to drop it: what it had under way is recorded then.
+    async fn wind_down<T: 'static>(
+        &self,
+        users: &mut [JoinSet<T>],
+        end: Instant,
+    ) -> Result<(), Error> {
+        let mut broken = None;
+        let deadline = after(end, self.entry.load.graceful_stop);
+        for (moment, is_over) in [(end, false), (deadline, true)] {
+            tokio::select! {
+                biased;
+                () = all_home(users, &mut broken) => return broken.map_or(Ok(()), Err),
+                () = self.scene.stop.cancelled() => break,
+                () = tokio::time::sleep_until(moment) => {}
+            }
+            if !is_over {
+                self.entry.cast.over(deadline);
+            }
+        }
+        users.iter_mut().for_each(JoinSet::abort_all);
+        all_home(users, &mut broken).await;
+        broken.map_or(Ok(()), Err)
+    }
 }
 
-async fn all_home<T: 'static>(users: &mut [JoinSet<T>], broken: &mut Option<Error>) {
+async fn all_home<T: 'static>(users: &mut [JoinSet<T>], broken_by: &mut Option<Error>) {
     for users in users {
         while let Some(ended) = users.join_next().await {
             if let Err(error) = ended {
-                *broken = worker(error).or(broken.take());
+                *broken_by = broken(error).or(broken_by.take());
             }
         }
     }
-}
-
-/// What is wrong with a worker whose task has not come to its end; nothing, if it was cut off.
-fn worker(error: JoinError) -> Option<Error> {
-    let panic = error.try_into_panic().ok()?;
-    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-    Some(Error::Worker(message.unwrap_or_else(|| "it panicked".to_owned())))
 }

@@ -6,6 +6,10 @@
 //! iterations of it, an *executor* decides when each begins, and a *recorder* writes what happened
 //! into the [`SharedTimeline`].
 //!
+//! Executors do not know what a virtual user is made of: a [`Cast`] makes the users of an entry, and
+//! [`Drive`] runs entries of any one kind of cast. [`Service`] drives compiled flows; another crate
+//! can bring users of its own.
+//!
 //! A load runs on a *crew*: one thread per core, each with a runtime of its own. A user stays on its
 //! thread for life, and so do its connections; each thread has its own recorders, its own shard of
 //! the timeline and its own part of an open model's schedule. So a request takes no lock that
@@ -20,9 +24,11 @@ pub mod path;
 pub mod spec;
 pub mod template;
 
+mod cast;
 mod counters;
 mod crew;
 mod descriptors;
+mod drive;
 mod error;
 mod exchange;
 mod executor;
@@ -30,6 +36,7 @@ mod flow;
 mod length;
 mod links;
 mod load;
+mod needed;
 mod pacer;
 mod passed;
 mod program;
@@ -43,21 +50,28 @@ mod series;
 mod service;
 mod step;
 mod stream;
+mod stripe;
 mod tags;
 mod think;
 mod timeline;
 mod user;
 mod watch;
 
-pub use counters::Failures;
+pub use cast::{Cast, Turn, VirtualUser};
+pub use counters::{Counters, Failures};
+pub use crew::Crew;
+pub use drive::{Drive, Scene};
 pub use error::Error;
 pub use flow::{Flow, Routine};
 pub use length::times;
 pub use load::{Arrivals, Executor, Load, Share};
+pub use needed::Needed;
 pub use pacer::Timer;
-pub use report::{Handle, Live, LiveFlow, LoadReport, PhaseReport};
+pub use report::{Handle, Live, LiveFlow, LoadReport, Observed, PhaseReport};
 pub use routine::{Setting, run_once};
 pub use schedule::{Ramp, Schedule};
 pub use service::{Options, Service};
+pub use stripe::Stripe;
 pub use tags::Exploded;
-pub use timeline::SharedTimeline;
+pub use timeline::{Shard, SharedTimeline};
+pub use watch::Lag;

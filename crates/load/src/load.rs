@@ -77,7 +77,9 @@ pub struct Arrivals {
     pub pre_allocated_vus: u32,
     /// The most virtual users.
     pub max_vus: u32,
-    /// The most arrivals that wait for a virtual user.
+    /// The most arrivals that wait for a virtual user. With 0 none does, as in k6: an arrival that
+    /// finds nobody free is dropped, and if there may be more virtual users one more is made beside
+    /// the schedule, one at a time. Else one is made for the arrival at once.
     pub max_backlog: u32,
 }
 

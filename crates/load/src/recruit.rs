@@ -3,29 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use seaworthy_base::Clock;
 use seaworthy_base::chance::Chance;
+use seaworthy_base::{Clock, Instant};
 
-use crate::pacer::Timer;
+use crate::cast::{Cast, Turn};
+use crate::counters::Counters;
+use crate::load::Load;
 use crate::program::Program;
 use crate::recorder::Recorder;
+use crate::report::LoadReport;
 use crate::tags::Tags;
-use crate::timeline::SharedTimeline;
 use crate::user::User;
-use crate::watch::Lag;
 
 /// What a load entry's virtual users share.
 #[derive(Debug)]
 pub(crate) struct Recruit {
     pub(crate) client: Arc<seaworthy_net::Options>,
     pub(crate) clock: Clock,
-    pub(crate) timer: Timer,
-    pub(crate) timeline: SharedTimeline,
-    pub(crate) phase: Arc<str>,
     /// The entry's flows, at least one.
     pub(crate) lanes: Box<[Lane]>,
-    /// Arrivals that wait, by lane.
-    pub(crate) backlogs: Arc<[AtomicU64]>,
     /// What flows are picked from.
     pub(crate) seed: u64,
     /// The entry's iterations so far, where nothing else numbers them.
@@ -49,42 +45,9 @@ pub(crate) struct Lane {
     pub(crate) tags: Arc<Tags>,
 }
 
-/// Which flow an iteration is of, and its number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) lane: usize,
-    pub(crate) index: u64,
-}
-
 impl Recruit {
-    /// Virtual user `number` of the entry, from 0, at `worker`.
-    pub(crate) fn user(self: &Arc<Self>, number: u64, worker: usize) -> User {
-        User::new(Arc::clone(self), number, worker)
-    }
-
     pub(crate) fn recorder(&self, lane: usize, worker: usize) -> &Recorder {
         &self.lanes[lane].recorders[worker]
-    }
-
-    pub(crate) fn lag(&self, worker: usize) -> Lag {
-        Lag::new(&self.timeline, worker, &self.phase)
-    }
-
-    /// The next iteration of the entry.
-    pub(crate) fn turn(&self) -> Turn {
-        // With one flow there is nothing to pick.
-        let number =
-            if self.lanes.len() > 1 { self.turns.fetch_add(1, Ordering::Relaxed) } else { 0 };
-        self.turn_at(number)
-    }
-
-    /// Iteration `number` of the entry. The flow depends on the seed and the number only.
-    pub(crate) fn turn_at(&self, number: u64) -> Turn {
-        let lane = match self.lanes.len() {
-            1 => 0,
-            _ => self.pick(number),
-        };
-        Turn { lane, index: self.lanes[lane].index.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn pick(&self, number: u64) -> usize {
@@ -92,18 +55,54 @@ impl Recruit {
         let at = Chance::seeded(seed).fraction();
         self.lanes.partition_point(|lane| lane.end <= at).min(self.lanes.len() - 1)
     }
-
-    /// Iterations that have begun.
-    pub(crate) fn started(&self) -> u64 {
-        let all = self.lanes.iter().flat_map(|lane| &lane.recorders);
-        all.map(|recorder| recorder.counters.started.load(Ordering::Relaxed)).sum()
-    }
 }
 
-impl Lane {
-    /// Virtual users.
-    pub(crate) fn vus(&self) -> i64 {
-        let of = |recorder: &Arc<Recorder>| recorder.counters.vus.load(Ordering::Relaxed);
-        self.recorders.iter().map(of).sum()
+impl Cast for Recruit {
+    type User = User;
+
+    fn workers(&self) -> usize {
+        self.lanes[0].recorders.len()
+    }
+
+    async fn user(self: Arc<Self>, number: u64, worker: usize) -> Option<User> {
+        Some(User::new(self, number, worker))
+    }
+
+    fn turn(&self) -> Turn {
+        // With one flow there is nothing to pick.
+        let number =
+            if self.lanes.len() > 1 { self.turns.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        self.turn_at(number)
+    }
+
+    /// The flow depends on the seed and the number only.
+    fn turn_at(&self, number: u64) -> Turn {
+        let lane = match self.lanes.len() {
+            1 => 0,
+            _ => self.pick(number),
+        };
+        Turn { lane, index: self.lanes[lane].index.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn counters(&self, lane: usize, worker: usize) -> &Counters {
+        &self.recorder(lane, worker).counters
+    }
+
+    fn next_index(&self, lane: usize) -> u64 {
+        self.lanes[lane].index.load(Ordering::Relaxed)
+    }
+
+    fn dropped(&self, lane: usize, worker: usize, count: u64, now: Instant) {
+        self.recorder(lane, worker).dropped(count, now);
+    }
+
+    fn expired(&self, turn: Turn, due: Instant, now: Instant) {
+        self.recorder(turn.lane, 0).expired(due, now);
+    }
+
+    fn report(&self, load: &Load, lane: usize) -> LoadReport {
+        let Lane { program, tags, .. } = &self.lanes[lane];
+        let exploded = tags.exploded(|position| program.steps[position].name.clone());
+        LoadReport { exploded, ..LoadReport::counted(load, lane, self.every_counters(lane)) }
     }
 }

@@ -1,16 +1,15 @@
 //! What a phase's load did, in the end and while it runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
-use seaworthy_base::{Clock, Instant};
+use seaworthy_base::Instant;
 
-use crate::counters::{Counters, Failures};
+use crate::counters::{self, Counters, Failures};
 use crate::load::Load;
-use crate::recruit::{Lane, Recruit};
 use crate::tags::Exploded;
-use crate::timeline::SharedTimeline;
 
 /// What a phase's load did.
 #[derive(Clone, Debug)]
@@ -95,95 +94,67 @@ pub struct LiveFlow {
 }
 
 /// Reads a running phase's numbers. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    pub(crate) entries: Vec<Arc<Recruit>>,
-    pub(crate) timeline: SharedTimeline,
-    pub(crate) clock: Clock,
+#[derive(Clone)]
+pub struct Handle(Arc<dyn Observed>);
+
+/// What has a phase's numbers while it runs.
+pub trait Observed: Send + Sync {
+    /// The numbers of each flow now, by its name.
+    fn flows(&self) -> BTreeMap<String, LiveFlow>;
+
+    /// The numbers now.
+    fn live(&self) -> Live;
 }
 
 impl Handle {
+    /// A handle of whatever has the numbers.
+    pub fn new(observed: impl Observed + 'static) -> Self {
+        Self(Arc::new(observed))
+    }
+
     /// The numbers of each flow now, by its name.
     pub fn flows(&self) -> BTreeMap<String, LiveFlow> {
-        let mut flows: BTreeMap<String, LiveFlow> = BTreeMap::new();
-        for entry in &self.entries {
-            for (lane, backlog) in entry.lanes.iter().zip(&*entry.backlogs) {
-                let live = flows.entry(lane.program.flow.clone()).or_default();
-                let in_flight = lane.recorders.iter().map(|recorder| recorder.counters.in_flight());
-                live.unfinished += in_flight.sum::<u64>() + backlog.load(Ordering::Relaxed);
-                live.dropped += total(lane, |counters| &counters.dropped);
-                // One count, whichever entry makes the iteration.
-                live.next_index = lane.index.load(Ordering::Relaxed);
-            }
-        }
-        flows
+        self.0.flows()
     }
 
     /// The numbers now.
     pub fn live(&self) -> Live {
-        let lanes = || self.entries.iter().flat_map(|entry| &entry.lanes);
-        let sum = |of: fn(&Counters) -> &AtomicU64| lanes().map(|lane| total(lane, of)).sum();
-        let all = || lanes().flat_map(|lane| &lane.recorders);
-        let backlogs = self.entries.iter().flat_map(|entry| &*entry.backlogs);
-        // An entry's virtual users count for each of its flows.
-        let vus: i64 = self.entries.iter().map(|entry| entry.lanes[0].vus()).sum();
-        Live {
-            completed: sum(|counters| &counters.completed),
-            requests: sum(|counters| &counters.requests),
-            failed: sum(|counters| &counters.failed),
-            in_flight: all().map(|recorder| recorder.counters.in_flight()).sum(),
-            backlog: backlogs.map(|waiting| waiting.load(Ordering::Relaxed)).sum(),
-            dropped: sum(|counters| &counters.dropped),
-            vus: u64::try_from(vus).unwrap_or(0),
-            recent_p95: self.timeline.recent_response_time(0.95, self.clock.now()),
-        }
+        self.0.live()
     }
 }
 
-/// The report of each of an entry's flows.
-pub(crate) fn reports(load: &Load, recruit: &Recruit) -> Vec<LoadReport> {
-    let one = |(share, lane): (&crate::load::Share, &Lane)| {
-        let count = |of: fn(&Counters) -> &AtomicU64| total(lane, of);
-        let steps = &lane.program.steps;
-        let cuts = lane.recorders.iter().filter_map(|recorder| {
-            recorder.counters.youngest_cut.load(Ordering::Relaxed).checked_sub(1)
-        });
-        LoadReport {
-            flow: share.flow.clone(),
+impl fmt::Debug for Handle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Handle").field(&self.live()).finish()
+    }
+}
+
+impl LoadReport {
+    /// What every worker counted for flow number `lane` of a load entry, added up.
+    pub fn counted<'c>(
+        load: &Load,
+        lane: usize,
+        counters: impl Iterator<Item = &'c Counters> + Clone,
+    ) -> Self {
+        let flow = load.flows[lane].flow.clone();
+        let count = |of: fn(&Counters) -> &AtomicU64| -> u64 {
+            counters.clone().map(|counters| of(counters).load(Ordering::Relaxed)).sum()
+        };
+        Self {
             open_model: load.is_open_model(),
-            offered_per_second: load.offered_per_second().map(|all| all * load.part(&share.flow)),
+            offered_per_second: load.offered_per_second().map(|all| all * load.part(&flow)),
+            flow,
             arrivals: count(|counters| &counters.arrivals),
             started: count(|counters| &counters.started),
             completed: count(|counters| &counters.completed),
             dropped: count(|counters| &counters.dropped),
             failed_iterations: count(|counters| &counters.failed_iterations),
             interrupted: count(|counters| &counters.cut) + count(|counters| &counters.expired),
-            youngest_cut: cuts.min(),
+            youngest_cut: counters.clone().filter_map(Counters::youngest_cut).min(),
             requests: count(|counters| &counters.requests),
             failed: count(|counters| &counters.failed),
-            failures: failures(lane),
-            exploded: lane.tags.exploded(|position| steps[position].name.clone()),
-        }
-    };
-    load.flows.iter().zip(&recruit.lanes).map(one).collect()
-}
-
-fn total(lane: &Lane, of: fn(&Counters) -> &AtomicU64) -> u64 {
-    lane.recorders.iter().map(|recorder| of(&recorder.counters).load(Ordering::Relaxed)).sum()
-}
-
-/// Of all workers, the most frequent first.
-fn failures(lane: &Lane) -> Vec<Failures> {
-    let mut all: BTreeMap<(String, String), Failures> = BTreeMap::new();
-    for recorder in &lane.recorders {
-        let failures = &recorder.counters.failures;
-        for (key, more) in failures.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            all.entry(key.clone())
-                .and_modify(|known| known.count += more.count)
-                .or_insert_with(|| more.clone());
+            failures: counters::failures(counters),
+            exploded: Vec::new(),
         }
     }
-    let mut all: Vec<Failures> = all.into_values().collect();
-    all.sort_by_key(|failure| std::cmp::Reverse(failure.count));
-    all
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::length::times;
+use crate::stripe::Stripe;
 
 /// The moments at which iterations begin, counted from the entry's start.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,13 @@ pub enum Schedule {
     /// At a rate that follows stages: number `i`, from 0, when the rate integrated over time
     /// reaches `i + 1`, as k6 has it.
     Ramping(Ramp),
+    /// One instance's part of a schedule that several make together.
+    Striped {
+        /// What all make.
+        whole: Box<Schedule>,
+        /// Which of it is the instance's own.
+        stripe: Stripe,
+    },
 }
 
 /// A rate that changes evenly from stage to stage.
@@ -102,6 +110,12 @@ impl Stretch {
 }
 
 impl Schedule {
+    /// The iterations of `stripe` only, each when it is due.
+    #[must_use]
+    pub fn striped(self, stripe: Stripe) -> Self {
+        Self::Striped { whole: Box::new(self), stripe }
+    }
+
     /// The same rates over a length multiplied by `factor`.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
@@ -116,6 +130,7 @@ impl Schedule {
                     (times(length, factor), stretch.from, stretch.to)
                 })))
             }
+            Self::Striped { whole, stripe } => whole.scaled(factor).striped(stripe.clone()),
         }
     }
 
@@ -139,6 +154,7 @@ impl Schedule {
                     })
                 })))
             }
+            Self::Striped { whole, stripe } => whole.since(gone).striped(stripe.clone()),
         }
     }
 
@@ -154,6 +170,7 @@ impl Schedule {
                 count
             }
             Self::Ramping(ramp) => ramp.total(),
+            Self::Striped { whole, stripe } => stripe.count(whole.total()),
         }
     }
 
@@ -165,6 +182,7 @@ impl Schedule {
                 Duration::from_nanos(nanos.round() as u64)
             }
             Self::Ramping(ramp) => ramp.due(number),
+            Self::Striped { whole, stripe } => whole.due(stripe.number(number)),
         }
     }
 
@@ -173,6 +191,7 @@ impl Schedule {
         match self {
             Self::Constant { duration, .. } => *duration,
             Self::Ramping(ramp) => ramp.length,
+            Self::Striped { whole, .. } => whole.duration(),
         }
     }
 
@@ -182,6 +201,7 @@ impl Schedule {
             Self::Constant { rate, unit, .. } => rate / unit.as_secs_f64(),
             Self::Ramping(ramp) if ramp.length.is_zero() => 0.0,
             Self::Ramping(ramp) => ramp.total() as f64 / ramp.length.as_secs_f64(),
+            Self::Striped { whole, stripe } => whole.per_second() * stripe.part(),
         }
     }
 
@@ -190,6 +210,7 @@ impl Schedule {
         match self {
             Self::Constant { .. } => self.per_second(),
             Self::Ramping(ramp) => ramp.highest,
+            Self::Striped { whole, stripe } => whole.highest() * stripe.part(),
         }
     }
 }

@@ -5,27 +5,25 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use seaworthy_base::{Clock, Instant};
+use seaworthy_base::Clock;
 use seaworthy_net::Url;
 use seaworthy_net::url::Scheme;
 use serde_json::Value;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crew::Crew;
 use crate::descriptors::{self, Shortage};
+use crate::drive::{Drive, Scene};
 use crate::error::Error;
-use crate::executor;
 use crate::flow::Flow;
 use crate::load::Load;
 use crate::pacer::Timer;
 use crate::program::Program;
 use crate::recorder::Recorder;
 use crate::recruit::{Lane, Recruit};
-use crate::report::{Handle, PhaseReport, reports};
+use crate::report::{Handle, PhaseReport};
 use crate::tags::Tags;
 use crate::timeline::SharedTimeline;
-use crate::watch::{Lag, Levels, Watch};
 
 /// What a phase's load needs.
 #[derive(Debug)]
@@ -58,18 +56,10 @@ pub struct Options {
 /// A phase's load, ready to run.
 #[derive(Debug)]
 pub struct Service {
-    entries: Vec<(Load, Arc<Recruit>)>,
+    drive: Drive<Recruit>,
     notes: Vec<String>,
     workers: usize,
-    timer: Timer,
-    phase: String,
-    clock: Clock,
-    timeline: SharedTimeline,
-    stop: CancellationToken,
 }
-
-/// A flow's lanes in the entries that drive it.
-type Driven = Vec<(Arc<Recruit>, usize)>;
 
 /// A flow, compiled, and what all entries that drive it share.
 struct Compiled {
@@ -128,11 +118,7 @@ impl Service {
             let recruit = Recruit {
                 client: Arc::clone(&client),
                 clock: options.clock.clone(),
-                timer: Timer::default(),
-                timeline: options.timeline.clone(),
-                phase: Arc::clone(&phase),
                 lanes: lanes.collect(),
-                backlogs: load.flows.iter().map(|_| AtomicU64::new(0)).collect(),
                 seed: options.seed ^ (position as u64 + 1).wrapping_mul(0xa076_1d64_78bd_642f),
                 turns: AtomicU64::new(0),
                 first,
@@ -141,35 +127,27 @@ impl Service {
             entries.push((load.clone(), Arc::new(recruit)));
         }
         let Options { phase, clock, timeline, stop, .. } = options;
-        Ok(Self { entries, notes, workers, timer: Timer::default(), phase, clock, timeline, stop })
+        let scene = Scene { phase, clock, timer: Timer::default(), timeline, stop };
+        Ok(Self { drive: Drive::new(scene, entries), notes, workers })
     }
 
-    /// The same load on another timer; for a service that nobody has a handle of yet.
+    /// The same load on another timer.
     #[must_use]
     pub fn on(mut self, timer: Timer) -> Self {
-        self.timer = timer;
-        for (_, recruit) in &mut self.entries {
-            if let Some(recruit) = Arc::get_mut(recruit) {
-                recruit.timer = timer;
-            }
-        }
+        self.drive.scene.timer = timer;
         self
     }
 
     /// A handle to watch the phase with.
     pub fn handle(&self) -> Handle {
-        Handle {
-            entries: self.entries.iter().map(|(_, entry)| Arc::clone(entry)).collect(),
-            timeline: self.timeline.clone(),
-            clock: self.clock.clone(),
-        }
+        self.drive.handle()
     }
 
     /// The same load, with the iterations of each flow numbered from here on: what goes on after an
     /// interruption uses no index twice.
     #[must_use]
     pub fn numbered_from(self, next: &BTreeMap<String, u64>) -> Self {
-        for lane in self.entries.iter().flat_map(|(_, recruit)| &recruit.lanes) {
+        for lane in self.drive.entries.iter().flat_map(|entry| &entry.cast.lanes) {
             let first = next.get(&lane.program.flow).copied().unwrap_or(0);
             lane.index.store(first, Ordering::Relaxed);
         }
@@ -181,59 +159,16 @@ impl Service {
     /// # Errors
     /// Only when the generator itself breaks; failing requests are measurements.
     pub async fn run(self) -> Result<PhaseReport, Error> {
-        let crew = match self.timer {
+        let crew = match self.drive.scene.timer {
             Timer::Runtime => Crew::here(),
             Timer::Kernel => Crew::threads(self.workers)?,
         };
         let crew = Arc::new(crew);
-        let started = self.clock.now();
-        let mut watching = JoinSet::new();
-        for worker in 0..crew.len() {
-            crew.spawn(worker, &mut watching, self.watch(worker, started).run());
-        }
-        let mut running = JoinSet::new();
-        for (load, recruit) in &self.entries {
-            let (load, recruit) = (load.clone(), Arc::clone(recruit));
-            let (crew, stop) = (Arc::clone(&crew), self.stop.clone());
-            running.spawn(async move { executor::run(&load, recruit, crew, started, stop).await });
-        }
-        let mut result = Ok(());
-        while let Some(ended) = running.join_next().await {
-            let ended = ended.unwrap_or_else(|error| Err(Error::Worker(error.to_string())));
-            result = result.and(ended);
-        }
-        let ended = self.clock.now();
-        watching.shutdown().await;
+        let report = self.drive.run(&crew).await;
         if let Some(crew) = Arc::into_inner(crew) {
             crew.dismiss().await;
         }
-        result?;
-        let loads = self.entries.iter().flat_map(|(load, recruit)| reports(load, recruit));
-        let loads = loads.collect();
-        Ok(PhaseReport { started, ended, loads, notes: self.notes })
-    }
-
-    fn watch(&self, worker: usize, start: Instant) -> Watch {
-        let mut flows: BTreeMap<&str, (bool, Driven)> = BTreeMap::new();
-        for (load, recruit) in self.entries.iter().filter(|_| worker == 0) {
-            for (lane, share) in load.flows.iter().enumerate() {
-                let (open, lanes) = flows.entry(&share.flow).or_default();
-                *open |= load.is_open_model();
-                lanes.push((Arc::clone(recruit), lane));
-            }
-        }
-        let levels = flows.into_iter().map(|(flow, (open, lanes))| {
-            Levels::new(&self.timeline, worker, &self.phase, flow, open, lanes)
-        });
-        Watch {
-            timeline: self.timeline.clone(),
-            worker,
-            lag: Lag::new(&self.timeline, worker, &self.phase),
-            levels: levels.collect(),
-            timer: self.timer,
-            clock: self.clock.clone(),
-            start,
-        }
+        Ok(PhaseReport { notes: self.notes, ..report? })
     }
 }
 

@@ -23,10 +23,11 @@ struct Inner {
     shards: Box<[Mutex<Shard>]>,
 }
 
-/// One worker's part.
+/// One worker's part of a timeline.
 #[derive(Debug)]
-pub(crate) struct Shard {
-    pub(crate) writer: Writer,
+pub struct Shard {
+    /// What values are written with, by the handles of [`Shard::series`].
+    pub writer: Writer,
     /// The series of response times, for live quantiles.
     response_times: Vec<SeriesId>,
 }
@@ -109,8 +110,10 @@ impl SharedTimeline {
         merged.quantile(q).map(|quantile| quantile.middle())
     }
 
-    /// A shard for a worker. Workers share shards when there are many.
-    pub(crate) fn shard(&self, worker: usize) -> MutexGuard<'_, Shard> {
+    /// The shard of a worker, locked: several values are written under one lock. Workers share
+    /// shards when there are many, and [`SharedTimeline::drain`] waits for each: hold it for as long
+    /// as it takes to write, never across a wait.
+    pub fn shard(&self, worker: usize) -> MutexGuard<'_, Shard> {
         let shard = &self.0.shards[worker % self.0.shards.len()];
         // A worker that panicked while recording lost at most its own sample.
         shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -118,8 +121,8 @@ impl SharedTimeline {
 }
 
 impl Shard {
-    /// The handle of a series; made if it is new.
-    pub(crate) fn series(&mut self, key: &Key, kind: Kind) -> SeriesId {
+    /// The handle of a series in this shard; made if it is new. Kept, it saves the look-up by name.
+    pub fn series(&mut self, key: &Key, kind: Kind) -> SeriesId {
         let id = self.writer.series_id(key, kind);
         if key.metric == "response_time" && !self.response_times.contains(&id) {
             self.response_times.push(id);
@@ -128,7 +131,7 @@ impl Shard {
     }
 
     /// What was recorded so far, the second under way included.
-    pub(crate) fn timeline(&mut self) -> &mut Timeline {
+    pub fn timeline(&mut self) -> &mut Timeline {
         self.writer.timeline()
     }
 

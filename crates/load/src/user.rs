@@ -7,11 +7,12 @@ use seaworthy_base::Instant;
 use seaworthy_net::Response;
 use seaworthy_net::session::Session;
 
+use crate::cast::{Turn, VirtualUser};
 use crate::counters::Counters;
 use crate::links::Links;
 use crate::program::Program;
 use crate::recorder::{Recorder, Since};
-use crate::recruit::{Lane, Recruit, Turn};
+use crate::recruit::{Lane, Recruit};
 use crate::scope::{OutOfRows, Scope};
 use crate::step::{Done, Outcome};
 
@@ -55,42 +56,6 @@ impl User {
             under_way: None,
             recruit,
         }
-    }
-
-    /// When the user last looked at the clock: when it was made, or its last iteration ended.
-    pub(crate) fn now(&self) -> Instant {
-        self.now
-    }
-
-    /// Runs one iteration. `due` is when it was to begin (open models). `false` when a data file has
-    /// no row left for it: it was not begun, and none after it will be.
-    pub(crate) async fn iterate(&mut self, turn: Turn, due: Option<Instant>) -> bool {
-        let Turn { lane, index } = turn;
-        if due.is_some() {
-            // Idle until now.
-            self.look();
-        }
-        self.scopes[lane].begin(self.number, self.iteration, index);
-        self.iteration += 1;
-        if let Err(OutOfRows(data)) = self.scopes[lane].take_rows() {
-            self.recorder(lane).without_row(&data, self.now);
-            tokio::task::coop::consume_budget().await;
-            return false;
-        }
-        self.lane = Some(lane);
-        Counters::add(&self.recorder(lane).counters.started);
-        let began = self.now;
-        let first = self.recruit.lanes[lane].program.starts;
-        self.under_way = Some((first, Since { step: began, due }));
-        let done = self.run(lane, due).await;
-        match done {
-            true => self.recorder(lane).iteration(due.unwrap_or(began), self.now),
-            false => self.recorder(lane).failed_iteration(self.now),
-        }
-        (self.lane, self.under_way) = (None, None);
-        // A flow that never waits must still let others have their turn.
-        tokio::task::coop::consume_budget().await;
-        true
     }
 
     /// Draws the variables and does the steps, those of `start` where they are not done yet;
@@ -149,6 +114,42 @@ impl User {
 
     fn recorder(&self, lane: usize) -> &Recorder {
         self.recruit.recorder(lane, self.worker)
+    }
+}
+
+impl VirtualUser for User {
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// `false` when a data file has no row left for the iteration.
+    async fn iterate(&mut self, turn: Turn, due: Option<Instant>) -> bool {
+        let Turn { lane, index } = turn;
+        if due.is_some() {
+            // Idle until now.
+            self.look();
+        }
+        self.scopes[lane].begin(self.number, self.iteration, index);
+        self.iteration += 1;
+        if let Err(OutOfRows(data)) = self.scopes[lane].take_rows() {
+            self.recorder(lane).without_row(&data, self.now);
+            tokio::task::coop::consume_budget().await;
+            return false;
+        }
+        self.lane = Some(lane);
+        Counters::add(&self.recorder(lane).counters.started);
+        let began = self.now;
+        let first = self.recruit.lanes[lane].program.starts;
+        self.under_way = Some((first, Since { step: began, due }));
+        let done = self.run(lane, due).await;
+        match done {
+            true => self.recorder(lane).iteration(due.unwrap_or(began), self.now),
+            false => self.recorder(lane).failed_iteration(self.now),
+        }
+        (self.lane, self.under_way) = (None, None);
+        // A flow that never waits must still let others have their turn.
+        tokio::task::coop::consume_budget().await;
+        true
     }
 }
 

@@ -2,15 +2,16 @@
 //! users and waiting arrivals there are.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use seaworthy_base::{Clock, Instant};
 use seaworthy_stats::timeline::{Key, Kind, SeriesId, Writer};
+use tokio_util::sync::CancellationToken;
 
+use crate::cast::Cast;
+use crate::drive::Entry;
 use crate::pacer::{Pacer, Timer};
 use crate::recorder::nanos;
-use crate::recruit::{Lane, Recruit};
 use crate::timeline::SharedTimeline;
 
 /// How often the ticker wants to wake.
@@ -18,22 +19,25 @@ const TICK: Duration = Duration::from_millis(10);
 /// Every how many ticks levels are noted.
 const LEVELS: u64 = 10;
 
-/// Records how late the generator did something it had a time for.
+/// Records how late the generator did something it had a time for: the series `generator_lag` of a
+/// phase, in one worker's shard.
 #[derive(Clone, Debug)]
-pub(crate) struct Lag {
+pub struct Lag {
     timeline: SharedTimeline,
     worker: usize,
     series: SeriesId,
 }
 
 impl Lag {
-    pub(crate) fn new(timeline: &SharedTimeline, worker: usize, phase: &str) -> Self {
+    /// Of a worker in a phase.
+    pub fn new(timeline: &SharedTimeline, worker: usize, phase: &str) -> Self {
         let key = Key::new("generator_lag", [("phase", phase)]);
         let series = timeline.shard(worker).series(&key, Kind::Trend);
         Self { timeline: timeline.clone(), worker, series }
     }
 
-    pub(crate) fn record(&self, now: Instant, due: Instant) {
+    /// What was due is done now.
+    pub fn record(&self, now: Instant, due: Instant) {
         let second = self.timeline.second(now);
         let mut shard = self.timeline.shard(self.worker);
         shard.writer.trend(self.series, second, nanos(due, now));
@@ -42,23 +46,23 @@ impl Lag {
 
 /// A flow's levels and where they are recorded.
 #[derive(Debug)]
-pub(crate) struct Levels {
+pub(crate) struct Levels<C> {
     /// Of every entry that drives the flow, with its lane there: their levels add up. An entry's
     /// virtual users count for each of its flows.
-    lanes: Vec<(Arc<Recruit>, usize)>,
+    lanes: Vec<(Arc<Entry<C>>, usize)>,
     vus: SeriesId,
     /// Only where an entry is an open model.
     backlog: Option<SeriesId>,
 }
 
-impl Levels {
+impl<C: Cast> Levels<C> {
     pub(crate) fn new(
         timeline: &SharedTimeline,
         worker: usize,
         phase: &str,
         flow: &str,
         open: bool,
-        lanes: Vec<(Arc<Recruit>, usize)>,
+        lanes: Vec<(Arc<Entry<C>>, usize)>,
     ) -> Self {
         let mut shard = timeline.shard(worker);
         let tags = [("phase", phase), ("flow", flow)];
@@ -69,12 +73,10 @@ impl Levels {
     }
 
     fn note(&self, writer: &mut Writer, second: u32) {
-        let lanes = || self.lanes.iter().map(|(recruit, lane)| &recruit.lanes[*lane]);
-        let vus: i64 = lanes().map(Lane::vus).sum();
+        let vus: i64 = self.lanes.iter().map(|(entry, lane)| entry.vus(*lane)).sum();
         writer.gauge(self.vus, second, vus as f64);
         if let Some(series) = self.backlog {
-            let waiting = self.lanes.iter().map(|(recruit, lane)| &recruit.backlogs[*lane]);
-            let backlog: u64 = waiting.map(|waiting| waiting.load(Ordering::Relaxed)).sum();
+            let backlog: u64 = self.lanes.iter().map(|(entry, lane)| entry.backlog(*lane)).sum();
             writer.gauge(series, second, backlog as f64);
         }
     }
@@ -82,29 +84,36 @@ impl Levels {
 
 /// Watches one worker.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Watch<C> {
     pub(crate) timeline: SharedTimeline,
     pub(crate) worker: usize,
     pub(crate) lag: Lag,
     /// Noted by one of the watches.
-    pub(crate) levels: Vec<Levels>,
+    pub(crate) levels: Vec<Levels<C>>,
     pub(crate) timer: Timer,
     pub(crate) clock: Clock,
     pub(crate) start: Instant,
+    /// Ends it, after a last look.
+    pub(crate) done: CancellationToken,
 }
 
-impl Watch {
-    /// Ticks from the start until dropped. Every tick that was due is recorded with its own
+impl<C: Cast> Watch<C> {
+    /// Ticks from the start until it is done. Every tick that was due is recorded with its own
     /// lateness: a stall of half a second is fifty late ticks, not one. A second in which the ticker
     /// never woke is lost: what happened in it was not watched.
     pub(crate) async fn run(self) {
-        let Self { timeline, worker, lag, levels, timer, clock, start } = self;
+        let Self { timeline, worker, lag, levels, timer, clock, start, done } = self;
         let pacer = Pacer::new(timer, clock.clone());
         let mut seen = timeline.second(start);
         let mut tick = 0_u64;
         loop {
             let due = |tick: u64| start + Duration::from_nanos(TICK.as_nanos() as u64 * tick);
-            pacer.until(due(tick)).await;
+            // At the end too: what kept the worker until then is seen.
+            let is_last = tokio::select! {
+                biased;
+                () = done.cancelled() => true,
+                () = pacer.until(due(tick)) => false,
+            };
             let now = clock.now();
             let second = timeline.second(now);
             let mut shard = timeline.shard(worker);
@@ -120,6 +129,9 @@ impl Watch {
             }
             if note_levels {
                 levels.iter().for_each(|levels| levels.note(&mut shard.writer, second));
+            }
+            if is_last {
+                return;
             }
         }
     }

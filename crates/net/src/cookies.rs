@@ -43,6 +43,12 @@ struct Cookie {
     used: u64,
 }
 
+/// The time of an `Expires` attribute, in milliseconds since 1970; `None` if it is no time.
+pub fn expires_ms(text: &str) -> Option<i64> {
+    let time = date::parse(text)?;
+    i64::try_from(time.as_nanos() / 1_000_000).ok()
+}
+
 impl Jar {
     /// An empty jar.
     pub fn new(clock: Clock) -> Self {

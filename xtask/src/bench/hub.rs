@@ -27,9 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         }
     }
     command::run(&mut command::cargo(&["build", "--release", "--locked", "-p", "seaworthy"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from);
-    let built = target.join("release/seaworthy");
+    let built = command::target_folder().join("release/seaworthy");
     for form in ["all", "apart"] {
         if let Some(against) = &against {
             drive(against, form, "against", &options)?;

@@ -1,19 +1,19 @@
 //! `bench load`: our generator beside wrk and oha in one run, rounds rotated, as ratios with their
 //! range; a Markdown table ready for docs/benchmarks.md.
 
-mod measured;
 mod parts;
 mod stalling;
-mod table;
 mod tools;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::measured::Pins;
+use super::nginx::Nginx;
+use super::table;
 use crate::command;
-use measured::Pins;
-use tools::{Nginx, Tool};
+use tools::Tool;
 
 const USAGE: &str = "\
 usage: cargo xtask bench load [--quick] [--callgrind] [--only PART]... [--rounds N]
@@ -46,6 +46,12 @@ struct Bench {
     nginx: Option<Nginx>,
 }
 
+/// What `wrk` printed: requests, and percentiles in milliseconds.
+pub(super) fn wrk_said(stdout: &str) -> Option<(u64, Vec<(f64, f64)>)> {
+    let said = Tool::Wrk(PathBuf::new()).read(stdout)?;
+    Some((said.requests, said.percentiles))
+}
+
 /// Runs the benchmark.
 pub(super) fn run(arguments: &[String]) -> Result<()> {
     let asked = Asked::read(arguments)?;
@@ -55,14 +61,14 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
             eprintln!("building seaworthy (release)");
             let words = ["build", "--release", "--locked", "-p", "seaworthy"];
             command::run(&mut command::cargo(&words))?;
-            target_folder().join("release/seaworthy")
+            command::target_folder().join("release/seaworthy")
         }
     };
     let ours = Tool::Ours(seaworthy);
     let mut tools = vec![ours.clone()];
     let mut missing = Vec::new();
     let mut find = |given: &Option<PathBuf>, name: &'static str| {
-        let found = given.clone().or_else(|| tools::find(name));
+        let found = given.clone().or_else(|| command::find(name));
         if found.is_none() {
             missing.push(name);
         }
@@ -77,7 +83,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     };
     let quick = asked.quick;
     let bench = Bench { quick, rounds: asked.rounds, pins, ours, tools, nginx };
-    print!("{}", table::heading(&bench, &missing));
+    print!("{}", table::heading(&bench.pins, bench.rounds, quick, &missing));
     for part in &asked.parts {
         eprintln!("measuring {part}");
         let text = match part.as_str() {
@@ -161,11 +167,6 @@ impl Bench {
         let start = round % self.tools.len();
         self.tools[start..].iter().chain(&self.tools[..start])
     }
-}
-
-fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| command::root().join("target"), PathBuf::from)
 }
 
 #[cfg(test)]

@@ -4,90 +4,99 @@
 //! Each worker paces its share of the schedule: every n-th arrival, of n workers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use seaworthy_base::Instant;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use super::Run;
 use super::meeting::{Arrival, Meeting, Seat, Stood};
-use super::{Run, wind_down, worker};
+use crate::cast::{Cast, VirtualUser};
 use crate::counters::Counters;
-use crate::crew::Crew;
+use crate::crew::{Crew, broken};
+use crate::drive::Scene;
 use crate::error::Error;
 use crate::length::after;
 use crate::load::Arrivals;
 use crate::pacer::Pacer;
-use crate::recruit::Recruit;
 use crate::watch::Lag;
 
 /// How many arrivals are handled before other tasks get their turn.
 const BATCH: u32 = 128;
 
-pub(super) async fn run(run: Run, arrivals: &Arrivals) -> Result<(), Error> {
-    let Run { recruit, crew, start, grace, stop } = run;
-    let meeting = Meeting::new(Arc::clone(&recruit.backlogs), crew.len(), arrivals.max_backlog);
+pub(super) async fn run<C: Cast>(run: Run<C>, arrivals: &Arrivals) -> Result<(), Error> {
+    let Run { entry, scene, crew, start } = &run;
+    let meeting = Meeting::new(Arc::clone(&entry.backlogs), crew.len(), arrivals.max_backlog);
     let meeting = Arc::new(meeting);
-    let hired = Arc::new(AtomicU32::new(arrivals.pre_allocated_vus));
-    let mut shifts: Vec<Shift> = (0..crew.len())
+    let hired = Arc::new(Hired { users: arrivals.pre_allocated_vus.into(), ..Hired::default() });
+    let mut shifts: Vec<Shift<C>> = (0..crew.len())
         .map(|worker| Shift {
-            recruit: Arc::clone(&recruit),
-            crew: Arc::clone(&crew),
+            cast: run.cast(),
+            scene: scene.clone(),
+            crew: Arc::clone(crew),
             meeting: Arc::clone(&meeting),
             arrivals: arrivals.clone(),
             hired: Arc::clone(&hired),
             users: JoinSet::new(),
-            lag: recruit.lag(worker),
+            lag: Lag::new(&scene.timeline, worker, &scene.phase),
             worker,
-            start,
+            start: *start,
         })
         .collect();
     // Users made before the start are idle from the start on, whenever their tasks first run.
     for number in 0..u64::from(arrivals.pre_allocated_vus) {
-        let worker = crew.worker_of(number);
+        let worker = run.worker_of(number);
         shifts[worker].seat(number, None);
     }
     let mut pacing = JoinSet::new();
     for shift in shifts {
-        crew.spawn(shift.worker, &mut pacing, shift.pace(stop.clone()));
+        crew.spawn(shift.worker, &mut pacing, shift.pace());
     }
     let mut users = Vec::new();
-    let mut broken = None;
+    let mut broken_by = None;
     while let Some(ended) = pacing.join_next().await {
         match ended {
             Ok(hired) => users.push(hired),
-            Err(error) => broken = worker(error).or(broken),
+            Err(error) => broken_by = broken(error).or(broken_by),
         }
     }
     meeting.close();
-    let end = after(start, arrivals.schedule.duration());
-    let ended = wind_down(&mut users, after(end, grace), &stop).await;
-    let now = recruit.clock.now();
+    let end = after(*start, arrivals.schedule.duration());
+    let ended = run.wind_down(&mut users, end).await;
+    let now = scene.clock.now();
     for arrival in meeting.left_over() {
-        recruit.recorder(arrival.turn.lane, 0).expired(arrival.due, now);
+        entry.cast.expired(arrival.turn, arrival.due, now);
     }
-    broken.map_or(ended, Err)
+    broken_by.map_or(ended, Err)
+}
+
+/// The virtual users that were hired, by all workers.
+#[derive(Debug, Default)]
+struct Hired {
+    users: AtomicU32,
+    /// Whether one is being made that no arrival waits for.
+    is_made: AtomicBool,
 }
 
 /// One worker's part of the schedule and of the virtual users.
-struct Shift {
-    recruit: Arc<Recruit>,
+struct Shift<C> {
+    cast: Arc<C>,
+    scene: Scene,
     crew: Arc<Crew>,
     meeting: Arc<Meeting>,
     arrivals: Arrivals,
-    /// Virtual users so far, of all workers.
-    hired: Arc<AtomicU32>,
+    hired: Arc<Hired>,
     users: JoinSet<()>,
     lag: Lag,
     worker: usize,
     start: Instant,
 }
 
-impl Shift {
+impl<C: Cast> Shift<C> {
     /// Makes the worker's arrivals when they are due; returns its virtual users.
-    async fn pace(mut self, stop: CancellationToken) -> JoinSet<()> {
-        let clock = self.recruit.clock.clone();
-        let pacer = Pacer::new(self.recruit.timer, clock.clone());
+    async fn pace(mut self) -> JoinSet<()> {
+        let Scene { clock, timer, stop, .. } = self.scene.clone();
+        let pacer = Pacer::new(timer, clock.clone());
         let total = self.arrivals.schedule.total();
         let mut number = self.worker as u64;
         let mut in_a_row = 0;
@@ -115,52 +124,92 @@ impl Shift {
     }
 
     fn arrive(&mut self, number: u64, due: Instant, now: Instant) {
-        let turn = self.recruit.turn_at(number);
-        Counters::add(&self.recruit.recorder(turn.lane, self.worker).counters.arrivals);
+        let turn = self.cast.turn_at(number);
+        Counters::add(&self.cast.counters(turn.lane, self.worker).arrivals);
         let arrival = Arrival { turn, due };
-        if self.meeting.hand_over(self.worker, arrival) || self.hire(arrival) {
+        if self.meeting.hand_over(self.worker, arrival) || self.hire_for(arrival) {
             self.lag.record(now, due);
             return;
         }
         match self.meeting.wait_in_line(self.worker, arrival) {
             Stood::HandedOver | Stood::InLine => {}
-            Stood::Full => self.recruit.recorder(turn.lane, self.worker).dropped(1, now),
+            Stood::Full => {
+                self.cast.dropped(turn.lane, self.worker, 1, now);
+                self.hire();
+            }
         }
     }
 
-    /// Makes another virtual user for the arrival; `false` when there are as many as may be.
-    fn hire(&mut self, arrival: Arrival) -> bool {
+    /// Makes another virtual user, which begins with the arrival; `false` when there are as many as
+    /// may be, or where no arrival waits.
+    fn hire_for(&mut self, arrival: Arrival) -> bool {
+        let number = if self.is_patient() { self.next_number() } else { None };
+        let Some(number) = number else { return false };
+        self.seat(number, Some(arrival));
+        true
+    }
+
+    /// Where no arrival waits: makes another virtual user beside the schedule, for those to come. One
+    /// at a time, as k6 does.
+    fn hire(&mut self) {
+        if self.is_patient() || self.hired.is_made.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Some(number) = self.next_number() else {
+            // There are as many as may be, and no more will be asked for.
+            return;
+        };
+        let user = Arc::clone(&self.cast).user(number, self.worker);
+        let (meeting, hired, worker) =
+            (Arc::clone(&self.meeting), Arc::clone(&self.hired), self.worker);
+        self.crew.spawn(worker, &mut self.users, async move {
+            let user = user.await;
+            hired.is_made.store(false, Ordering::Relaxed);
+            if let Some(user) = user {
+                let seat = meeting.seat(worker, None);
+                work(user, &meeting, seat).await;
+            }
+        });
+    }
+
+    /// Whether arrivals wait for a virtual user.
+    fn is_patient(&self) -> bool {
+        self.arrivals.max_backlog > 0
+    }
+
+    /// The number of the next virtual user that is hired.
+    fn next_number(&self) -> Option<u64> {
         let most = self.arrivals.max_vus;
         let one_more = |hired: u32| (hired < most).then_some(hired + 1);
-        match self.hired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(number) => {
-                self.seat(u64::from(number), Some(arrival));
-                true
-            }
-            Err(_) => false,
-        }
+        let users = &self.hired.users;
+        users.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(u64::from)
     }
 
     fn seat(&mut self, number: u64, first: Option<Arrival>) {
-        let seat = self.meeting.seat(self.worker, first);
-        let (recruit, meeting) = (Arc::clone(&self.recruit), Arc::clone(&self.meeting));
-        let work = work(recruit, number, self.worker, meeting, seat);
-        self.crew.spawn(self.worker, &mut self.users, work);
+        let (cast, meeting, worker) =
+            (Arc::clone(&self.cast), Arc::clone(&self.meeting), self.worker);
+        let (seat, clock) = (meeting.seat(worker, first), self.scene.clock.clone());
+        let user = Arc::clone(&self.cast).user(number, worker);
+        self.crew.spawn(worker, &mut self.users, async move {
+            match user.await {
+                Some(user) => work(user, &meeting, seat).await,
+                None => {
+                    // Nobody comes: whoever was sent there stands in line.
+                    let Some(arrival) = meeting.leave(seat) else { return };
+                    if meeting.wait_in_line(worker, arrival) == Stood::Full {
+                        cast.dropped(arrival.turn.lane, worker, 1, clock.now());
+                    }
+                }
+            }
+        });
     }
 }
 
 /// A virtual user at work: takes arrivals until there are no more.
-async fn work(
-    recruit: Arc<Recruit>,
-    number: u64,
-    worker: usize,
-    meeting: Arc<Meeting>,
-    seat: Seat,
-) {
-    let mut user = recruit.user(number, worker);
+async fn work(mut user: impl VirtualUser, meeting: &Meeting, seat: Seat) {
     let mut next = meeting.called(seat).await;
     while let Some(arrival) = next {
-        // An arrival for which a data file has no row is counted as such, and the next one taken.
+        // An arrival for which there is nothing to do is counted as such, and the next one taken.
         let _ = user.iterate(arrival.turn, Some(arrival.due)).await;
         next = meeting.next(seat).await;
     }

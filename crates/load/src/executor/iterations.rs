@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Run, wind_down};
+use super::Run;
+use crate::cast::{Cast, VirtualUser};
 use crate::error::Error;
 use crate::length::after;
 
 /// Each virtual user makes the same number of iterations.
-pub(super) async fn per_vu(
-    run: Run,
+pub(super) async fn per_vu<C: Cast>(
+    run: Run<C>,
     vus: u32,
     iterations: u64,
     max_duration: Duration,
@@ -29,8 +30,8 @@ pub(super) async fn per_vu(
 }
 
 /// The virtual users make the iterations together: whoever is free makes the next one.
-pub(super) async fn shared(
-    run: Run,
+pub(super) async fn shared<C: Cast>(
+    run: Run<C>,
     vus: u32,
     iterations: u64,
     max_duration: Duration,
@@ -44,8 +45,8 @@ pub(super) async fn shared(
 }
 
 /// `more` makes what tells one user whether there is another iteration for it.
-async fn fixed<M: FnMut() -> bool + Send + 'static>(
-    run: Run,
+async fn fixed<C: Cast, M: FnMut() -> bool + Send + 'static>(
+    run: Run<C>,
     vus: u32,
     total: u64,
     max_duration: Duration,
@@ -54,24 +55,24 @@ async fn fixed<M: FnMut() -> bool + Send + 'static>(
     let end = after(run.start, max_duration);
     let mut users = JoinSet::new();
     for number in 0..u64::from(vus) {
-        let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
+        let (cast, worker) = (run.cast(), run.worker_of(number));
+        let user = run.cast().user(number, worker);
         let mut more = more();
         run.crew.spawn(worker, &mut users, async move {
-            let mut user = recruit.user(number, worker);
+            let Some(mut user) = user.await else { return };
             while user.now() < end && more() {
-                let turn = recruit.turn();
+                let turn = cast.turn();
                 if !user.iterate(turn, None).await {
                     break;
                 }
             }
         });
     }
-    let last = after(end, run.grace);
-    let ended = wind_down(std::slice::from_mut(&mut users), last, &run.stop).await;
+    let ended = run.wind_down(std::slice::from_mut(&mut users), end).await;
     // What was to be made and never began, as k6 counts it; not when somebody stopped the run.
-    let never = total.saturating_sub(run.recruit.started());
-    if never > 0 && !run.stop.is_cancelled() {
-        run.recruit.recorder(0, 0).dropped(never, run.recruit.clock.now());
+    let never = total.saturating_sub(run.entry.started());
+    if never > 0 && !run.scene.stop.is_cancelled() {
+        run.entry.cast.dropped(0, 0, never, run.scene.clock.now());
     }
     ended
 }

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 
 use seaworthy_base::Instant;
 
-use crate::recruit::Turn;
+use crate::cast::Turn;
 
 /// An iteration that is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,6 +148,13 @@ impl Meeting {
         .await
     }
 
+    /// Gives a seat up that nobody will sit at; the arrival that waited there, if one did.
+    pub(super) fn leave(&self, seat: Seat) -> Option<Arrival> {
+        let mut desk = self.desk(seat.desk);
+        desk.idle.retain(|number| *number != seat.number);
+        desk.chairs[seat.number].arrival.take()
+    }
+
     /// Takes the first of the line, or else the user is idle from now on.
     fn sit_down(&self, seat: Seat) -> Option<Arrival> {
         if self.waiting.load(Ordering::SeqCst) > 0
@@ -259,7 +266,7 @@ mod tests {
         let begun = Arc::new(AtomicU64::new(0));
         let mut users = JoinSet::new();
         for number in 0..4 {
-            let worker = crew.worker_of(number);
+            let worker = number % 3;
             let seat = meeting.seat(worker, None);
             let (meeting, begun) = (Arc::clone(&meeting), Arc::clone(&begun));
             crew.spawn(worker, &mut users, async move {

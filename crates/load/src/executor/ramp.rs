@@ -8,13 +8,15 @@ use std::time::Duration;
 use seaworthy_base::Instant;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{Run, wind_down, worker};
+use super::Run;
+use crate::cast::{Cast, VirtualUser};
+use crate::crew::broken;
 use crate::error::Error;
 use crate::length::{after, together};
 
 /// When the number of virtual users changes, counted from the entry's start, and to what. One user
 /// at a time, evenly spread over a stage; a stage of no length jumps.
-fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
+pub(crate) fn table(start_vus: u32, stages: &[(Duration, u32)]) -> Vec<(Duration, u32)> {
     let mut table = vec![(Duration::ZERO, start_vus)];
     let (mut offset, mut from) = (Duration::ZERO, start_vus);
     for &(length, to) in stages {
@@ -42,8 +44,8 @@ struct Member {
     task: AbortHandle,
 }
 
-pub(super) async fn run(
-    run: Run,
+pub(super) async fn run<C: Cast>(
+    run: Run<C>,
     start_vus: u32,
     stages: &[(Duration, u32)],
     graceful_ramp_down: Duration,
@@ -55,9 +57,9 @@ pub(super) async fn run(
     // Numbers of users that have ended are given out again, the smallest first.
     let (mut free, mut fresh) = (BTreeSet::new(), 0_u64);
     let mut changes = table(start_vus, stages).into_iter().peekable();
-    let mut broken = None;
+    let mut broken_by = None;
     loop {
-        let now = run.recruit.clock.now();
+        let now = run.scene.clock.now();
         while let Some((_, task)) = retiring.pop_front_if(|(deadline, _)| *deadline <= now) {
             task.abort();
         }
@@ -83,11 +85,11 @@ pub(super) async fn run(
         let next = retiring.front().map_or(change, |(deadline, _)| change.min(*deadline));
         tokio::select! {
             biased;
-            () = run.stop.cancelled() => break,
+            () = run.scene.stop.cancelled() => break,
             () = tokio::time::sleep_until(next.min(end)) => {}
             Some(ended) = users.join_next() => match ended {
                 Ok(number) => drop(free.insert(number)),
-                Err(error) => broken = worker(error).or(broken),
+                Err(error) => broken_by = broken(error).or(broken_by),
             },
         }
     }
@@ -103,21 +105,22 @@ pub(super) async fn run(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = wind_down(std::slice::from_mut(&mut users), after(end, run.grace), &run.stop) => ended?,
+        ended = run.wind_down(std::slice::from_mut(&mut users), end) => ended?,
         () = own_deadlines => {}
     }
-    broken.map_or(Ok(()), Err)
+    broken_by.map_or(Ok(()), Err)
 }
 
 /// Starts virtual user `number`, which runs until it is told to retire.
-fn begin(run: &Run, users: &mut JoinSet<u64>, number: u64) -> Member {
+fn begin<C: Cast>(run: &Run<C>, users: &mut JoinSet<u64>, number: u64) -> Member {
     let retire = Arc::new(AtomicBool::new(false));
-    let (recruit, worker) = (Arc::clone(&run.recruit), run.crew.worker_of(number));
+    let (cast, worker) = (run.cast(), run.worker_of(number));
+    let user = run.cast().user(number, worker);
     let told = Arc::clone(&retire);
     let task = run.crew.spawn(worker, users, async move {
-        let mut user = recruit.user(number, worker);
+        let Some(mut user) = user.await else { return number };
         while !told.load(Ordering::Relaxed) {
-            let turn = recruit.turn();
+            let turn = cast.turn();
             if !user.iterate(turn, None).await {
                 break;
             }

@@ -51,7 +51,7 @@ pub struct Load {
     #[serde(rename = "preAllocatedVUs")]
     pub pre_allocated_vus: Option<Located<u32>>,
     /// Arrival rates: the most arrivals that wait for a free virtual user; what overflows is
-    /// dropped and counted. 10,000 when not given.
+    /// dropped and counted. With 0 none waits, as in k6. 10,000 when not given.
     pub max_backlog: Option<Located<u32>>,
 }
 

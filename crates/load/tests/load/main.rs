@@ -6,6 +6,7 @@ mod bodies;
 mod data;
 mod executors;
 mod flows;
+mod foreign;
 mod hostile;
 mod iterations;
 mod real;

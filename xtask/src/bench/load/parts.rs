@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::Bench;
-use super::table::{Table, megabytes, milliseconds, spread};
-use super::tools::{Task, Tool, find};
-use crate::command;
+use super::tools::{Task, Tool};
+use crate::bench::table::{Table, megabytes, milliseconds, spread};
+use crate::command::{self, find, target_folder};
 
 const CONNECTIONS: u32 = 50;
 
@@ -168,7 +168,7 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
     // makes the same requests on the same engine.
     let words = ["build", "--release", "--locked", "-p", "seaworthy-load", "--example", "cost"];
     command::run(&mut command::cargo(&words))?;
-    let engine = super::target_folder().join("release/examples/cost");
+    let engine = target_folder().join("release/examples/cost");
     let mut table = Table::new(&["tool", "instructions a request"]);
     for tool in &bench.tools {
         let (short, long) = match tool {

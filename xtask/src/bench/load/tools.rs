@@ -1,13 +1,11 @@
 //! The tools side by side: how each is told what to do, and what its output says.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::measured::{Pins, Ran, Side};
+use crate::bench::measured::{Pins, Ran};
 
 /// A load generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,12 +32,6 @@ pub(super) struct Task {
 pub(super) struct Said {
     pub(super) requests: u64,
     pub(super) percentiles: Vec<(f64, f64)>,
-}
-
-/// A program on the search path.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 impl Tool {
@@ -171,59 +163,6 @@ impl Said {
     /// A percentile in milliseconds, if the tool shows it.
     pub(super) fn at(&self, percent: f64) -> Option<f64> {
         self.percentiles.iter().find(|(at, _)| (at - percent).abs() < 1e-6).map(|(_, time)| *time)
-    }
-}
-
-/// A server that answers every request with two bytes.
-pub(super) struct Nginx {
-    child: Child,
-    folder: PathBuf,
-    pub(super) url: String,
-}
-
-impl Nginx {
-    /// Starts nginx, one process, on the server's processor and a free port.
-    ///
-    /// # Errors
-    /// It does not start, or does not listen.
-    pub(super) fn start(program: &Path, pins: &Pins) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("seaworthy-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let shown = folder.display();
-        let config = format!(
-            "daemon off; master_process off; worker_rlimit_nofile 30000; pid {shown}/pid;\n\
-             error_log {shown}/error.log;\n\
-             events {{ worker_connections 12000; }}\n\
-             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;\n\
-             client_body_temp_path {shown}/b; proxy_temp_path {shown}/p; fastcgi_temp_path {shown}/f;\n\
-             uwsgi_temp_path {shown}/u; scgi_temp_path {shown}/s;\n\
-             server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 'ok'; }} }} }}\n"
-        );
-        let file = folder.join("nginx.conf");
-        std::fs::write(&file, config)?;
-        let words = [program.display().to_string(), "-c".to_owned(), file.display().to_string()];
-        let mut command = pins.command(Side::Server, &words);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| format!("{} did not start", words[0]))?;
-        let nginx = Self { child, folder, url: format!("http://127.0.0.1:{port}/") };
-        for _ in 0..500 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok(nginx);
-            }
-            std::thread::park_timeout(std::time::Duration::from_millis(20));
-        }
-        let said = std::fs::read_to_string(nginx.folder.join("error.log")).unwrap_or_default();
-        bail!("nginx does not listen: {said}")
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Ours alone; nothing is lost when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

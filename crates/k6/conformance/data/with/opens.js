@@ -1,0 +1,1 @@
+export const greeting = open('./greeting.txt').trim();

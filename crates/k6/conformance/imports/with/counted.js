@@ -1,0 +1,3 @@
+let count = 0;
+count += 1;
+export const loads = () => count;

@@ -1,0 +1,3 @@
+import { loads } from '../counted.js';
+
+loads();

@@ -1,0 +1,1 @@
+module.exports = { inner: 41, where: typeof __filename };

@@ -1,0 +1,1 @@
+export { greet as through } from '../tools.js';

@@ -1,0 +1,2 @@
+// Shows a script with nothing in it.
+// compare: exit

@@ -1,0 +1,127 @@
+//! What a script finds without importing it: `__VU`, `__ITER`, `__ENV`, `console`, `open`, timers.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rquickjs::function::{Func, Opt, Rest};
+use rquickjs::{ArrayBuffer, Ctx, Exception, IntoJs, Object, Value};
+
+use crate::console::Level;
+use crate::modules;
+use crate::vu::{Scenario, Stage, Vu};
+
+/// Sets the globals of a virtual user that is about to be initialised.
+pub(crate) fn install<'js>(ctx: &Ctx<'js>, vu: &Rc<Vu>) -> rquickjs::Result<()> {
+    let globals = ctx.globals();
+    globals.set("__VU", vu.id)?;
+    let environment = Object::new(ctx.clone())?;
+    for (name, value) in &vu.shared.environment {
+        environment.set(name.as_str(), value.as_str())?;
+    }
+    globals.set("__ENV", environment)?;
+    globals.set("console", console(ctx)?)?;
+    globals.set("open", Func::from(open))?;
+    modules::timers::install(ctx)?;
+    modules::text_coding::install(ctx)?;
+    modules::web_crypto::install(ctx)?;
+    // What k6 does not have is not there, so that a script that runs here runs there too.
+    for name in ["queueMicrotask", "performance"] {
+        globals.remove(name)?;
+    }
+    Ok(())
+}
+
+/// Sets what depends on the scenario.
+pub(crate) fn enter(ctx: &Ctx<'_>, vu: &Vu, scenario: &Scenario) -> rquickjs::Result<()> {
+    let environment = Object::new(ctx.clone())?;
+    for (name, value) in vu.shared.environment.iter().chain(&scenario.environment) {
+        environment.set(name.as_str(), value.as_str())?;
+    }
+    ctx.globals().set("__ENV", environment)
+}
+
+/// Lets go of what holds values of the engine, before that goes.
+pub(crate) fn forget(ctx: &Ctx<'_>) {
+    if let Ok(vu) = Vu::of(ctx) {
+        *vu.scenario.borrow_mut() = None;
+    }
+}
+
+fn console<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+    let console = Object::new(ctx.clone())?;
+    for (name, level) in [
+        ("log", Level::Info),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("warn", Level::Warning),
+        ("error", Level::Error),
+    ] {
+        let say = move |ctx: Ctx<'js>, values: Rest<Value<'js>>| -> rquickjs::Result<()> {
+            let vu = Vu::of(&ctx)?;
+            let words: Vec<String> =
+                values.0.iter().map(|value| shown(&ctx, value)).collect::<Result<_, _>>()?;
+            vu.shared.console.script(level, &words.join(" "));
+            Ok(())
+        };
+        console.set(name, Func::from(say))?;
+    }
+    Ok(console)
+}
+
+/// A value as the console shows it: text as it is, errors with their stack, the rest as JSON.
+pub(crate) fn shown<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<String> {
+    let text = |value: &Value<'js>| value.get::<rquickjs::Coerced<String>>().map(|text| text.0);
+    let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
+        return text(value);
+    };
+    if value.is_error() {
+        let stack: String = object.get::<_, Option<String>>("stack")?.unwrap_or_default();
+        let message = text(value)?;
+        let vu = Vu::of(ctx)?;
+        let stack = vu.shared.bundle.map_places(stack.trim_end());
+        return Ok(if stack.is_empty() { message } else { format!("{message}\n{stack}") });
+    }
+    match ctx.json_stringify(value.clone()) {
+        Ok(Some(json)) => json.to_string(),
+        Ok(None) => text(value),
+        Err(_) => {
+            // A circle, most often.
+            drop(ctx.catch());
+            text(value)
+        }
+    }
+}
+
+/// `open(path, mode)`: a file's text, or its bytes with mode `b`.
+fn open<'js>(ctx: Ctx<'js>, path: String, mode: Opt<String>) -> rquickjs::Result<Value<'js>> {
+    let vu = Vu::of(&ctx)?;
+    let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
+    if vu.stage.get() != Stage::Init {
+        return throw("open() can only be called in the init context: at the top of the script");
+    }
+    if path.is_empty() {
+        return throw("open() needs the path of a file");
+    }
+    let full = located(&ctx, &vu, &path);
+    let bytes = match vu.shared.open(&full) {
+        Ok(bytes) => bytes,
+        Err(error) => return throw(&format!("open({path:?}): {}: {error}", full.display())),
+    };
+    match mode.0.as_deref() {
+        Some("b") => ArrayBuffer::new(ctx.clone(), bytes.to_vec())?.into_js(&ctx),
+        _ => String::from_utf8_lossy(&bytes).into_owned().into_js(&ctx),
+    }
+}
+
+/// A path counts from the folder of the file that calls.
+fn located(ctx: &Ctx<'_>, vu: &Vu, path: &str) -> PathBuf {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    if Path::new(path).is_absolute() {
+        return PathBuf::from(path);
+    }
+    let caller = (0..3)
+        .filter_map(|level| ctx.script_or_module_name(level)?.to_string().ok())
+        .find_map(|name| name.strip_prefix("file://").map(PathBuf::from));
+    let folder = caller.as_deref().and_then(Path::parent).unwrap_or(&vu.shared.folder);
+    folder.join(path)
+}

@@ -1,0 +1,180 @@
+//! `k6`: `check`, `group`, `sleep`, `fail`, `randomSeed`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rquickjs::function::{Func, Opt};
+use rquickjs::{Coerced, Ctx, Exception, Object, Value};
+use seaworthy_script::{Cut, end_script, wait};
+
+use super::{Exported, is_async};
+use crate::vu::{Stage, Vu};
+
+pub(crate) struct Core;
+
+impl Exported for Core {
+    const NAMES: &'static [&'static str] = &["check", "fail", "group", "randomSeed", "sleep"];
+
+    fn build<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+        let object = Object::new(ctx.clone())?;
+        object.set("check", Func::from(check))?;
+        object.set("fail", Func::from(fail))?;
+        object.set("group", Func::from(group))?;
+        object.set("randomSeed", Func::from(random_seed))?;
+        object.set("sleep", Func::from(sleep))?;
+        Ok(object)
+    }
+}
+
+/// Waits; the script blocks, others go on.
+pub(crate) fn pause(ctx: &Ctx<'_>, length: Duration) -> rquickjs::Result<()> {
+    let slept = match length.is_zero() {
+        true => wait(tokio::task::yield_now()),
+        false => wait(tokio::time::sleep(length)),
+    };
+    slept.map_err(|Cut| end_script(ctx, "the iteration was ended"))
+}
+
+fn sleep(ctx: Ctx<'_>, seconds: Coerced<f64>) -> rquickjs::Result<()> {
+    // What is no length of time is none.
+    let length = Duration::try_from_secs_f64(seconds.0).unwrap_or_default();
+    pause(&ctx, length)
+}
+
+fn fail(ctx: Ctx<'_>, reason: Opt<Coerced<String>>) -> rquickjs::Result<()> {
+    let reason = reason.0.map(|reason| reason.0).unwrap_or_default();
+    Err(Exception::throw_message(&ctx, &reason))
+}
+
+fn random_seed(ctx: Ctx<'_>, seed: Coerced<f64>) -> rquickjs::Result<()> {
+    let vu = Vu::of(&ctx)?;
+    vu.chance.set(seed.0 as i64 as u64);
+    let random = move |ctx: Ctx<'_>| Ok::<_, rquickjs::Error>(Vu::of(&ctx)?.draw());
+    ctx.globals().get::<_, Object<'_>>("Math")?.set("random", Func::from(random))
+}
+
+fn group<'js>(ctx: Ctx<'js>, name: String, call: Value<'js>) -> rquickjs::Result<Value<'js>> {
+    let vu = Vu::of(&ctx)?;
+    let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
+    if vu.stage.get() == Stage::Init {
+        return throw("group() cannot be used in the init context");
+    }
+    let Some(call) = call.into_function() else {
+        return throw("group() needs a function as its second argument");
+    };
+    if is_async(&call) {
+        return throw("group() does not take async functions: what they begin could end outside of it");
+    }
+    if name.contains("::") {
+        return throw("a group's name may not contain `::`, which separates groups");
+    }
+    let before = (vu.group.borrow().clone(), vu.tags());
+    let path = format!("{}::{name}", before.0);
+    vu.group.borrow_mut().clone_from(&path);
+    let has_tag = vu.shared.settled().is_some_and(|it| it.options.has_system_tag("group"));
+    if has_tag {
+        *vu.tags.borrow_mut() = vu.tags_with(&[("group", &path)]);
+    }
+    let clock = vu.shared.clock.clone();
+    let began = clock.now();
+    let result = call.call::<_, Value<'js>>(());
+    let took = clock.now().saturating_duration_since(began).as_secs_f64() * 1e3;
+    vu.record(&vu.tags(), &[(&vu.shared.registry.builtin().group_duration, took)]);
+    // What the script tagged inside stays; the group is the outer one again.
+    match has_tag {
+        true if before.1.get("group").is_none() => *vu.tags.borrow_mut() = before.1,
+        true => {
+            let outer = vu.tags_with(&[("group", &before.0)]);
+            let same = outer.len() == before.1.len() && outer.contains(&before.1);
+            *vu.tags.borrow_mut() = if same { before.1 } else { outer };
+        }
+        false => {}
+    }
+    *vu.group.borrow_mut() = before.0;
+    result
+}
+
+fn check<'js>(
+    ctx: Ctx<'js>,
+    value: Value<'js>,
+    checks: Value<'js>,
+    tags: Opt<Value<'js>>,
+) -> rquickjs::Result<bool> {
+    let vu = Vu::of(&ctx)?;
+    if vu.stage.get() == Stage::Init {
+        return Err(Exception::throw_message(&ctx, "check() cannot be used in the init context"));
+    }
+    let Some(checks) = checks.as_object() else {
+        return Ok(true);
+    };
+    let before = vu.tags();
+    let own = match tags.0.as_ref().and_then(Value::as_object) {
+        Some(given) => with_tags(&ctx, &vu, given)?,
+        None => before,
+    };
+    let mut all = true;
+    for entry in checks.props::<String, Value<'js>>() {
+        let (name, check) = entry?;
+        let result = match check.as_function() {
+            Some(function) => {
+                if is_async(function) {
+                    let words = format!("check {name:?} is async; await what it needs before check()");
+                    return Err(Exception::throw_type(&ctx, &words));
+                }
+                function.call::<_, Value<'js>>((value.clone(),))
+            }
+            None => Ok(check),
+        };
+        match result {
+            Ok(result) => {
+                let held = truthy(&result);
+                all &= held;
+                note(&vu, &own, &name, held);
+            }
+            Err(error) => {
+                // A check that throws has failed, and the exception goes on.
+                note(&vu, &own, &name, false);
+                return Err(error);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn note(vu: &Rc<Vu>, tags: &seaworthy_metrics::TagSet, name: &str, held: bool) {
+    let Some(worker) = &vu.worker else { return };
+    let has_tag = vu.shared.settled().is_some_and(|it| it.options.has_system_tag("check"));
+    let tags = match has_tag {
+        true => worker.interner.borrow_mut().with(tags, &[("check", name)]),
+        false => tags.clone(),
+    };
+    let checks = &vu.shared.registry.builtin().checks;
+    worker.record(vu, &tags, &[(checks, f64::from(u8::from(held)))]);
+}
+
+/// The virtual user's tags with those of an object.
+pub(crate) fn with_tags<'js>(
+    ctx: &Ctx<'js>,
+    vu: &Vu,
+    given: &Object<'js>,
+) -> rquickjs::Result<seaworthy_metrics::TagSet> {
+    let mut pairs = Vec::new();
+    for entry in given.props::<String, Value<'js>>() {
+        let (name, value) = entry?;
+        if value.is_undefined() || value.is_null() {
+            continue;
+        }
+        let value = value.get::<Coerced<String>>().map_err(|_| {
+            Exception::throw_type(ctx, &format!("the tag {name:?} is no text"))
+        })?;
+        pairs.push((name, value.0));
+    }
+    let pairs: Vec<(&str, &str)> =
+        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Ok(vu.tags_with(&pairs))
+}
+
+/// As `Boolean(value)`.
+pub(crate) fn truthy(value: &Value<'_>) -> bool {
+    value.get::<Coerced<bool>>().is_ok_and(|value| value.0)
+}

@@ -1,0 +1,123 @@
+//! `k6/http`: requests that block the script, and what came of them.
+
+mod call;
+mod code;
+mod cookies;
+mod exchange;
+mod expected;
+mod file;
+mod jar;
+mod parameters;
+mod response;
+
+use rquickjs::function::{Func, Opt};
+use rquickjs::{Class, Ctx, Object, Value};
+
+use super::Exported;
+pub(crate) use expected::Expected;
+
+/// Names of versions of TLS and of what is known of a certificate.
+const CONSTANTS: &[(&str, &str)] = &[
+    ("TLS_1_0", "tls1.0"),
+    ("TLS_1_1", "tls1.1"),
+    ("TLS_1_2", "tls1.2"),
+    ("TLS_1_3", "tls1.3"),
+    ("OCSP_STATUS_GOOD", "good"),
+    ("OCSP_STATUS_REVOKED", "revoked"),
+    ("OCSP_STATUS_SERVER_FAILED", "server_failed"),
+    ("OCSP_STATUS_UNKNOWN", "unknown"),
+    ("OCSP_REASON_AA_COMPROMISE", "aa_compromise"),
+    ("OCSP_REASON_AFFILIATION_CHANGED", "affiliation_changed"),
+    ("OCSP_REASON_CA_COMPROMISE", "ca_compromise"),
+    ("OCSP_REASON_CERTIFICATE_HOLD", "certificate_hold"),
+    ("OCSP_REASON_CESSATION_OF_OPERATION", "cessation_of_operation"),
+    ("OCSP_REASON_KEY_COMPROMISE", "key_compromise"),
+    ("OCSP_REASON_PRIVILEGE_WITHDRAWN", "privilege_withdrawn"),
+    ("OCSP_REASON_REMOVE_FROM_CRL", "remove_from_crl"),
+    ("OCSP_REASON_SUPERSEDED", "superseded"),
+    ("OCSP_REASON_UNSPECIFIED", "unspecified"),
+];
+
+pub(crate) struct Http;
+
+impl Exported for Http {
+    const NAMES: &'static [&'static str] = &[
+        "CookieJar",
+        "cookieJar",
+        "del",
+        "expectedStatuses",
+        "file",
+        "get",
+        "head",
+        "options",
+        "patch",
+        "post",
+        "put",
+        "request",
+        "setResponseCallback",
+        "url",
+    ];
+
+    fn build<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+        let object = Object::new(ctx.clone())?;
+        object.set("get", Func::from(get))?;
+        object.set("head", Func::from(head))?;
+        object.set("del", Func::from(del))?;
+        object.set("post", Func::from(post))?;
+        object.set("put", Func::from(put))?;
+        object.set("patch", Func::from(patch))?;
+        object.set("options", Func::from(options))?;
+        object.set("request", Func::from(request))?;
+        object.set("url", Func::from(parameters::url_template))?;
+        object.set("expectedStatuses", Func::from(expected::expected_statuses))?;
+        object.set("setResponseCallback", Func::from(expected::set_response_callback))?;
+        object.set("file", Func::from(file::file))?;
+        object.set("cookieJar", Func::from(jar::cookie_jar))?;
+        Class::<jar::CookieJar>::define(&object)?;
+        for (name, value) in CONSTANTS {
+            object.set(*name, *value)?;
+        }
+        Ok(object)
+    }
+}
+
+fn get<'js>(
+    ctx: Ctx<'js>,
+    url: Value<'js>,
+    parameters: Opt<Value<'js>>,
+) -> rquickjs::Result<Value<'js>> {
+    call::get(&ctx, url, parameters.0)
+}
+
+fn head<'js>(
+    ctx: Ctx<'js>,
+    url: Value<'js>,
+    parameters: Opt<Value<'js>>,
+) -> rquickjs::Result<Value<'js>> {
+    call::request(&ctx, "HEAD", url, None, parameters.0)
+}
+
+macro_rules! with_body {
+    ($($name:ident: $method:literal),*) => {$(
+        fn $name<'js>(
+            ctx: Ctx<'js>,
+            url: Value<'js>,
+            body: Opt<Value<'js>>,
+            parameters: Opt<Value<'js>>,
+        ) -> rquickjs::Result<Value<'js>> {
+            call::request(&ctx, $method, url, body.0, parameters.0)
+        }
+    )*};
+}
+
+with_body!(del: "DELETE", options: "OPTIONS", patch: "PATCH", post: "POST", put: "PUT");
+
+fn request<'js>(
+    ctx: Ctx<'js>,
+    method: String,
+    url: Value<'js>,
+    body: Opt<Value<'js>>,
+    parameters: Opt<Value<'js>>,
+) -> rquickjs::Result<Value<'js>> {
+    call::request(&ctx, &method.to_uppercase(), url, body.0, parameters.0)
+}

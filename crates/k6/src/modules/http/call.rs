@@ -1,0 +1,130 @@
+//! Requests that block the script: sent, waited for, handed over.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rquickjs::{Ctx, Exception, Value};
+use seaworthy_script::{Cut, end_script, wait};
+
+use super::exchange::{Outcome, Sent, perform};
+use super::parameters::{Read, Refused, read};
+use super::response::{Form, hand_over};
+use crate::shared::Settled;
+use crate::vu::Vu;
+
+/// Any request.
+pub(crate) fn request<'js>(
+    ctx: &Ctx<'js>,
+    method: &str,
+    url: Value<'js>,
+    body: Option<Value<'js>>,
+    parameters: Option<Value<'js>>,
+) -> rquickjs::Result<Value<'js>> {
+    let vu = Vu::of(ctx)?;
+    let settled = vu.settled(ctx, "making HTTP requests")?;
+    let order = read(ctx, &vu, settled, method, &url, body.as_ref(), parameters.as_ref());
+    let Read { order, form, throws } = match order {
+        Ok(read) => read,
+        Err(refused) => return refuse(ctx, &vu, method, refused),
+    };
+    let pool = pool(ctx, &vu)?;
+    take_turn(ctx, &vu, settled)?;
+    let outcome = wait(perform(&vu, pool, order, None)).map_err(|Cut| ended(ctx))?;
+    hand_over(ctx, &vu, outcome, form, throws)
+}
+
+/// A `GET`; fast where nothing is said about it.
+pub(crate) fn get<'js>(
+    ctx: &Ctx<'js>,
+    url: Value<'js>,
+    parameters: Option<Value<'js>>,
+) -> rquickjs::Result<Value<'js>> {
+    let vu = Vu::of(ctx)?;
+    let settled = vu.settled(ctx, "making HTTP requests")?;
+    let bare = parameters.as_ref().is_none_or(|it| it.is_undefined() || it.is_null());
+    let simple = bare && settled.options.user_agent.is_none() && vu.jar.borrow().is_empty();
+    let (Some(text), Some(worker), true) = (url.as_string(), &vu.worker, simple) else {
+        return request(ctx, "GET", url, None, parameters);
+    };
+    let text = text.to_string()?;
+    let address = match worker.addresses.find(&text) {
+        Ok(address) if address.login.is_none() => address,
+        _ => return request(ctx, "GET", url, None, parameters),
+    };
+    let Ok(prepared) = address.plain() else {
+        return request(ctx, "GET", url, None, parameters);
+    };
+    let pool = pool(ctx, &vu)?;
+    take_turn(ctx, &vu, settled)?;
+    let answer = wait(pool.repeat(&address.origin, prepared)).map_err(|Cut| ended(ctx))?;
+    let read = read(ctx, &vu, settled, "GET", &url, None, None);
+    let Read { order, form, throws } = match read {
+        Ok(read) => read,
+        Err(refused) => return refuse(ctx, &vu, "GET", refused),
+    };
+    let outcome = wait(perform(&vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
+    hand_over(ctx, &vu, outcome, form, throws)
+}
+
+pub(crate) fn ended(ctx: &Ctx<'_>) -> rquickjs::Error {
+    end_script(ctx, "the iteration was ended")
+}
+
+/// The virtual user's connections.
+pub(crate) fn pool<'v>(ctx: &Ctx<'_>, vu: &'v Rc<Vu>) -> rquickjs::Result<&'v seaworthy_net::Pool> {
+    vu.pool.as_ref().ok_or_else(|| {
+        Exception::throw_message(ctx, "making HTTP requests cannot be used in the init context")
+    })
+}
+
+/// With the option `rps`, requests of all virtual users begin one after another.
+pub(crate) fn take_turn(ctx: &Ctx<'_>, vu: &Vu, settled: &Settled) -> rquickjs::Result<()> {
+    match turn(vu, settled) {
+        Some(delay) => wait(tokio::time::sleep(delay)).map_err(|Cut| ended(ctx)),
+        None => Ok(()),
+    }
+}
+
+/// How long to wait for a request's turn.
+pub(crate) fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
+    let rate = settled.options.rps()?;
+    let every = 1_000_000_000 / u64::from(rate.max(1));
+    let now = vu.shared.elapsed().as_nanos() as u64;
+    let next = |next: u64| Some(next.max(now) + every);
+    let next = settled.next_request.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    let mine = next.unwrap_or(now).max(now);
+    (mine > now).then(|| Duration::from_nanos(mine - now))
+}
+
+/// Throws, or answers with status 0 as k6 does for a URL that cannot be called.
+pub(crate) fn refuse<'js>(
+    ctx: &Ctx<'js>,
+    vu: &Vu,
+    method: &str,
+    refused: Refused,
+) -> rquickjs::Result<Value<'js>> {
+    match refused {
+        Refused::Thrown(error) => Err(error),
+        Refused::Url { url, error, throws } => {
+            hand_over(ctx, vu, unsent(method, url, &error), Form::Text, throws)
+        }
+    }
+}
+
+/// An outcome of what was never sent, and is not measured.
+pub(crate) fn unsent(method: &str, url: String, error: &seaworthy_net::Error) -> Outcome {
+    let (error_code, error) = super::code::of(error);
+    Outcome {
+        status: 0,
+        version: http::Version::HTTP_11,
+        headers: http::HeaderMap::new(),
+        body: None,
+        timings: seaworthy_net::Timings::default(),
+        peer: seaworthy_net::Peer::default(),
+        url: url.clone(),
+        error,
+        error_code,
+        sent: Rc::new(Sent { method: method.to_owned(), url, ..Sent::default() }),
+    }
+}

@@ -1,0 +1,419 @@
+//! A request on its way: cookies, authentication, redirects, and a sample of every hop.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{COOKIE, HeaderName, HeaderValue};
+use seaworthy_load::Counters;
+use seaworthy_metrics::TagSet;
+use seaworthy_net::auth::{self, Login};
+use seaworthy_net::cookies::Jar;
+use seaworthy_net::session::{leads_to, redirect};
+use seaworthy_net::{Failure, Peer, Pool, Request, Timings, Url, coding};
+
+use super::code;
+use super::expected::Expected;
+use crate::address::Address;
+use crate::vu::Vu;
+
+/// What a script wants to be sent.
+pub(crate) struct Order {
+    pub(crate) request: Request,
+    pub(crate) address: Rc<Address>,
+    /// The tag `name`, if the script gives one.
+    pub(crate) name: Option<String>,
+    /// The virtual user's tags and the request's own.
+    pub(crate) tags: TagSet,
+    pub(crate) redirects: u8,
+    pub(crate) expected: Expected,
+    pub(crate) jar: Rc<RefCell<Jar>>,
+    /// Cookies of the request itself, as `name=value`.
+    pub(crate) cookies: Vec<(String, String, bool)>,
+    pub(crate) login: Option<(auth::Scheme, Login)>,
+    /// Whether the body is wanted.
+    pub(crate) keeps_body: bool,
+}
+
+/// What came of it in the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: u16,
+    pub(crate) version: http::Version,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) timings: Timings,
+    pub(crate) peer: Peer,
+    /// Where the answer came from.
+    pub(crate) url: String,
+    pub(crate) error: String,
+    pub(crate) error_code: u32,
+    /// What was sent at first.
+    pub(crate) sent: Rc<Sent>,
+}
+
+/// What was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+    pub(crate) cookies: Vec<(String, String)>,
+}
+
+/// A request as it went out, for its sample.
+pub(crate) struct Hop<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) tags: &'a TagSet,
+    pub(crate) expected: &'a Expected,
+}
+
+/// What came back of one hop, without its body.
+pub(crate) struct Echo<'a> {
+    pub(crate) status: u16,
+    pub(crate) version: Option<http::Version>,
+    pub(crate) timings: Timings,
+    pub(crate) peer: Peer,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) error: &'a str,
+    pub(crate) error_code: u32,
+}
+
+/// What came of sending something.
+pub(crate) type Answer = Result<seaworthy_net::Response, Failure>;
+
+/// Sends the order and follows where it leads. With `answer` it was sent already, as it is.
+pub(crate) async fn perform(
+    vu: &Vu,
+    pool: &Pool,
+    mut order: Order,
+    mut answer: Option<Answer>,
+) -> Outcome {
+    let mut origin = order.address.origin.clone();
+    let mut url = order.address.text.clone();
+    let limit = order.request.timeout.unwrap_or(pool.options().request_timeout);
+    let clock = &vu.shared.clock;
+    let deadline = clock.now().checked_add(limit);
+    let mut sent: Option<Rc<Sent>> = None;
+    let mut followed = 0;
+    loop {
+        order.request.timeout =
+            Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
+        let cookies = add_cookies(&mut order, &origin);
+        let first = sent.get_or_insert_with(|| Rc::new(what(&order, &url, cookies)));
+        let first = Rc::clone(first);
+        let method = order.request.method.as_str().to_owned();
+        let hop = Hop {
+            method: &method,
+            url: &url,
+            name: order.name.as_deref(),
+            tags: &order.tags,
+            expected: &order.expected,
+        };
+        let answer = match (answer.take(), &order.login) {
+            (Some(answer), _) => answer,
+            (None, Some((scheme, login))) => {
+                let mut told = |response: &seaworthy_net::Response| {
+                    record(vu, &hop, &Echo::answered(response, "", 0));
+                };
+                auth::send(pool, &origin, &order.request, *scheme, login, &mut told).await
+            }
+            (None, None) => pool.send(&origin, &order.request).await,
+        };
+        let response = match answer {
+            Ok(response) => response,
+            Err(failure) => return failed(vu, &hop, failure, first),
+        };
+        order.jar.borrow_mut().store(&origin, &order.request.target, &response.headers);
+        let onward = match order.redirects > 0 || followed > 0 {
+            true => leads_to(&origin, &order.request.target, &response),
+            false => Ok(None),
+        };
+        let next = match onward {
+            Ok(next) => next.filter(|_| order.redirects > 0),
+            Err(error) => {
+                let (number, words) = code::of(&error);
+                record(vu, &hop, &Echo::answered(&response, &words, number));
+                return answered(&order, response, url, first, words, number);
+            }
+        };
+        let number = code::of_status(response.status);
+        let Some(next) = next else {
+            record(vu, &hop, &Echo::answered(&response, "", number));
+            return answered(&order, response, url, first, String::new(), number);
+        };
+        record(vu, &hop, &Echo::answered(&response, "", number));
+        if followed == order.redirects {
+            let words = format!("stopped after {followed} redirects");
+            vu.shared.console.say(crate::console::Level::Warning, &words, &format!("url={url}"));
+            return answered(&order, response, url, first, String::new(), number);
+        }
+        followed += 1;
+        strip_cookies(&mut order);
+        redirect(&mut order.request, response.status, &origin, &next);
+        url = whole(&next);
+        origin = next;
+    }
+}
+
+fn whole(url: &Url) -> String {
+    let authority = url.authority().to_str().unwrap_or_else(|_| url.host());
+    format!("{}://{authority}{}", url.scheme().as_str(), url.base())
+}
+
+fn what(order: &Order, url: &str, cookies: Vec<(String, String)>) -> Sent {
+    Sent {
+        method: order.request.method.to_string(),
+        url: url.to_owned(),
+        headers: order.request.headers.clone(),
+        body: order.request.body.clone(),
+        cookies,
+    }
+}
+
+/// Adds the cookies that go to `origin`: the jar's, then the request's own. Returns them.
+fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
+    let jar = order.jar.borrow_mut().header(origin, &order.request.target);
+    if jar.is_none() && order.cookies.is_empty() {
+        return Vec::new();
+    }
+    let jar = jar.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut cookies: Vec<(String, String)> = jar
+        .iter()
+        .flat_map(|text| text.split("; "))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    for (name, value, replace) in &order.cookies {
+        if *replace {
+            cookies.retain(|(known, _)| known != name);
+        }
+        cookies.push((name.clone(), value.clone()));
+    }
+    let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let own = order.request.headers.iter_mut().find(|(name, _)| name == COOKIE);
+    let own_text = own.as_ref().map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text = own_text.into_iter().chain(text).collect::<Vec<_>>().join("; ");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        match own {
+            Some((_, own)) => *own = value,
+            None => order.request.headers.push((COOKIE, value)),
+        }
+    }
+    cookies
+}
+
+/// The next hop gets cookies of its own.
+fn strip_cookies(order: &mut Order) {
+    order.request.headers.retain(|(name, _)| name != COOKIE);
+}
+
+fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
+    let Failure { error, timings, bytes_sent, bytes_received, peer } = failure;
+    let (error_code, words) = code::of(&error);
+    let echo = Echo {
+        status: 0,
+        version: None,
+        timings,
+        peer,
+        sent: bytes_sent,
+        received: bytes_received,
+        error: &words,
+        error_code,
+    };
+    record(vu, hop, &echo);
+    Outcome {
+        status: 0,
+        version: http::Version::HTTP_11,
+        headers: http::HeaderMap::new(),
+        body: None,
+        timings,
+        peer,
+        url: hop.url.to_owned(),
+        error: words,
+        error_code,
+        sent,
+    }
+}
+
+fn answered(
+    order: &Order,
+    response: seaworthy_net::Response,
+    url: String,
+    sent: Rc<Sent>,
+    mut error: String,
+    mut error_code: u32,
+) -> Outcome {
+    let bodiless = matches!(response.status, 100..=199 | 204 | 304);
+    let body = match order.keeps_body && !bodiless {
+        true => match coding::decode(&response.headers, response.body, usize::MAX) {
+            Ok(body) => Some(body),
+            Err(broken) => {
+                (error_code, error) = code::of(&broken);
+                None
+            }
+        },
+        false => None,
+    };
+    Outcome {
+        status: response.status,
+        version: response.version,
+        headers: response.headers,
+        body,
+        timings: response.timings,
+        peer: response.peer,
+        url,
+        error,
+        error_code,
+        sent,
+    }
+}
+
+impl<'a> Echo<'a> {
+    pub(crate) fn answered(
+        response: &seaworthy_net::Response,
+        error: &'a str,
+        error_code: u32,
+    ) -> Self {
+        Self {
+            status: response.status,
+            version: Some(response.version),
+            timings: response.timings,
+            peer: response.peer,
+            sent: response.bytes_sent,
+            received: response.bytes_received,
+            error,
+            error_code,
+        }
+    }
+}
+
+/// Nanoseconds as milliseconds.
+pub(crate) fn ms(nanos: u64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+/// The name of a version of HTTP, as k6 gives it.
+pub(crate) fn protocol(version: http::Version) -> &'static str {
+    match version {
+        http::Version::HTTP_10 => "HTTP/1.0",
+        http::Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// Records what one hop took.
+pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
+    vu.passed(echo.sent, echo.received);
+    let (Some(worker), Some(settled)) = (&vu.worker, vu.shared.settled()) else { return };
+    let wanted = settled.system_tags;
+    let held = hop.expected.holds(echo.status);
+    let (status, number) = (Digits::of(echo.status.into()), Digits::of(echo.error_code));
+    let ip;
+    let mut pairs: [(&str, &str); 12] = [("", ""); 12];
+    let mut list = Tags { pairs: &mut pairs, count: 0 };
+    let name = hop.name.unwrap_or(hop.url);
+    list.add(wanted.name, "name", name);
+    list.add(wanted.url, "url", name);
+    list.add(wanted.method, "method", hop.method);
+    list.add(wanted.status, "status", status.text());
+    if let Some(version) = echo.version {
+        list.add(wanted.proto, "proto", protocol(version));
+    }
+    if echo.error_code > 0 {
+        list.add(wanted.error_code, "error_code", number.text());
+        if !echo.error.is_empty() {
+            list.add(wanted.error, "error", echo.error);
+        }
+    }
+    if let Some(held) = held {
+        list.add(wanted.expected_response, "expected_response", if held { "true" } else { "false" });
+    }
+    if let Some(version) = echo.peer.tls_version() {
+        list.add(wanted.tls_version, "tls_version", version.as_str());
+    }
+    if wanted.ip
+        && let Some(address) = echo.peer.address()
+    {
+        ip = address.ip().to_string();
+        list.add(true, "ip", &ip);
+    }
+    let count = list.count;
+    if let Some(scenario) = vu.scenario.borrow().as_ref() {
+        let counters = &scenario.counters[worker.number % scenario.counters.len()];
+        Counters::add(&counters.requests);
+        if held == Some(false) {
+            Counters::add(&counters.failed);
+        }
+    }
+    let tags = worker.interner.borrow_mut().with(hop.tags, &pairs[..count]);
+    let builtin = vu.shared.registry.builtin();
+    let timings = &echo.timings;
+    let service = timings.service();
+    let samples = [
+        (&builtin.http_reqs, 1.0),
+        (&builtin.http_req_duration, ms(service)),
+        (&builtin.http_req_blocked, ms(timings.blocked + timings.looking_up)),
+        (&builtin.http_req_connecting, ms(timings.connecting)),
+        (&builtin.http_req_tls_handshaking, ms(timings.tls)),
+        (&builtin.http_req_sending, ms(timings.sending)),
+        (&builtin.http_req_waiting, ms(timings.waiting)),
+        (&builtin.http_req_receiving, ms(timings.receiving)),
+        (&builtin.http_req_failed, f64::from(u8::from(held == Some(false)))),
+    ];
+    let samples = if held.is_some() { &samples[..] } else { &samples[..8] };
+    worker.record(vu, &tags, samples);
+    let own = match vu.due.take() {
+        // Waiting for a virtual user included.
+        Some(due) => vu.shared.clock.now().saturating_duration_since(due).as_nanos() as u64,
+        None if vu.is_open_model() => timings.total(),
+        None => service,
+    };
+    if vu.stage.get() == crate::vu::Stage::Iteration {
+        worker.response_time(&tags, own);
+    }
+}
+
+/// Tags in a place of a fixed size.
+struct Tags<'p, 't> {
+    pairs: &'p mut [(&'t str, &'t str); 12],
+    count: usize,
+}
+
+impl<'t> Tags<'_, 't> {
+    fn add(&mut self, wanted: bool, name: &'t str, value: &'t str) {
+        if wanted && let Some(place) = self.pairs.get_mut(self.count) {
+            *place = (name, value);
+            self.count += 1;
+        }
+    }
+}
+
+/// A small number's digits, without allocating.
+struct Digits {
+    bytes: [u8; 10],
+    from: usize,
+}
+
+impl Digits {
+    fn of(mut number: u32) -> Self {
+        let (mut bytes, mut from) = ([b'0'; 10], 10);
+        loop {
+            from -= 1;
+            bytes[from] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Self { bytes, from };
+            }
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.from..]).unwrap_or("0")
+    }
+}
+

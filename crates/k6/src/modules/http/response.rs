@@ -1,0 +1,338 @@
+//! What a script gets back from a request. Its parts are made when they are first asked for.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rquickjs::class::{Trace, Tracer};
+use rquickjs::function::Opt;
+use rquickjs::{
+    Array, ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value,
+};
+
+use super::exchange::{Outcome, ms, protocol};
+use crate::vu::Vu;
+
+/// In which form a script wants a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Text,
+    Binary,
+    /// Not at all.
+    None,
+}
+
+/// An answer, or what came in its place.
+#[derive(JsLifetime)]
+#[rquickjs::class]
+pub(crate) struct Response<'js> {
+    #[qjs(skip_trace)]
+    pub(crate) outcome: Rc<Outcome>,
+    #[qjs(skip_trace)]
+    form: Form,
+    made: RefCell<Made<'js>>,
+}
+
+/// Parts that were made.
+#[derive(Default, JsLifetime)]
+struct Made<'js> {
+    body: Option<Value<'js>>,
+    headers: Option<Value<'js>>,
+    cookies: Option<Value<'js>>,
+    timings: Option<Value<'js>>,
+    request: Option<Value<'js>>,
+    json: Option<Value<'js>>,
+}
+
+impl<'js> Trace<'js> for Response<'js> {
+    fn trace<'a>(&self, tracer: Tracer<'a, 'js>) {
+        let made = self.made.borrow();
+        let Made { body, headers, cookies, timings, request, json } = &*made;
+        for part in [body, headers, cookies, timings, request, json] {
+            part.trace(tracer);
+        }
+    }
+}
+
+impl<'js> Response<'js> {
+    pub(crate) fn new(outcome: Outcome, form: Form) -> Self {
+        Self { outcome: Rc::new(outcome), form, made: RefCell::default() }
+    }
+
+    /// The body as text, whatever form it has.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        let body = self.outcome.body.as_deref().unwrap_or_default();
+        String::from_utf8_lossy(body)
+    }
+
+    /// Takes a part, or makes it.
+    fn part(
+        &self,
+        which: impl for<'m> Fn(&'m mut Made<'js>) -> &'m mut Option<Value<'js>>,
+        make: impl FnOnce() -> rquickjs::Result<Value<'js>>,
+    ) -> rquickjs::Result<Value<'js>> {
+        if let Some(known) = which(&mut self.made.borrow_mut()) {
+            return Ok(known.clone());
+        }
+        let value = make()?;
+        *which(&mut self.made.borrow_mut()) = Some(value.clone());
+        Ok(value)
+    }
+}
+
+#[rquickjs::methods(rename_all = "snake_case")]
+impl<'js> Response<'js> {
+    #[qjs(get, enumerable)]
+    fn status(&self) -> u16 {
+        self.outcome.status
+    }
+
+    #[qjs(get, enumerable)]
+    fn status_text(&self) -> String {
+        let status = self.outcome.status;
+        if status == 0 {
+            return String::new();
+        }
+        let reason = http::StatusCode::from_u16(status).ok();
+        let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
+        format!("{status} {reason}").trim_end().to_owned()
+    }
+
+    #[qjs(get, enumerable)]
+    fn url(&self) -> String {
+        self.outcome.url.clone()
+    }
+
+    #[qjs(get, enumerable)]
+    fn proto(&self) -> &'static str {
+        if self.outcome.status == 0 { "" } else { protocol(self.outcome.version) }
+    }
+
+    #[qjs(get, enumerable)]
+    fn error(&self) -> String {
+        self.outcome.error.clone()
+    }
+
+    #[qjs(get, enumerable)]
+    fn error_code(&self) -> u32 {
+        self.outcome.error_code
+    }
+
+    #[qjs(get, enumerable)]
+    fn remote_ip(&self) -> String {
+        self.outcome.peer.address().map(|address| address.ip().to_string()).unwrap_or_default()
+    }
+
+    #[qjs(get, enumerable)]
+    fn remote_port(&self) -> u16 {
+        self.outcome.peer.address().map_or(0, |address| address.port())
+    }
+
+    #[qjs(get, enumerable)]
+    fn tls_version(&self) -> &'static str {
+        self.outcome.peer.tls_version().map_or("", |version| version.as_str())
+    }
+
+    #[qjs(get, enumerable)]
+    fn tls_cipher_suite(&self) -> &'static str {
+        self.outcome.peer.tls_suite().map_or("", |suite| suite.as_str())
+    }
+
+    /// No status of a certificate is asked for: k6's values for that.
+    #[qjs(get, enumerable)]
+    fn ocsp(&self, ctx: Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+        let ocsp = Object::new(ctx)?;
+        for name in ["produced_at", "this_update", "next_update", "revoked_at"] {
+            ocsp.set(name, 0)?;
+        }
+        ocsp.set("revocation_reason", "")?;
+        ocsp.set("status", "unknown")?;
+        Ok(ocsp)
+    }
+
+    #[qjs(get, enumerable)]
+    fn body(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.part(
+            |made| &mut made.body,
+            || match (&self.outcome.body, self.form) {
+                (None, _) | (_, Form::None) => Ok(Value::new_null(ctx.clone())),
+                (Some(_), Form::Text) => self.text().as_ref().into_js(&ctx),
+                (Some(body), Form::Binary) => {
+                    ArrayBuffer::new(ctx.clone(), body.to_vec())?.into_js(&ctx)
+                }
+            },
+        )
+    }
+
+    #[qjs(get, enumerable)]
+    fn headers(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.part(
+            |made| &mut made.headers,
+            || {
+                let object = Object::new(ctx.clone())?;
+                let headers = &self.outcome.headers;
+                for name in headers.keys() {
+                    let values = headers.get_all(name).iter();
+                    let values: Vec<_> =
+                        values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+                    object.set(canonical(name.as_str()), values.join(", "))?;
+                }
+                Ok(object.into_value())
+            },
+        )
+    }
+
+    #[qjs(get, enumerable)]
+    fn cookies(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.part(
+            |made| &mut made.cookies,
+            || super::cookies::of_response(&ctx, &self.outcome.headers).map(Object::into_value),
+        )
+    }
+
+    #[qjs(get, enumerable)]
+    fn timings(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.part(
+            |made| &mut made.timings,
+            || {
+                let timings = &self.outcome.timings;
+                let object = Object::new(ctx.clone())?;
+                object.set("duration", ms(timings.service()))?;
+                object.set("blocked", ms(timings.blocked + timings.looking_up))?;
+                object.set("looking_up", 0)?;
+                object.set("connecting", ms(timings.connecting))?;
+                object.set("tls_handshaking", ms(timings.tls))?;
+                object.set("sending", ms(timings.sending))?;
+                object.set("waiting", ms(timings.waiting))?;
+                object.set("receiving", ms(timings.receiving))?;
+                Ok(object.into_value())
+            },
+        )
+    }
+
+    #[qjs(get, enumerable)]
+    fn request(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.part(
+            |made| &mut made.request,
+            || {
+                let sent = &self.outcome.sent;
+                let object = Object::new(ctx.clone())?;
+                object.set("method", sent.method.as_str())?;
+                object.set("url", sent.url.as_str())?;
+                object.set("body", String::from_utf8_lossy(&sent.body).as_ref())?;
+                let headers = Object::new(ctx.clone())?;
+                for (name, value) in &sent.headers {
+                    let name = canonical(name.as_str());
+                    let list: Option<Array<'js>> = headers.get(name.as_str())?;
+                    let list = match list {
+                        Some(list) => list,
+                        None => Array::new(ctx.clone())?,
+                    };
+                    list.set(list.len(), String::from_utf8_lossy(value.as_bytes()).as_ref())?;
+                    headers.set(name, list)?;
+                }
+                object.set("headers", headers)?;
+                let cookies = Object::new(ctx.clone())?;
+                for (name, value) in &sent.cookies {
+                    let list: Option<Array<'js>> = cookies.get(name.as_str())?;
+                    let list = match list {
+                        Some(list) => list,
+                        None => Array::new(ctx.clone())?,
+                    };
+                    let cookie = Object::new(ctx.clone())?;
+                    cookie.set("name", name.as_str())?;
+                    cookie.set("value", value.as_str())?;
+                    cookie.set("replace", false)?;
+                    list.set(list.len(), cookie)?;
+                    cookies.set(name.as_str(), list)?;
+                }
+                object.set("cookies", cookies)?;
+                Ok(object.into_value())
+            },
+        )
+    }
+
+    /// The body as JSON, or what of it a selector names.
+    fn json(&self, ctx: Ctx<'js>, selector: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
+        let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
+        let Some(body) = &self.outcome.body else {
+            return throw("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
+        };
+        if let Some(Coerced(selector)) = selector.0 {
+            let text = String::from_utf8_lossy(body);
+            let found = gjson::get(&text, &selector);
+            return match found.exists() {
+                true => ctx.json_parse(found.json()),
+                false => Ok(Value::new_undefined(ctx)),
+            };
+        }
+        let parse = || match ctx.json_parse(&body[..]) {
+            Ok(value) => Ok(value),
+            Err(_) => {
+                drop(ctx.catch());
+                Err(Exception::throw_message(&ctx, &why_not(body)))
+            }
+        };
+        self.part(|made| &mut made.json, parse)
+    }
+
+    #[qjs(rename = "toJSON")]
+    fn to_json(&self, ctx: Ctx<'js>) -> rquickjs::Result<Object<'js>> {
+        let object = Object::new(ctx.clone())?;
+        object.set("remote_ip", self.remote_ip())?;
+        object.set("remote_port", self.remote_port())?;
+        object.set("url", self.url())?;
+        object.set("status", self.status())?;
+        object.set("status_text", self.status_text())?;
+        object.set("proto", self.proto())?;
+        object.set("headers", self.headers(ctx.clone())?)?;
+        object.set("cookies", self.cookies(ctx.clone())?)?;
+        object.set("body", self.body(ctx.clone())?)?;
+        object.set("timings", self.timings(ctx.clone())?)?;
+        object.set("tls_version", self.tls_version())?;
+        object.set("tls_cipher_suite", self.tls_cipher_suite())?;
+        object.set("ocsp", self.ocsp(ctx.clone())?)?;
+        object.set("error", self.error())?;
+        object.set("error_code", self.error_code())?;
+        object.set("request", self.request(ctx)?)?;
+        Ok(object)
+    }
+}
+
+/// Where a body stops being JSON.
+fn why_not(body: &[u8]) -> String {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        Ok(_) => "cannot parse json".to_owned(),
+        Err(error) => format!("cannot parse json due to an error at line {}, character {}, error: {error}", error.line(), error.column()),
+    }
+}
+
+/// A header's name as Go writes it: `content-type` is `Content-Type`.
+pub(crate) fn canonical(name: &str) -> String {
+    let mut first = true;
+    let letter = |c: char| {
+        let shown = if first { c.to_ascii_uppercase() } else { c };
+        first = c == '-';
+        shown
+    };
+    name.chars().map(letter).collect()
+}
+
+/// Hands the answer to the script, or throws where that is wanted.
+pub(crate) fn hand_over<'js>(
+    ctx: &Ctx<'js>,
+    vu: &Vu,
+    outcome: Outcome,
+    form: Form,
+    throws: bool,
+) -> rquickjs::Result<Value<'js>> {
+    if outcome.status == 0 && !outcome.error.is_empty() {
+        let words = format!("{} {:?}: {}", outcome.sent.method, outcome.url, outcome.error);
+        if throws {
+            return Err(Exception::throw_message(ctx, &words));
+        }
+        let fields = format!("error={words:?}");
+        vu.shared.console.say(crate::console::Level::Warning, "Request Failed", &fields);
+    }
+    Class::instance(ctx.clone(), Response::new(outcome, form))?.into_js(ctx)
+}

@@ -1,0 +1,273 @@
+//! A script that was read, compiled and run once for its options: everything before a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seaworthy_base::Clock;
+use seaworthy_document::Finding;
+use seaworthy_metrics::Registry;
+use seaworthy_script::source::{self, Disk, Graph, Location};
+use seaworthy_script::{Bundle, Error as ScriptError, Fiber, Kind, Limits, Port, STACK, Unit};
+use serde_json::Value as Json;
+use tokio_util::sync::CancellationToken;
+
+use crate::console::Console;
+use crate::machine::Machine;
+use crate::modules;
+use crate::options::{self, Consolidated, Flags, Sources};
+use crate::shared::Shared;
+
+/// Where a script is and what it is read with.
+pub struct Reading {
+    /// The file, or `-` for what `text` says.
+    pub path: PathBuf,
+    /// The script itself, where it does not come from the file.
+    pub text: Option<String>,
+    /// `__ENV`, and what options are taken from.
+    pub environment: BTreeMap<String, String>,
+    /// Where modules of other hosts are found.
+    pub modules_dir: Option<PathBuf>,
+    /// Where messages go.
+    pub console: Console,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The most memory of one virtual user's heap, in bytes; 0 for no limit.
+    pub memory_limit: usize,
+    /// Seeds what is drawn.
+    pub seed: u64,
+    /// Ends reading and run.
+    pub stop: CancellationToken,
+}
+
+/// Why a script cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It cannot be read, or is no JavaScript or TypeScript.
+    #[error("{0}")]
+    Source(#[from] source::Error),
+    /// It threw.
+    #[error("{0}")]
+    Script(#[from] ScriptError),
+    /// A module that does not exist, or that we do not have.
+    #[error("{place}: there is no module `{module}` here: {reason}")]
+    Module {
+        /// Where it is imported.
+        place: String,
+        /// Its name.
+        module: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Its options, or what else they were given with, are wrong.
+    #[error("the options are not valid")]
+    Options(Vec<Finding>),
+    /// Thresholds that cannot be held.
+    #[error("{}", join(.0))]
+    Thresholds(Vec<seaworthy_metrics::Error>),
+    /// An option that the network cannot follow.
+    #[error("{0}")]
+    Network(#[from] seaworthy_net::Error),
+    /// It exports nothing that could be run.
+    #[error("{0}")]
+    Exports(String),
+    /// The generator itself is broken.
+    #[error("{0}")]
+    Load(#[from] seaworthy_load::Error),
+}
+
+fn join(errors: &[seaworthy_metrics::Error]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| match error.hint() {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        })
+        .collect();
+    lines.join("\n")
+}
+
+impl Error {
+    /// A stable name for the kind of error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "k6-source",
+            Self::Script(_) => "k6-exception",
+            Self::Module { .. } => "k6-module",
+            Self::Options(_) => "k6-options",
+            Self::Thresholds(_) => "k6-thresholds",
+            Self::Network(_) => "k6-network",
+            Self::Exports(_) => "k6-exports",
+            Self::Load(_) => "k6-load",
+        }
+    }
+}
+
+/// A script whose init context has been run once.
+pub struct Script {
+    pub(crate) shared: Arc<Shared>,
+    /// Its file.
+    pub path: PathBuf,
+    /// Its `options`; null when it exports none.
+    pub options: Json,
+    /// The functions it exports.
+    pub functions: BTreeSet<String>,
+    /// Files it consists of, entry first.
+    pub files: Vec<PathBuf>,
+}
+
+impl Script {
+    /// Reads a script, compiles it, and runs its init context once.
+    ///
+    /// # Errors
+    /// What keeps it from being run.
+    pub async fn read(reading: Reading) -> Result<Self, Error> {
+        let Reading { path, text, environment, modules_dir, console, clock, memory_limit, seed, stop } = reading;
+        let source_options = source::Options { modules_dir, ..source::Options::default() };
+        let graph = match text {
+            Some(text) => {
+                let name = std::path::absolute(Path::new("-")).unwrap_or_else(|_| "/-".into());
+                Graph::load_text(Location::file(&name), &text, &Disk, &source_options)?
+            }
+            None => Graph::load(&path, &Disk, &source_options)?,
+        };
+        for warning in graph.warnings() {
+            console.say(crate::console::Level::Warning, warning, "");
+        }
+        for used in graph.builtins() {
+            known(&used)?;
+        }
+        let maps = graph.maps().clone();
+        let files: Vec<PathBuf> = graph
+            .modules()
+            .iter()
+            .rev()
+            .map(|module| module.location.path().to_owned())
+            .collect();
+        let folder = graph.entry().location.path().parent().map(Path::to_owned);
+        let folder = folder.unwrap_or_else(|| PathBuf::from("."));
+        let units = units(&graph);
+        let limits = Limits { memory: memory_limit, clock: clock.clone() };
+        let bundle = on_fiber(move || {
+            Bundle::compile(units, modules::ALL, Box::new(move |stack| maps.map_stack(stack)), &limits)
+        })
+        .await??;
+        let shared = Arc::new(Shared::new(
+            clock,
+            environment,
+            folder,
+            bundle,
+            Registry::new(),
+            console,
+            memory_limit,
+            seed,
+            stop,
+        ));
+        let mut first = Machine::new(Arc::clone(&shared), None, 0)?;
+        let exports = first.init().await?;
+        drop(first);
+        Ok(Self {
+            shared,
+            path,
+            options: exports.options.unwrap_or_default(),
+            functions: exports.functions.into_iter().collect(),
+            files,
+        })
+    }
+
+    /// The script's options with those of environment, flags and a configuration file, and what is
+    /// to be said of them.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn consolidate(
+        &self,
+        flags: &Flags,
+        config: Option<(&str, &str)>,
+    ) -> Result<(Consolidated, Vec<Finding>), Error> {
+        let name = self.path.display().to_string();
+        let (consolidated, mut findings) = options::consolidate(Sources {
+            config,
+            script: (&name, &self.options),
+            environment: &self.shared.environment,
+            flags,
+        });
+        let Some(consolidated) = consolidated else { return Err(Error::Options(findings)) };
+        let missing = consolidated.missing_functions(&self.functions);
+        if seaworthy_document::errors(&missing) {
+            findings.extend(missing);
+            return Err(Error::Options(findings));
+        }
+        findings.extend(missing);
+        Ok((consolidated, findings))
+    }
+
+    /// What was said about how the run ends.
+    pub fn ended(&self) -> crate::shared::Ended {
+        self.shared.ended()
+    }
+}
+
+/// Whether a built-in module is one of ours, and has what is imported from it.
+fn known(used: &source::BuiltinUse) -> Result<(), Error> {
+    let module = used.module.as_str();
+    if modules::ALL.iter().any(|(name, _)| *name == module) {
+        return Ok(());
+    }
+    let refused = modules::REFUSED.iter().find(|(name, _)| *name == module);
+    let reason = match refused {
+        Some((_, reason)) => (*reason).to_owned(),
+        None => {
+            let names: Vec<&str> = modules::ALL.iter().map(|(name, _)| *name).collect();
+            format!("there are {}", names.join(", "))
+        }
+    };
+    Err(Error::Module { place: used.place.to_string(), module: module.to_owned(), reason })
+}
+
+fn units(graph: &Graph) -> Vec<Unit> {
+    let all = graph.modules();
+    let unit = |module: &source::Module| {
+        let links = module.targets.iter().filter_map(|(specifier, target)| {
+            let name = match target.as_ref().ok()? {
+                source::Target::Builtin(name) => name.clone(),
+                source::Target::Module(index) => all[*index].location.name().to_string(),
+            };
+            Some((specifier.clone(), name))
+        });
+        Unit {
+            name: module.location.name().to_string(),
+            code: module.code.to_string(),
+            kind: match module.kind {
+                source::Kind::EcmaScript => Kind::Module,
+                source::Kind::CommonJs | source::Kind::Json => {
+                    Kind::CommonJs { exports: module.wrapper.iter().cloned().collect() }
+                }
+            },
+            links: links.collect(),
+        }
+    };
+    // The entry first.
+    all.iter().rev().map(unit).collect()
+}
+
+/// Does something on a fiber of its own.
+async fn on_fiber<T: 'static>(act: impl FnOnce() -> T + 'static) -> Result<T, ScriptError> {
+    let mut act = Some(act);
+    let fiber = Fiber::new(STACK, move |port: Port<(), T>| {
+        if port.take().is_some()
+            && let Some(act) = act.take()
+        {
+            port.reply(act());
+        }
+    });
+    let mut fiber = fiber.map_err(|_| ScriptError::OutOfMemory)?;
+    fiber.call(()).await.ok_or(ScriptError::Cut)
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Script").field("path", &self.path).finish_non_exhaustive()
+    }
+}

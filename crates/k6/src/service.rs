@@ -1,0 +1,494 @@
+//! A run's whole life: virtual users, `setup`, scenarios side by side, `teardown`, what it came to.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use seaworthy_load::{
+    Counters, Crew, Drive, Handle, Live, LiveFlow, Observed, PhaseReport, Scene, SharedTimeline,
+    Timer,
+};
+use seaworthy_metrics::{Collector, Snapshot, TagSet, Thresholds};
+use seaworthy_script::Error as ScriptError;
+use serde_json::Value as Json;
+use tokio_util::sync::CancellationToken;
+
+use crate::cast::{Players, Pool};
+use crate::client;
+use crate::machine::{Command, Machine};
+use crate::options::{Consolidated, SummaryMode};
+use crate::output::Outlet;
+use crate::script::{Error, Script};
+use crate::shared::{Ended, Settled, Shared, SystemTags};
+use crate::vu::Scenario;
+
+/// How often thresholds that may end the run are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often levels are noted.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+/// The most arrivals that wait for a virtual user with `--queue`.
+pub const BACKLOG: u32 = 1_000_000;
+
+/// What a run needs beside its script.
+pub struct Options {
+    /// The options, checked.
+    pub consolidated: Consolidated,
+    /// The phase's name in the timeline.
+    pub phase: String,
+    /// Where measurements go, second by second.
+    pub timeline: SharedTimeline,
+    /// Where whole samples go, if anywhere.
+    pub outlet: Option<Outlet>,
+    /// Whether arrivals that find no virtual user wait.
+    pub queue: bool,
+    /// How many threads virtual users run on; one for each core when not given.
+    pub workers: Option<NonZeroUsize>,
+}
+
+/// A run, ready to begin.
+pub struct Service {
+    shared: Arc<Shared>,
+    consolidated: Consolidated,
+    thresholds: Thresholds,
+    scenarios: Vec<Arc<Scenario>>,
+    functions: std::collections::BTreeSet<String>,
+    pool: Arc<Pool>,
+    workers: usize,
+    stop: CancellationToken,
+    watching: Watching,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// What the load did; `None` when it never began.
+    pub phase: Option<PhaseReport>,
+    /// All that was measured.
+    pub snapshot: Snapshot,
+    /// How the script wanted it to end.
+    pub ended: Ended,
+    /// Thresholds because of which it ended early.
+    pub crossed: Vec<String>,
+    /// What went wrong outside of iterations.
+    pub fault: Option<Fault>,
+    /// What `setup` returned.
+    pub setup: Option<Json>,
+}
+
+/// What went wrong outside of iterations.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// An init context of a virtual user threw.
+    #[error("{0}")]
+    Init(ScriptError),
+    /// `setup` threw.
+    #[error("{0}")]
+    Setup(ScriptError),
+    /// `setup` took too long.
+    #[error("setup() execution timed out after {} seconds", .0.as_secs_f64())]
+    SetupTimeout(Duration),
+    /// `teardown` threw.
+    #[error("{0}")]
+    Teardown(ScriptError),
+    /// `teardown` took too long.
+    #[error("teardown() execution timed out after {} seconds", .0.as_secs_f64())]
+    TeardownTimeout(Duration),
+    /// The generator itself broke.
+    #[error("{0}")]
+    Load(#[from] seaworthy_load::Error),
+}
+
+impl Service {
+    /// Binds the script's thresholds and scenarios.
+    ///
+    /// # Errors
+    /// Thresholds on what does not exist, scenarios that cannot be driven, options that cannot be
+    /// followed.
+    pub fn new(script: &Script, options: Options) -> Result<Self, Error> {
+        let Options { consolidated, phase, timeline, outlet, queue, workers } = options;
+        let shared = Arc::clone(&script.shared);
+        let told = consolidated.options();
+        let given = match consolidated.settings().no_thresholds {
+            Some(true) => Json::Null,
+            _ => told.to_json().get("thresholds").cloned().unwrap_or_default(),
+        };
+        let thresholds =
+            Thresholds::read(&given, &shared.registry).map_err(Error::Thresholds)?;
+        let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
+        if seaworthy_document::errors(&findings) {
+            return Err(Error::Options(findings));
+        }
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let most = usize::try_from(consolidated.requirements().max_vus).unwrap_or(usize::MAX);
+        let workers = workers.unwrap_or_else(cores).get().min(most).max(1);
+        let scenarios = entries.into_iter().enumerate().map(|(position, entry)| {
+            let known = &consolidated.scenarios()[&entry.scenario];
+            Arc::new(Scenario {
+                name: entry.scenario,
+                exec: known.exec().to_owned(),
+                executor: known.executor.name(),
+                environment: known.env.clone().unwrap_or_default(),
+                tags: known.tags.clone().unwrap_or_default().into_iter().collect(),
+                load: entry.load,
+                position,
+                began: AtomicU64::new(0),
+                iterations: AtomicU64::new(0),
+                counters: (0..workers).map(|_| Counters::default()).collect(),
+            })
+        });
+        let scenarios = scenarios.collect();
+        let system_tags = SystemTags::of(told);
+        let collector = Collector::new(
+            &shared.registry,
+            &thresholds,
+            &seaworthy_metrics::Options {
+                workers,
+                full: consolidated.settings().summary_mode == Some(SummaryMode::Full),
+                expected_response: system_tags.expected_response,
+                ..seaworthy_metrics::Options::default()
+            },
+        );
+        let client = Arc::new(client::options(told, &shared.clock, shared.seed)?);
+        shared.settle(Settled {
+            options: told.clone(),
+            system_tags,
+            collector,
+            timeline,
+            phase,
+            client,
+            outlet,
+            began: shared.clock.now(),
+            queue,
+            workers,
+            sources: client::sources(told)?,
+            next_request: AtomicU64::new(0),
+        });
+        let pool = Arc::new(Pool::new(Arc::clone(&shared), workers));
+        let stop = shared.stop.clone();
+        let functions = script.functions.clone();
+        let scenarios: Vec<Arc<Scenario>> = scenarios;
+        let watching = Watching {
+            shared: Arc::clone(&shared),
+            scenarios: scenarios.clone(),
+            load: Arc::default(),
+        };
+        Ok(Self {
+            shared,
+            consolidated,
+            thresholds,
+            scenarios,
+            functions,
+            pool,
+            workers,
+            stop,
+            watching,
+        })
+    }
+
+    /// The thresholds, bound to metrics.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
+    /// What is measured while it runs.
+    pub fn watch(&self) -> Watching {
+        self.watching.clone()
+    }
+
+    /// A handle to watch the phase with, as any load's.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.watch())
+    }
+
+    /// Runs all of it.
+    pub async fn run(self) -> Report {
+        let crew = match Crew::threads(self.workers) {
+            Ok(crew) => Arc::new(crew),
+            Err(error) => return self.report(None, None, Vec::new(), Some(error.into())),
+        };
+        let mut setup = None;
+        let (phase, crossed, mut fault) = match self.begin(&crew).await {
+            Ok(data) => {
+                setup = data;
+                self.load(&crew, setup.clone().map(Arc::new)).await
+            }
+            Err(fault) => (None, Vec::new(), Some(fault)),
+        };
+        if phase.is_some()
+            && let Err(error) = self.end(&crew, setup.clone().map(Arc::new)).await
+        {
+            fault = fault.or(Some(error));
+        }
+        let pool = &self.pool;
+        let leaving = crew.run_on_each(|worker| {
+            let pool = Arc::clone(pool);
+            async move { pool.leave(worker) }
+        });
+        if let Err(error) = leaving.await {
+            fault = fault.or(Some(error.into()));
+        }
+        if let Some(crew) = Arc::into_inner(crew) {
+            crew.dismiss().await;
+        }
+        self.report(phase, setup, crossed, fault)
+    }
+
+    /// Makes the virtual users and runs `setup`.
+    async fn begin(&self, crew: &Arc<Crew>) -> Result<Option<Json>, Fault> {
+        let planned = self.consolidated.requirements().planned_vus;
+        let pool = &self.pool;
+        let filled = crew.run_on_each(|worker| {
+            let pool = Arc::clone(pool);
+            async move { pool.fill(worker, planned).await }
+        });
+        for filled in filled.await? {
+            filled.map_err(Fault::Init)?;
+        }
+        let options = self.consolidated.options();
+        if !self.functions.contains("setup") || options.no_setup == Some(true) {
+            return Ok(None);
+        }
+        let limit = options.setup_timeout();
+        match self.once(crew, Command::Setup, limit).await? {
+            Some(result) => result.map_err(Fault::Setup),
+            None => Err(Fault::SetupTimeout(limit)),
+        }
+    }
+
+    /// Runs `teardown`.
+    async fn end(&self, crew: &Arc<Crew>, data: Option<Arc<Json>>) -> Result<(), Fault> {
+        let options = self.consolidated.options();
+        if !self.functions.contains("teardown") || options.no_teardown == Some(true) {
+            return Ok(());
+        }
+        let limit = options.teardown_timeout();
+        match self.once(crew, Command::Teardown(data), limit).await? {
+            Some(result) => result.map(drop).map_err(Fault::Teardown),
+            None => Err(Fault::TeardownTimeout(limit)),
+        }
+    }
+
+    /// Does one thing in a virtual user of its own, number 0; `None` when it took too long.
+    async fn once(
+        &self,
+        crew: &Arc<Crew>,
+        command: Command,
+        limit: Duration,
+    ) -> Result<Option<Result<Option<Json>, ScriptError>>, seaworthy_load::Error> {
+        let shared = Arc::clone(&self.shared);
+        crew.run_on(0, async move {
+            let work = async {
+                let mut machine = Machine::new(Arc::clone(&shared), Some(0), 0)?;
+                machine.init().await?;
+                machine.run(command).await
+            };
+            tokio::time::timeout(limit, work).await.ok()
+        })
+        .await
+    }
+
+    /// Runs the scenarios; what the load did, the thresholds it was ended for, and what broke.
+    async fn load(
+        &self,
+        crew: &Arc<Crew>,
+        data: Option<Arc<Json>>,
+    ) -> (Option<PhaseReport>, Vec<String>, Option<Fault>) {
+        let Some(settled) = self.shared.settled() else { return (None, Vec::new(), None) };
+        let scene = Scene {
+            phase: settled.phase.clone(),
+            clock: self.shared.clock.clone(),
+            timer: Timer::Kernel,
+            timeline: settled.timeline.clone(),
+            stop: self.stop.clone(),
+        };
+        let entries = self.scenarios.iter().map(|scenario| {
+            let players = Players {
+                shared: Arc::clone(&self.shared),
+                scenario: Arc::clone(scenario),
+                pool: Arc::clone(&self.pool),
+                data: data.clone(),
+                workers: self.workers,
+            };
+            (scenario.load.clone(), Arc::new(players))
+        });
+        let drive = Drive::new(scene, entries.collect::<Vec<_>>());
+        self.watching.load.get_or_init(|| drive.handle());
+        let running = drive.run(crew);
+        tokio::pin!(running);
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut notes = tokio::time::interval(NOTE_EVERY);
+        let mut crossed = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut running => {
+                    return match ended {
+                        Ok(report) => (Some(report), crossed, None),
+                        Err(error) => (None, crossed, Some(error.into())),
+                    };
+                }
+                _ = notes.tick() => self.note(settled),
+                _ = looks.tick(), if self.thresholds.may_abort() && crossed.is_empty() => {
+                    let snapshot = settled.collector.watched(self.shared.elapsed());
+                    crossed = self.thresholds.aborting(&snapshot);
+                    if !crossed.is_empty() {
+                        self.stop.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes how many virtual users there are.
+    fn note(&self, settled: &Settled) {
+        let counts = &self.shared.counts;
+        let builtin = self.shared.registry.builtin();
+        let active = counts.active.load(Ordering::Relaxed).max(0) as f64;
+        let all = counts.initialised.load(Ordering::Relaxed) as f64;
+        let mut tags = TagSet::empty();
+        for (name, value) in settled.options.tags.iter().flatten() {
+            tags = tags.with(name, value);
+        }
+        let samples = [(&builtin.vus, active), (&builtin.vus_max, all)];
+        settled.collector.shard(0).record(self.shared.elapsed(), &tags, &samples);
+        if let Some(outlet) = &settled.outlet {
+            let at = self.shared.clock.wall();
+            outlet.send(samples.iter().map(|(metric, value)| seaworthy_metrics::Sample {
+                metric: (*metric).clone(),
+                tags: tags.clone(),
+                metadata: TagSet::empty(),
+                at,
+                value: *value,
+            }));
+        }
+        if let Some(warning) = settled.collector.series_warning() {
+            self.shared.warn_once(&warning.to_string());
+        }
+    }
+
+    fn report(
+        &self,
+        phase: Option<PhaseReport>,
+        setup: Option<Json>,
+        crossed: Vec<String>,
+        fault: Option<Fault>,
+    ) -> Report {
+        let run = match &phase {
+            // As k6 counts a run: from the load's start to its end.
+            Some(phase) => phase.ended.saturating_duration_since(phase.started),
+            None => self.shared.elapsed(),
+        };
+        let snapshot = match self.shared.settled() {
+            Some(settled) => settled.collector.snapshot(run),
+            // It is settled when a service is made.
+            None => Collector::new(
+                &self.shared.registry,
+                &self.thresholds,
+                &seaworthy_metrics::Options::default(),
+            )
+            .snapshot(run),
+        };
+        let ended = self.shared.ended();
+        Report { phase, snapshot, ended, crossed, fault, setup }
+    }
+}
+
+/// A run as others see it while it goes on. Cheap to clone.
+#[derive(Clone)]
+pub struct Watching {
+    shared: Arc<Shared>,
+    scenarios: Vec<Arc<Scenario>>,
+    /// Of the load, once it has begun.
+    load: Arc<OnceLock<Handle>>,
+}
+
+/// A scenario while it runs.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Its name.
+    pub name: String,
+    /// Its executor, as k6 names it.
+    pub executor: &'static str,
+    /// How much of it is over: 0 to 1.
+    pub done: f64,
+    /// Virtual users at work in it.
+    pub vus: i64,
+    /// Iterations that came to their end.
+    pub iterations: u64,
+    /// Its planned length, from the run's start on.
+    pub length: Duration,
+}
+
+impl Watching {
+    /// Since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.shared.elapsed()
+    }
+
+    /// Virtual users at work, and all that were made.
+    pub fn vus(&self) -> (i64, u64) {
+        let counts = &self.shared.counts;
+        (counts.active.load(Ordering::Relaxed), counts.initialised.load(Ordering::Relaxed))
+    }
+
+    /// Iterations that came to their end, and that were cut off.
+    pub fn iterations(&self) -> (u64, u64) {
+        let counts = &self.shared.counts;
+        (counts.completed.load(Ordering::Relaxed), counts.interrupted.load(Ordering::Relaxed))
+    }
+
+    /// Each scenario.
+    pub fn scenarios(&self) -> Vec<Progress> {
+        let elapsed = self.shared.elapsed();
+        let sum = |scenario: &Scenario, of: fn(&Counters) -> u64| -> u64 {
+            scenario.counters.iter().map(of).sum()
+        };
+        let one = |scenario: &Arc<Scenario>| Progress {
+            name: scenario.name.clone(),
+            executor: scenario.executor,
+            done: scenario.progress(elapsed),
+            vus: scenario.counters.iter().map(|it| it.vus.load(Ordering::Relaxed)).sum(),
+            iterations: sum(scenario, |it| {
+                it.completed.load(Ordering::Relaxed) + it.failed_iterations.load(Ordering::Relaxed)
+            }),
+            length: scenario.load.start + scenario.load.duration(),
+        };
+        self.scenarios.iter().map(one).collect()
+    }
+
+    /// All that was measured so far.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let settled = self.shared.settled()?;
+        Some(settled.collector.snapshot(self.shared.elapsed()))
+    }
+}
+
+impl Observed for Watching {
+    fn flows(&self) -> BTreeMap<String, LiveFlow> {
+        self.load.get().map(Handle::flows).unwrap_or_default()
+    }
+
+    fn live(&self) -> Live {
+        self.load.get().map(Handle::live).unwrap_or_default()
+    }
+}
+
+/// Calls the script's `handleSummary`; what it returned.
+///
+/// # Errors
+/// What it threw; `None` inside means that it took too long.
+pub async fn handle_summary(
+    script: &Script,
+    data: Json,
+    limit: Duration,
+) -> Option<Result<Option<Json>, ScriptError>> {
+    let work = async {
+        let mut machine = Machine::new(Arc::clone(&script.shared), Some(0), 0)?;
+        machine.init().await?;
+        machine.run(Command::Summary(data)).await
+    };
+    tokio::time::timeout(limit, work).await.ok()
+}
+

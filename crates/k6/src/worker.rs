@@ -1,0 +1,229 @@
+//! What the virtual users of one thread share: where their samples go, found once for each set of
+//! tags, and the URLs they have called before.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use seaworthy_load::Shard as TimelineShard;
+use seaworthy_metrics::{Contains, Interner, Kind, Metric, Sample, Shard, TagSet};
+use seaworthy_stats::timeline::{Key, Kind as SeriesKind, SeriesId};
+
+use crate::address::Addresses;
+use crate::shared::{Settled, Shared};
+use crate::vu::{Stage, Vu};
+
+/// As many sets of tags have their series remembered; then all are forgotten, and found again.
+const ROWS: usize = 4096;
+/// The most names of requests of a scenario that are told apart in the timeline.
+const MOST_STEPS: usize = 100;
+/// The name of all others.
+const OTHERS: &str = "…";
+
+/// One thread of the run.
+pub(crate) struct Worker {
+    pub(crate) number: usize,
+    pub(crate) interner: RefCell<Interner>,
+    pub(crate) addresses: Addresses,
+    shard: Shard,
+    rows: RefCell<HashMap<usize, Rc<Row>>>,
+    steps: RefCell<HashMap<String, BTreeSet<String>>>,
+    shared: Arc<Shared>,
+}
+
+/// Where samples with one set of tags stand in the timeline.
+struct Row {
+    /// While it lives, no other set has its address.
+    tags: TagSet,
+    series: RefCell<Vec<Option<Series>>>,
+}
+
+/// Where samples of one metric stand, if anywhere.
+#[derive(Clone, Copy)]
+enum Series {
+    Nowhere,
+    /// Times, given in milliseconds.
+    Times(SeriesId),
+    Amounts(SeriesId),
+    Levels(SeriesId),
+    Shares(SeriesId),
+}
+
+thread_local! {
+    static HERE: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+}
+
+impl Worker {
+    /// The worker that this thread is for a run.
+    pub(crate) fn here(shared: &Arc<Shared>, settled: &Settled, number: usize) -> Rc<Self> {
+        HERE.with_borrow_mut(|here| {
+            let known = here.take();
+            let same = known.filter(|it| Arc::ptr_eq(&it.shared, shared) && it.number == number);
+            let worker = same.unwrap_or_else(|| {
+                Rc::new(Self {
+                    number,
+                    interner: RefCell::default(),
+                    addresses: Addresses::default(),
+                    shard: settled.collector.shard(number),
+                    rows: RefCell::default(),
+                    steps: RefCell::default(),
+                    shared: Arc::clone(shared),
+                })
+            });
+            *here = Some(Rc::clone(&worker));
+            worker
+        })
+    }
+
+    /// Forgets the worker that this thread was.
+    pub(crate) fn leave() {
+        HERE.with_borrow_mut(|here| *here = None);
+    }
+
+    /// Records samples that have the same tags and happened now.
+    pub(crate) fn record(&self, vu: &Vu, tags: &TagSet, samples: &[(&Metric, f64)]) {
+        let Some(settled) = self.shared.settled() else { return };
+        let now = self.shared.clock.now();
+        let at = now.saturating_duration_since(settled.began);
+        self.shard.record(at, tags, samples);
+        if vu.stage.get() == Stage::Iteration {
+            let row = self.row(tags);
+            let second = settled.timeline.second(now);
+            let mut shard = settled.timeline.shard(self.number);
+            for (metric, value) in samples {
+                let series = row.series(metric, || self.find(settled, &mut shard, tags, metric));
+                series.add(&mut shard, second, *value);
+            }
+        }
+        if let Some(outlet) = &settled.outlet {
+            let metadata = vu.metadata();
+            let at = self.shared.clock.wall();
+            outlet.send(samples.iter().map(|(metric, value)| Sample {
+                metric: (*metric).clone(),
+                tags: tags.clone(),
+                metadata: metadata.clone(),
+                at,
+                value: *value,
+            }));
+        }
+    }
+
+    /// Records how long a request took since it was to be made, in nanoseconds: the timeline's own
+    /// `response_time`.
+    pub(crate) fn response_time(&self, tags: &TagSet, nanos: u64) {
+        let Some(settled) = self.shared.settled() else { return };
+        let second = settled.timeline.second(self.shared.clock.now());
+        let row = self.row(tags);
+        let mut shard = settled.timeline.shard(self.number);
+        let mut series = row.series.borrow_mut();
+        // The first place is no metric's own: ids begin behind it.
+        if series.is_empty() {
+            series.push(None);
+        }
+        let series = *series[0].get_or_insert_with(|| {
+            let key = self.key(settled, "response_time", tags);
+            Series::Times(shard.series(&key, SeriesKind::Trend))
+        });
+        if let Series::Times(id) = series {
+            shard.writer.trend(id, second, nanos);
+        }
+    }
+
+    fn row(&self, tags: &TagSet) -> Rc<Row> {
+        let mut rows = self.rows.borrow_mut();
+        if let Some(row) = rows.get(&tags.address())
+            && row.tags.is(tags)
+        {
+            return Rc::clone(row);
+        }
+        if rows.len() >= ROWS {
+            rows.clear();
+        }
+        let row = Rc::new(Row { tags: tags.clone(), series: RefCell::default() });
+        rows.insert(tags.address(), Rc::clone(&row));
+        row
+    }
+
+    fn find(
+        &self,
+        settled: &Settled,
+        shard: &mut TimelineShard,
+        tags: &TagSet,
+        metric: &Metric,
+    ) -> Series {
+        let mut make = |kind| shard.series(&self.key(settled, metric.name(), tags), kind);
+        match (metric.kind(), metric.contains()) {
+            // Levels of virtual users are noted by the load engine itself.
+            (Kind::Gauge, _) if metric.is_builtin() => Series::Nowhere,
+            (Kind::Gauge, _) => Series::Levels(make(SeriesKind::Gauge)),
+            (Kind::Counter, _) => Series::Amounts(make(SeriesKind::Counter)),
+            (Kind::Rate, _) => Series::Shares(make(SeriesKind::Rate)),
+            (Kind::Trend, Contains::Time) => Series::Times(make(SeriesKind::Trend)),
+            // The timeline's trends are times: other values stand in the summary only.
+            (Kind::Trend, _) => Series::Nowhere,
+        }
+    }
+
+    /// The key of a series: phase, flow and, by metric, the request's name, status or check.
+    fn key(&self, settled: &Settled, metric: &str, tags: &TagSet) -> Key {
+        let flow = tags.get("scenario").unwrap_or("default");
+        let mut pairs = vec![("phase", settled.phase.as_str()), ("flow", flow)];
+        let step;
+        if metric.starts_with("http_") || metric.starts_with("ws_") || metric == "response_time" {
+            step = self.step(flow, tags.get("name").or_else(|| tags.get("url")).unwrap_or("request"));
+            pairs.push(("step", &step));
+        }
+        let status;
+        if metric == "http_reqs" {
+            status = match (tags.get("status"), tags.get("error_code")) {
+                (Some("0") | None, Some(code)) => format!("error:{code}"),
+                (status, _) => status.unwrap_or("0").to_owned(),
+            };
+            pairs.push(("status", &status));
+        }
+        if let Some(check) = tags.get("check").filter(|_| metric == "checks") {
+            pairs.push(("check", check));
+        }
+        Key::new(metric, pairs)
+    }
+
+    fn step(&self, flow: &str, name: &str) -> String {
+        let mut steps = self.steps.borrow_mut();
+        let known = steps.entry(flow.to_owned()).or_default();
+        if !known.contains(name) {
+            if known.len() >= MOST_STEPS {
+                return OTHERS.to_owned();
+            }
+            known.insert(name.to_owned());
+        }
+        name.to_owned()
+    }
+}
+
+impl Row {
+    fn series(&self, metric: &Metric, find: impl FnOnce() -> Series) -> Series {
+        let mut series = self.series.borrow_mut();
+        let place = metric.id() + 1;
+        if series.len() <= place {
+            series.resize(place + 1, None);
+        }
+        *series[place].get_or_insert_with(find)
+    }
+}
+
+impl Series {
+    fn add(self, shard: &mut TimelineShard, second: u32, value: f64) {
+        match self {
+            Self::Nowhere => {}
+            Self::Times(id) => {
+                // From milliseconds; what is negative or no number is nothing.
+                shard.writer.trend(id, second, (value * 1e6).round() as u64);
+            }
+            Self::Amounts(id) => shard.writer.counter(id, second, value),
+            Self::Levels(id) => shard.writer.gauge(id, second, value),
+            Self::Shares(id) => shard.writer.rate(id, second, value != 0.0),
+        }
+    }
+}
+

@@ -1,0 +1,126 @@
+//! `k6/http` against a real server.
+
+use seaworthy_k6::options::Flags;
+
+use crate::harness::{Server, run, run_with};
+
+#[tokio::test]
+async fn requests_block_the_script_and_are_measured() {
+    let server = Server::start().await;
+    let ran = run(&server.fill(
+        "import http from 'k6/http'; import { check } from 'k6';
+         export const options = { vus: 2, iterations: 10 };
+         export default function () {
+           const res = http.get('BASE/path?q=1');
+           check(res, { status: (r) => r.status === 200, body: (r) => r.body === 'ok', header: (r) => r.headers['X-Path'] === '/path',
+             timings: (r) => r.timings.duration > 0 && r.timings.duration === r.timings.sending + r.timings.waiting + r.timings.receiving,
+             text: (r) => r.status_text === '200 OK', proto: (r) => r.proto === 'HTTP/1.1', ip: (r) => r.remote_ip === '127.0.0.1',
+             request: (r) => r.request.method === 'GET' && r.request.url === 'BASE/path?q=1', error: (r) => r.error === '' && r.error_code === 0 });
+         }",
+    ))
+    .await;
+    ran.is_clean();
+    assert_eq!(ran.sum("http_reqs"), 10.0);
+    assert_eq!(server.requests.lock().unwrap().len(), 10);
+    let sample = ran.of("http_req_duration")[0];
+    let tag = |name| sample.tags.get(name);
+    assert_eq!(tag("status"), Some("200"));
+    assert_eq!(tag("method"), Some("GET"));
+    assert_eq!(tag("name"), Some(server.fill("BASE/path?q=1").as_str()));
+    assert_eq!(tag("expected_response"), Some("true"));
+    assert_eq!((tag("proto"), tag("scenario"), tag("group")), (Some("HTTP/1.1"), Some("default"), Some("")));
+    assert_eq!(ran.of("http_req_failed").len(), 10);
+    assert!(ran.sum("data_sent") > 500.0 && ran.sum("data_received") > 500.0);
+}
+
+#[tokio::test]
+async fn bodies_parameters_and_methods_go_out_as_told() {
+    let server = Server::start().await;
+    let ran = run(&server.fill(
+        "import http from 'k6/http'; import { check } from 'k6';
+         export default function () {
+           const json = http.post('BASE/echo', JSON.stringify({ a: 1 }), { headers: { 'Content-Type': 'application/json' }, tags: { kind: 'json' } });
+           check(json, { json: (r) => r.json('a') === 1 && r.json().a === 1 && r.headers['X-Type'] === 'application/json' && r.headers['X-Method'] === 'POST' });
+           const form = http.post('BASE/echo', { b: 'x y', a: ['1', '2'] });
+           check(form, { form: (r) => r.body === 'a=1&a=2&b=x+y' && r.headers['X-Type'] === 'application/x-www-form-urlencoded' });
+           const file = http.post('BASE/echo', { f: http.file('data', 'n.txt', 'text/plain'), g: '1' });
+           check(file, { file: (r) => r.headers['X-Type'].startsWith('multipart/form-data; boundary=') && r.body.includes('filename=\"n.txt\"') });
+           check(http.put('BASE/echo', 'p'), { put: (r) => r.headers['X-Method'] === 'PUT' && r.body === 'p' });
+           check(http.del('BASE/echo', 'd'), { del: (r) => r.headers['X-Method'] === 'DELETE' && r.body === 'd' });
+           check(http.patch('BASE/echo'), { patch: (r) => r.headers['X-Method'] === 'PATCH' });
+           check(http.head('BASE/x'), { head: (r) => r.status === 200 && r.body === '' });
+           check(http.options('BASE/echo'), { options: (r) => r.headers['X-Method'] === 'OPTIONS' });
+           check(http.request('get', 'BASE/json'), { request: (r) => r.json('a.b.2.c') === 'deep' && r.json('a.b.#') === 3 && r.json('nope') === undefined });
+           const bin = http.get('BASE/x', { responseType: 'binary' });
+           check(bin, { binary: (r) => r.body instanceof ArrayBuffer && r.body.byteLength === 2 });
+           check(http.get('BASE/x', { responseType: 'none' }), { none: (r) => r.body === null });
+           const bytes = new Uint8Array([65, 66]);
+           check(http.post('BASE/echo', bytes.buffer), { buffer: (r) => r.body === 'AB' });
+           check(http.get(http.url`BASE/item/${7}`), { named: (r) => r.status === 200 });
+           check(http.get('BASE/x', { tags: { name: 'short' } }), { tagged: (r) => r.status === 200 });
+         }",
+    ))
+    .await;
+    ran.is_clean();
+    let names: Vec<&str> = ran.of("http_reqs").iter().filter_map(|it| it.tags.get("name")).collect();
+    assert!(names.contains(&server.fill("BASE/item/${}").as_str()), "{names:?}");
+    let short = ran.of("http_reqs").into_iter().find(|it| it.tags.get("name") == Some("short"));
+    assert_eq!(short.unwrap().tags.get("url"), Some("short"));
+    assert!(ran.of("http_reqs").iter().any(|it| it.tags.get("kind") == Some("json")));
+}
+
+#[tokio::test]
+async fn redirects_cookies_and_failures_are_k6s() {
+    let server = Server::start().await;
+    let ran = run(&server.fill(
+        "import http from 'k6/http'; import { check } from 'k6';
+         export const options = { vus: 1, iterations: 2 };
+         export default function () {
+           check(http.get('BASE/redirect/3'), { followed: (r) => r.status === 200 && r.url === 'BASE/final' });
+           check(http.get('BASE/redirect/3', { redirects: 0 }), { kept: (r) => r.status === 302 });
+           check(http.get('BASE/cookie'), { 'fresh jar': (r) => r.body === '' });
+           check(http.get('BASE/setcookie/a=b'), { set: (r) => r.cookies.a[0].value === 'b' && r.cookies.a[0].http_only });
+           check(http.get('BASE/cookie'), { sent: (r) => r.body === 'a=b' });
+           check(http.get('BASE/cookie', { cookies: { c: 'd' } }), { own: (r) => r.body === 'a=b; c=d' });
+           http.cookieJar().set('BASE', 'e', 'f');
+           check(http.cookieJar().cookiesForURL('BASE/'), { jar: (c) => c.e[0] === 'f' && c.a[0] === 'b' });
+           check(http.get('BASE/status/503'), { failed: (r) => r.status === 503 && r.error_code === 1503 && r.error === '' });
+           check(http.get('http://127.0.0.1:1/'), { refused: (r) => r.status === 0 && r.error_code === 1212 && r.body === null });
+           check(http.get('BASE/status/404', { responseCallback: http.expectedStatuses(404, { min: 500, max: 599 }) }), { expected: (r) => r.status === 404 });
+           check(http.get('nonsense'), { invalid: (r) => r.status === 0 && r.error_code === 1020 });
+           let threw = ''; try { http.get('http://127.0.0.1:1/', { throw: true }); } catch (e) { threw = String(e); }
+           check(threw, { throws: (t) => t.includes('refused') });
+         }",
+    ))
+    .await;
+    ran.is_clean();
+    let failed = ran.of("http_req_failed").iter().filter(|it| it.value == 1.0).count();
+    // Two of 503 and refused twice, in each iteration.
+    assert_eq!(failed, 6);
+    let code = |code: &str| {
+        ran.of("http_reqs").iter().filter(|it| it.tags.get("error_code") == Some(code)).count()
+    };
+    assert_eq!((code("1212"), code("1503"), code("1404"), code("1020")), (4, 2, 2, 0));
+}
+
+#[tokio::test]
+async fn flags_and_environment_go_before_the_script() {
+    let server = Server::start().await;
+    let script = server.fill(
+        "import http from 'k6/http';
+         export const options = { vus: 1, iterations: 1 };
+         export default function () { http.get('http://made-up.example:80/' + __ENV.WORD); }",
+    );
+    let flags = Flags {
+        iterations: Some("4".to_owned()),
+        vus: Some("2".to_owned()),
+        hosts: vec![format!("made-up.example={}", server.address)],
+        user_agent: Some("mine/1".to_owned()),
+        ..Flags::default()
+    };
+    let ran = run_with(&script, &flags, &[("WORD", "hello")]).await.unwrap();
+    ran.is_clean();
+    let seen = server.requests.lock().unwrap();
+    assert_eq!(seen.len(), 4);
+    assert!(seen.iter().all(|it| it.path == "/hello" && it.headers["user-agent"] == "mine/1"));
+}

@@ -1,0 +1,5 @@
+//! Scripts as users write them, run against real servers.
+
+mod core;
+mod harness;
+mod http;

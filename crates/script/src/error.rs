@@ -1,0 +1,105 @@
+//! What can go wrong with a script, and exceptions as people read them.
+
+use rquickjs::{CatchResultExt as _, CaughtError, Ctx, Value};
+
+use crate::loader::Bundle;
+
+/// Why a script does not go on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It threw, and nobody caught it.
+    #[error("{0}")]
+    Thrown(Thrown),
+    /// It was ended from outside.
+    #[error("the script was ended")]
+    Cut,
+    /// There is no memory for its engine.
+    #[error("there is no memory left for a virtual user's engine")]
+    OutOfMemory,
+    /// A fault of ours.
+    #[error("the script's engine is broken: {0}")]
+    Internal(String),
+}
+
+/// An exception that nobody caught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thrown {
+    /// What it says: `Error: boom`.
+    pub message: String,
+    /// Where it came from, a line a frame, in the files as they were written; empty for a value that
+    /// is no error.
+    pub stack: String,
+}
+
+impl Error {
+    /// A stable name for the kind of error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Thrown(_) => "script_exception",
+            Self::Cut => "script_ended",
+            Self::OutOfMemory => "script_out_of_memory",
+            Self::Internal(_) => "script_engine",
+        }
+    }
+
+    /// What came of a call that failed.
+    pub fn thrown(ctx: &Ctx<'_>, error: rquickjs::Error, bundle: &Bundle) -> Self {
+        match Err::<(), _>(error).catch(ctx) {
+            Ok(()) => Self::Internal("nothing was thrown".to_owned()),
+            Err(CaughtError::Error(error)) => {
+                Self::Thrown(Thrown { message: error.to_string(), stack: String::new() })
+            }
+            Err(CaughtError::Exception(exception)) => {
+                Self::of_value(ctx, exception.into_value(), bundle)
+            }
+            Err(CaughtError::Value(value)) => Self::of_value(ctx, value, bundle),
+        }
+    }
+
+    /// An exception, or whatever else was thrown.
+    pub fn of_value<'js>(ctx: &Ctx<'js>, value: Value<'js>, bundle: &Bundle) -> Self {
+        if crate::sys::is_cut() {
+            return Self::Cut;
+        }
+        Self::Thrown(Thrown::of(ctx, &value, |stack| bundle.map_places(stack)))
+    }
+}
+
+impl Thrown {
+    /// What a thrown value says. `places` rewrites the places in its stack.
+    pub fn of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, places: impl Fn(&str) -> String) -> Self {
+        let message = text(ctx, value);
+        let stack = value
+            .as_object()
+            .and_then(|object| object.get::<_, Option<String>>("stack").ok().flatten());
+        let stack = stack.map(|stack| places(stack.trim_end())).unwrap_or_default();
+        Self { message, stack }
+    }
+}
+
+/// A value as `String(value)` gives it; objects that say nothing of themselves, as JSON.
+fn text<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
+    let coerced = value
+        .get::<rquickjs::Coerced<String>>()
+        .map(|text| text.0)
+        .inspect_err(|_| drop(ctx.catch()));
+    match coerced {
+        Ok(text) if text != "[object Object]" => text,
+        Ok(text) => {
+            let json = ctx.json_stringify(value.clone()).ok().flatten();
+            json.and_then(|json| json.to_string().ok()).unwrap_or(text)
+        }
+        Err(_) => "a value that cannot be shown".to_owned(),
+    }
+}
+
+impl std::fmt::Display for Thrown {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)?;
+        for frame in self.stack.lines() {
+            write!(formatter, "\n\t{}", frame.trim_start())?;
+        }
+        Ok(())
+    }
+}
