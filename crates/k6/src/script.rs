@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seaworthy_base::Clock;
 use seaworthy_document::Finding;
-use seaworthy_metrics::Registry;
+use seaworthy_metrics::{Registry, Thresholds};
 use seaworthy_script::source::{self, Disk, Graph, Location};
 use seaworthy_script::{Bundle, Error as ScriptError, Fiber, Kind, Limits, Port, STACK, Unit};
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::machine::Machine;
 use crate::modules;
 use crate::options::{self, Consolidated, Flags, Sources};
-use crate::shared::Shared;
+use crate::shared::{Shared, lock};
 
 /// Where a script is and what it is read with.
 pub struct Reading {
@@ -119,6 +119,8 @@ pub struct Script {
     pub functions: BTreeSet<String>,
     /// Files it consists of, entry first.
     pub files: Vec<PathBuf>,
+    /// The script itself, where it does not come from a file.
+    pub text: Option<String>,
 }
 
 impl Script {
@@ -129,10 +131,10 @@ impl Script {
     pub async fn read(reading: Reading) -> Result<Self, Error> {
         let Reading { path, text, environment, modules_dir, console, clock, memory_limit, seed, stop } = reading;
         let source_options = source::Options { modules_dir, ..source::Options::default() };
-        let graph = match text {
+        let graph = match &text {
             Some(text) => {
                 let name = std::path::absolute(Path::new("-")).unwrap_or_else(|_| "/-".into());
-                Graph::load_text(Location::file(&name), &text, &Disk, &source_options)?
+                Graph::load_text(Location::file(&name), text, &Disk, &source_options)?
             }
             None => Graph::load(&path, &Disk, &source_options)?,
         };
@@ -180,6 +182,7 @@ impl Script {
             options: exports.options.unwrap_or_default(),
             functions: exports.functions.into_iter().collect(),
             files,
+            text,
         })
     }
 
@@ -213,6 +216,45 @@ impl Script {
     /// All metrics, the script's own included.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    /// The thresholds among the options, bound to the metrics the init context defined.
+    ///
+    /// # Errors
+    /// [`Error::Thresholds`] with everything that is wrong with them.
+    pub fn thresholds(&self, consolidated: &Consolidated) -> Result<Thresholds, Error> {
+        let given = match consolidated.settings().no_thresholds {
+            Some(true) => Json::Null,
+            _ => consolidated.options().to_json().get("thresholds").cloned().unwrap_or_default(),
+        };
+        Thresholds::read(&given, &self.shared.registry).map_err(Error::Thresholds)
+    }
+
+    /// Files its init context opened with `open()`, in the order of their paths.
+    pub fn opened(&self) -> Vec<PathBuf> {
+        lock(&self.shared.files).keys().cloned().collect()
+    }
+
+    /// `__ENV`.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.shared.environment
+    }
+
+    /// What ends its run: cancelled from outside, by `test.abort()`, and by a threshold with
+    /// `abortOnFail`.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.shared.stop
+    }
+
+    /// Keeps these texts out of the timeline: names of requests and checks are blotted out where
+    /// they hold one. To be called before the run; the second call changes nothing.
+    pub fn hide(&self, texts: impl IntoIterator<Item = String>) {
+        self.shared.hidden.get_or_init(|| {
+            let mut texts: Vec<String> = texts.into_iter().filter(|it| !it.is_empty()).collect();
+            // Longest first, so that a secret inside another one does not leave its rest behind.
+            texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+            texts
+        });
     }
 
     /// What was said about how the run ends.

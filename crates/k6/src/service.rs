@@ -110,12 +110,7 @@ impl Service {
         let Options { consolidated, phase, timeline, outlet, queue, workers } = options;
         let shared = Arc::clone(&script.shared);
         let told = consolidated.options();
-        let given = match consolidated.settings().no_thresholds {
-            Some(true) => Json::Null,
-            _ => told.to_json().get("thresholds").cloned().unwrap_or_default(),
-        };
-        let thresholds =
-            Thresholds::read(&given, &shared.registry).map_err(Error::Thresholds)?;
+        let thresholds = script.thresholds(&consolidated)?;
         let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
         if seaworthy_document::errors(&findings) {
             return Err(Error::Options(findings));
@@ -501,3 +496,9 @@ pub async fn handle_summary(
     tokio::time::timeout(limit, work).await.ok()
 }
 
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Watching").field("vus", &self.vus()).finish_non_exhaustive()
+    }
+}

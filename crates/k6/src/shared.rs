@@ -1,5 +1,6 @@
 //! What all virtual users of a run share: its clock, metrics, options, files, and its end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -17,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::console::Console;
 use crate::options::Options;
 use crate::output::Outlet;
+
+/// What stands where a hidden text stood.
+const HIDDEN: &str = "[redacted]";
 
 /// What a script is run with that does not come from its options.
 pub struct Shared {
@@ -46,6 +50,8 @@ pub struct Shared {
     pub(crate) initialised: AtomicBool,
     pub(crate) verdict: Mutex<Ended>,
     pub(crate) counts: Counts,
+    /// Texts that must not stand in the timeline.
+    pub(crate) hidden: OnceLock<Vec<String>>,
     /// What was warned of.
     warned: Mutex<std::collections::BTreeSet<String>>,
     settled: OnceLock<Settled>,
@@ -190,6 +196,7 @@ impl Shared {
             initialised: AtomicBool::new(false),
             verdict: Mutex::default(),
             counts: Counts::default(),
+            hidden: OnceLock::new(),
             warned: Mutex::default(),
             settled: OnceLock::new(),
         }
@@ -221,6 +228,17 @@ impl Shared {
     pub(crate) fn elapsed(&self) -> Duration {
         let began = self.settled().map(|settled| settled.began);
         began.map_or(Duration::ZERO, |began| self.clock.now().saturating_duration_since(began))
+    }
+
+    /// A name for the timeline, without what is hidden.
+    pub(crate) fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut shown = Cow::Borrowed(text);
+        for hidden in self.hidden.get().into_iter().flatten() {
+            if shown.contains(hidden.as_str()) {
+                shown = Cow::Owned(shown.replace(hidden.as_str(), HIDDEN));
+            }
+        }
+        shown
     }
 
     /// Warns of something, once in a run.

@@ -190,7 +190,8 @@ impl Worker {
         let mut pairs = vec![("phase", settled.phase.as_str()), ("flow", flow)];
         let step;
         if metric.starts_with("http_") || metric.starts_with("ws_") || metric == "response_time" {
-            step = self.step(flow, tags.get("name").or_else(|| tags.get("url")).unwrap_or("request"));
+            let name = tags.get("name").or_else(|| tags.get("url")).unwrap_or("request");
+            step = self.step(flow, &self.shared.shown(name));
             pairs.push(("step", &step));
         }
         let status;
@@ -201,7 +202,9 @@ impl Worker {
             };
             pairs.push(("status", &status));
         }
-        if let Some(check) = tags.get("check").filter(|_| metric == "checks") {
+        let check = tags.get("check").filter(|_| metric == "checks");
+        let check = check.map(|check| self.shared.shown(check));
+        if let Some(check) = &check {
             pairs.push(("check", check));
         }
         Key::new(metric, pairs)

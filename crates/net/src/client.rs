@@ -198,7 +198,7 @@ impl Kept for &mut Vec<Connection> {
 
     fn put(&mut self, connection: Connection) {
         // Most users have one, and room for four is wasted on a hundred thousand of them.
-        if self.is_empty() {
+        if self.capacity() == 0 {
             self.reserve_exact(1);
         }
         self.push(connection);

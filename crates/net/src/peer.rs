@@ -1,56 +1,84 @@
 //! The server's end of a connection: its address, and what TLS came to.
 
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use tokio_rustls::client::TlsStream;
 
 use crate::network::Plain;
 use crate::tls::{Suite, Version};
 
-/// Whom a client spoke with. 24 bytes and `Copy`, so that a connection hands it to each of its
-/// answers for the price of three words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
-    ip: Option<IpAddr>,
-    port: u16,
-    secured: Option<Secured>,
+/// Whom a client spoke with. One word and `Copy`: every answer carries it, and what is known of a
+/// server is written down once, when somebody first connects to it, and for good.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer(Option<&'static Known>);
+
+/// What is known of a server: its address, and what TLS came to, by the registered numbers of the
+/// version and the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Known {
+    address: SocketAddr,
+    secured: Option<(u16, u16)>,
 }
 
-/// What a TLS handshake agreed on, by its registered numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Secured {
-    version: NonZeroU16,
-    suite: u16,
+/// Everyone who was ever spoken with. It is asked when a connection is made, and grows by 60 bytes
+/// for each address that is new; those are a handful.
+static KNOWN: LazyLock<Mutex<HashSet<&'static Known>>> = LazyLock::new(Mutex::default);
+
+impl Known {
+    fn peer(self) -> Peer {
+        let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match all.get(&self) {
+            Some(known) => *known,
+            None => {
+                let known: &'static Self = Box::leak(Box::new(self));
+                all.insert(known);
+                known
+            }
+        };
+        Peer(Some(known))
+    }
 }
 
 impl Peer {
     /// A peer that is spoken with in the clear.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { ip: Some(address.ip()), port: address.port(), secured: None }
+        Known { address, secured: None }.peer()
     }
 
     pub(crate) fn secure(address: SocketAddr, stream: &TlsStream<Plain>) -> Self {
         let (_, session) = stream.get_ref();
         let version = session.protocol_version().map_or(0, u16::from);
         let suite = session.negotiated_cipher_suite().map_or(0, |suite| suite.suite().into());
-        let secured = NonZeroU16::new(version).map(|version| Secured { version, suite });
-        Self { secured, ..Self::plain(address) }
+        Known { address, secured: Some((version, suite)) }.peer()
     }
 
     /// The address that was connected to; `None` when no connection came about.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.ip.map(|ip| SocketAddr::new(ip, self.port))
+        self.0.map(|known| known.address)
     }
 
     /// The version of TLS, on a connection under TLS.
     pub fn tls_version(&self) -> Option<Version> {
-        self.secured.and_then(|secured| Version::numbered(secured.version.get()))
+        self.0?.secured.and_then(|(version, _)| Version::numbered(version))
     }
 
     /// The cipher suite, on a connection under TLS.
     pub fn tls_suite(&self) -> Option<Suite> {
-        self.secured.and_then(|secured| Suite::numbered(secured.suite))
+        self.0?.secured.and_then(|(_, suite)| Suite::numbered(suite))
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Peer")
+            .field("address", &self.address())
+            .field("tls_version", &self.tls_version())
+            .field("tls_suite", &self.tls_suite())
+            .finish()
     }
 }
 
@@ -60,7 +88,7 @@ mod tests {
 
     #[test]
     fn it_stays_small_and_says_what_it_was_told() {
-        assert!(size_of::<Peer>() <= 24, "{}", size_of::<Peer>());
+        assert_eq!(size_of::<Peer>(), size_of::<usize>());
         assert_eq!(Peer::default().address(), None);
         let address = "[::1]:443".parse().unwrap();
         let peer = Peer::plain(address);
@@ -68,9 +96,12 @@ mod tests {
             (peer.address(), peer.tls_version(), peer.tls_suite()),
             (Some(address), None, None)
         );
-        let (version, suite) = (NonZeroU16::new(0x0304).unwrap(), 0x1301);
-        let peer = Peer { secured: Some(Secured { version, suite }), ..peer };
-        assert_eq!(peer.tls_version().map(Version::as_str), Some("tls1.3"));
-        assert_eq!(peer.tls_suite().map(Suite::as_str), Some("TLS_AES_128_GCM_SHA256"));
+        let secured = Known { address, secured: Some((0x0304, 0x1301)) }.peer();
+        assert_eq!(secured.tls_version().map(Version::as_str), Some("tls1.3"));
+        assert_eq!(secured.tls_suite().map(Suite::as_str), Some("TLS_AES_128_GCM_SHA256"));
+        assert_ne!(peer, secured);
+        // What is known already is not written down anew.
+        assert!(std::ptr::eq(Peer::plain(address).0.unwrap(), peer.0.unwrap()));
+        assert_eq!(Peer::plain(address), peer);
     }
 }

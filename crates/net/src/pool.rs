@@ -168,7 +168,7 @@ impl Kept for Lent<'_> {
                 idle.drain(..1.min(idle.len()));
             }
             if idle.len() < pool.keeping.total {
-                if idle.is_empty() {
+                if idle.capacity() == 0 {
                     idle.reserve_exact(1);
                 }
                 idle.push(connection);

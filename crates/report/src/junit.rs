@@ -121,7 +121,7 @@ impl Case {
 
 fn detail(objective: &Objective) -> String {
     let measured = Reading::first(objective).map_or_else(
-        || "no data measured".to_owned(),
+        || if objective.n == 0 { "no data measured" } else { "not judged" }.to_owned(),
         |reading| {
             format!(
                 "{}, interval {}, asked {}",
@@ -131,8 +131,10 @@ fn detail(objective: &Objective) -> String {
             )
         },
     );
+    let answer = objective.k6.iter().map(|answer| format!("k6's own answer: {answer}\n"));
+    let answer: String = answer.collect();
     format!(
-        "{} · {}\n{measured}\nn {} over {} s\n{}\n{}",
+        "{} · {}\n{measured}\n{answer}n {} over {} s\n{}\n{}",
         objective.subject,
         objective.plain,
         number::count(objective.n),

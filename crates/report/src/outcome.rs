@@ -132,6 +132,9 @@ pub struct Objective {
     pub bound: f64,
     /// Which side of the bound the measurement must lie on.
     pub direction: Direction,
+    /// For a threshold of a k6 script: k6's own, plain answer to it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k6: Option<String>,
     /// For latency objectives: the quantile itself.
     pub observed: Option<Observed>,
     /// For latency objectives: the bound in nanoseconds.
@@ -370,6 +373,7 @@ impl Outcome {
             measurement: _,
             bound: _,
             direction: _,
+            k6,
             observed: _,
             bound_ns: _,
             n: _,
@@ -385,6 +389,7 @@ impl Outcome {
             [name, statement, subject, plain, reason, method]
                 .into_iter()
                 .chain(needs)
+                .chain(k6)
                 .for_each(&mut apply);
         }
         for flow in flows {

@@ -115,6 +115,10 @@ impl Reading {
 
 /// What must hold, also when nothing was measured: `< 200 ms`.
 pub(crate) fn bound_of(objective: &Objective) -> String {
+    if objective.k6.is_some() && objective.statement.parse::<Statement>().is_err() {
+        // A threshold that is not of a kind that is judged: its bound has a unit of its own.
+        return objective.statement.clone();
+    }
     if let Some(nanos) = objective.bound_ns {
         return bound(Unit::Nanoseconds, nanos as f64, objective.direction);
     }

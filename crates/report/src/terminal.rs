@@ -180,6 +180,9 @@ impl Page {
                 let n = self.paint(DIM, &text::pad_left(n, widths[4]));
                 self.lines.push(format!("  {sign}  {name}  {value}  {bound}  {n}"));
             }
+            if let Some(answer) = &objective.k6 {
+                self.wrapped(DIM, indent, &format!("k6's own answer: {answer}"));
+            }
             match objective.verdict {
                 Verdict::Pass => {}
                 Verdict::Fail => self.wrapped("", indent, &objective.reason),
@@ -286,7 +289,7 @@ impl Page {
 
 fn objective_row(objective: &Objective) -> [String; 5] {
     let value = Reading::first(objective).map_or_else(
-        || "no data".to_owned(),
+        || if objective.n == 0 { "no data" } else { "not judged" }.to_owned(),
         |reading| format!("{} ({})", reading.value(), reading.short_interval()),
     );
     // The quantile is part of the question; of other statements the bound says enough.

@@ -76,6 +76,12 @@ impl Settings {
         let limits = Limits { precision, max_factor, most_full: MOST_FULL };
         let settings = Self { phase: name, probe, limits };
         let template = settings.template(plan);
+        if template.is_some_and(|phase| phase.script.is_some()) {
+            return Err(format!(
+                "phase `{}` runs a script, whose load is its own\nhint: name another phase, as `--find-capacity=PHASE`",
+                settings.phase
+            ));
+        }
         for load in template.iter().flat_map(|phase| &phase.loads) {
             probe::scaled(load, 1.0, probe)?;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::Span;
@@ -9,6 +10,7 @@ use seaworthy_document::{Finding, Located, errors, yaml};
 use seaworthy_load::check::Known;
 use seaworthy_load::template::Template;
 use seaworthy_load::{Flow, Load, Routine, spec};
+use seaworthy_metrics::threshold::{Target, Threshold};
 use seaworthy_report::outcome::{Note, Severity};
 use seaworthy_stats::{Assumptions, Statement};
 use serde_json::{Value, json};
@@ -17,18 +19,22 @@ use crate::metric::Metric;
 use crate::plan::{API_VERSION, Plan};
 use crate::profile;
 use crate::scope::{REDACTED, Scope};
+use crate::script::Scripted;
 
 mod assume;
 mod decide;
 mod files;
 mod names;
 mod objectives;
+mod one_script;
 mod phases;
 mod resolve;
+mod scripts;
 mod targets;
 mod watches;
 
 pub(crate) use names::is_confidential;
+pub use one_script::OneScript;
 pub(crate) use watches::resolve;
 
 /// An objective whose every word is known.
@@ -48,6 +54,8 @@ pub(crate) struct Phase {
     pub(crate) duration: Duration,
     pub(crate) warmup: Duration,
     pub(crate) loads: Vec<Load>,
+    /// The script that is its load; `loads` are then its scenarios.
+    pub(crate) script: Option<Arc<Scripted>>,
 }
 
 impl Phase {
@@ -122,22 +130,32 @@ pub fn check_as(file: &str, text: &str, choice: Choice) -> (Option<Checked>, Vec
     let mut known = Known { file, targets, names, ..Known::default() };
     checker.files(&plan, &mut known);
     let setup = checker.routines(&plan.setup, &mut known);
-    let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
-    checker.findings.extend(findings);
+    let scripted = plan.phases.iter().any(|phase| phase.script.is_some());
+    let flows = match plan.flows.is_empty() && scripted {
+        true => Vec::new(),
+        false => {
+            let (flows, findings) = seaworthy_load::check::flows(&known, &plan.flows);
+            checker.findings.extend(findings);
+            flows
+        }
+    };
     let phases = checker.phases(&plan, &known, choice.time_scale);
     let teardown = checker.routines(&plan.teardown, &mut known);
-    let objectives = checker.objectives(&plan);
+    let objectives = checker.objectives(&plan, &phases);
+    checker.judged_by_anything(&plan, &phases);
     let ports = names::second_parts(text, "port").len();
     if ports > MOST_PORTS {
         let reason =
             format!("the plan asks for {ports} free ports; at most {MOST_PORTS} are given");
         checker.error(&plan.kind, "plan-target", reason, "split the plan");
     }
-    checker.resolvable(&phases, &flows, &objectives);
+    let unread = phases.len() < plan.phases.len();
+    checker.resolvable(&phases, &flows, &objectives, unread);
     // What is wrong already would only be said again in other words.
     let mut notes = phases::scale_note(choice.time_scale);
     if !errors(&checker.findings) {
         notes.extend(checker.decidable(&phases, &flows, &objectives, &assumptions));
+        notes.extend(checker.decidable_thresholds(&phases, &assumptions));
     }
     notes.extend(plan.targets.iter().filter(|target| target.insecure).map(|target| {
         warning(format!("Target `{}`: its certificate was not checked (`insecure`).", target.name))
@@ -190,7 +208,7 @@ impl Checked {
             self.plan.targets.len(),
             self.phases.len(),
             Span(total),
-            self.objectives.len()
+            self.objectives.len() + self.thresholds().count()
         );
         for objective in &self.objectives {
             text.push_str(&format!("\n  {}: {}", objective.name, objective.statement));
@@ -200,7 +218,44 @@ impl Checked {
                 text.push_str(&format!("; {odds}"));
             }
         }
+        for (phase, target, threshold) in self.thresholds() {
+            let name = self.threshold_name(phase, target, threshold);
+            text.push_str(&format!("\n  {name}: a threshold of the script"));
+        }
         text
+    }
+
+    /// All thresholds of scripts: the phase, what it is on, and itself.
+    pub(crate) fn thresholds(&self) -> impl Iterator<Item = (&Phase, &Target, &Threshold)> {
+        self.phases.iter().flat_map(|phase| {
+            let targets = phase.script.iter().flat_map(|script| script.thresholds.targets());
+            targets.flat_map(move |target| {
+                target.thresholds.iter().map(move |threshold| (phase, target, threshold))
+            })
+        })
+    }
+
+    /// What a threshold is called as an objective.
+    pub(crate) fn threshold_name(
+        &self,
+        phase: &Phase,
+        target: &Target,
+        threshold: &Threshold,
+    ) -> String {
+        let name = format!("{}: {}", target.name, threshold.source);
+        let several = self.phases.iter().filter(|phase| phase.script.is_some()).count() > 1;
+        if several { format!("{name} in phase {}", phase.name) } else { name }
+    }
+
+    /// The scripts of its phases with the hashes of their files, as receipts state them.
+    pub(crate) fn scripts(&self) -> Value {
+        let scripts = self.phases.iter().filter_map(|phase| Some((phase, phase.script.as_ref()?)));
+        scripts.map(|(phase, script)| script.receipt(&phase.name)).collect()
+    }
+
+    /// Whether it is made around one script, without a plan.
+    pub(crate) fn is_of_script(&self) -> bool {
+        self.plan.kind.value == one_script::KIND
     }
 
     /// The trial's name.
@@ -366,18 +421,29 @@ impl Checker<'_> {
         for (list, what) in [
             (plan.targets.is_empty(), "targets"),
             (plan.phases.is_empty(), "phases"),
-            (plan.objectives.is_empty(), "objectives"),
         ] {
             if list {
-                let reason = format!("the plan has no {what}: nothing could be shown");
-                self.error(
-                    &plan.kind,
-                    "plan-empty",
-                    reason,
-                    "`seaworthy plan init` writes a plan to start from",
-                );
+                self.empty(plan, what);
             }
         }
+    }
+
+    /// Objectives, or thresholds of a script: something must be asked.
+    fn judged_by_anything(&mut self, plan: &Plan, phases: &[Phase]) {
+        let asks = |phase: &Phase| {
+            phase.script.as_ref().is_some_and(|script| !script.thresholds.is_empty())
+        };
+        // A script that could not be read may have thresholds: that is not known.
+        let unread = phases.len() < plan.phases.len();
+        if plan.objectives.is_empty() && !unread && !phases.iter().any(asks) {
+            self.empty(plan, "objectives");
+        }
+    }
+
+    fn empty(&mut self, plan: &Plan, what: &str) {
+        let reason = format!("the plan has no {what}: nothing could be shown");
+        let hint = "`seaworthy plan init` writes a plan to start from";
+        self.error(&plan.kind, "plan-empty", reason, hint);
     }
 
     /// Names go into file names and tags: letters, digits, `-`, `_`, `.`, and each only once.

@@ -118,17 +118,7 @@ fn judge_one(
     for doubt in doubts(objective, timeline, &spoken_of, judgement.verdict) {
         judgement.doubt(&doubt.reason, &doubt.needs);
     }
-    if let Some(target) = circumstances.gone.first()
-        && judgement.verdict == Verdict::Pass
-    {
-        let reason = format!("target `{target}` ended by itself during the trial");
-        judgement.doubt(&reason, "a target that stays up until it is stopped");
-    }
-    if let Some(why) = circumstances.interrupted {
-        let why = why.lines().next().unwrap_or(why);
-        let reason = format!("the trial did not run to its end: {why}");
-        judgement.doubt(&reason, "a trial that runs to its end");
-    }
+    circumstances.doubt(&mut judgement);
     tell(objective, assumptions, judgement, counts.n.iter().sum())
 }
 
@@ -192,9 +182,9 @@ pub(crate) fn evidence(
 }
 
 /// What makes a measurement worth no verdict: why, and what is missing.
-struct Doubt {
-    reason: String,
-    needs: String,
+pub(crate) struct Doubt {
+    pub(crate) reason: String,
+    pub(crate) needs: String,
 }
 
 fn doubts(
@@ -216,7 +206,8 @@ fn doubts(
                 let runs = flows().filter(|run| run.open_model == open).filter(speaks);
                 doubts.extend(dropped(open, runs.map(|run| run.dropped).sum()));
             }
-            doubts.extend(lag(objective, timeline, phases, q, bound_ns));
+            let lag = lag(timeline, objective.phase.as_deref(), phases, q, bound_ns);
+            doubts.extend(lag);
             Some(bound_ns)
         }
         Statement::Ratio { .. } => None,
@@ -231,13 +222,35 @@ fn doubts(
         .filter(|run| !run.youngest_cut.is_some_and(counted))
         .map(|run| run.interrupted)
         .sum();
-    if cut > 0 && verdict == Verdict::Pass {
-        doubts.push(Doubt {
-            reason: format!("{cut} iterations were cut off at the end of the phase; how they would have ended is unknown"),
-            needs: "a longer gracefulStop, or a shorter step timeout".to_owned(),
-        });
+    if verdict == Verdict::Pass {
+        doubts.extend(cut_off(cut));
     }
     doubts
+}
+
+/// Iterations that would have flattered, had they been counted.
+pub(crate) fn cut_off(iterations: u64) -> Option<Doubt> {
+    (iterations > 0).then(|| Doubt {
+        reason: format!("{iterations} iterations were cut off at the end of the phase; how they would have ended is unknown"),
+        needs: "a longer gracefulStop, or a shorter step timeout".to_owned(),
+    })
+}
+
+impl Circumstances<'_> {
+    /// Takes a verdict back that the trial as a whole is not worth.
+    pub(crate) fn doubt(self, judgement: &mut Judgement) {
+        if let Some(target) = self.gone.first()
+            && judgement.verdict == Verdict::Pass
+        {
+            let reason = format!("target `{target}` ended by itself during the trial");
+            judgement.doubt(&reason, "a target that stays up until it is stopped");
+        }
+        if let Some(why) = self.interrupted {
+            let why = why.lines().next().unwrap_or(why);
+            let reason = format!("the trial did not run to its end: {why}");
+            judgement.doubt(&reason, "a trial that runs to its end");
+        }
+    }
 }
 
 /// Whether the flow measures what the objective is about. One of which no iteration ended is not
@@ -250,7 +263,7 @@ fn speaks_of(objective: &check::Objective, timeline: &Timeline, flow: &str) -> b
         || timeline.select("iterations", &ended).is_empty()
 }
 
-fn dropped(open_model: bool, iterations: u64) -> Option<Doubt> {
+pub(crate) fn dropped(open_model: bool, iterations: u64) -> Option<Doubt> {
     if iterations == 0 {
         return None;
     }
@@ -267,14 +280,14 @@ fn dropped(open_model: bool, iterations: u64) -> Option<Doubt> {
 }
 
 /// The generator's own lag at the objective's percentile must be at most a tenth of the bound.
-fn lag(
-    objective: &check::Objective,
+pub(crate) fn lag(
     timeline: &Timeline,
+    phase: Option<&str>,
     phases: &[&RanPhase],
     q: f64,
     bound_ns: u64,
 ) -> Option<Doubt> {
-    match generator_lag(timeline, objective.phase.as_deref(), phases).quantile(q) {
+    match generator_lag(timeline, phase, phases).quantile(q) {
         Some(lag) if lag.high > bound_ns / 10 => Some(Doubt {
             reason: format!(
                 "the load generator itself was late: its lag at the same percentile was {}, more than a tenth of the bound",
@@ -309,15 +322,7 @@ fn tell(
     judgement: Judgement,
     n: u64,
 ) -> Objective {
-    let direction = match &objective.statement {
-        Statement::Quantile { .. } => Direction::Below,
-        Statement::Ratio { comparison, .. } | Statement::Throughput { comparison, .. } => {
-            match comparison {
-                Comparison::Below => Direction::Below,
-                Comparison::Above => Direction::Above,
-            }
-        }
-    };
+    let direction = direction(&objective.statement);
     Objective {
         name: objective.name.value.clone(),
         statement: objective.statement.to_string(),
@@ -327,6 +332,7 @@ fn tell(
         measurement: judgement.measurement,
         bound: judgement.bound,
         direction,
+        k6: None,
         observed: judgement.observed.map(observed),
         bound_ns: match &objective.statement {
             Statement::Quantile { bound_ns, .. } => Some(*bound_ns),
@@ -341,12 +347,25 @@ fn tell(
             None => judgement.reason,
         },
         needs: judgement.needs,
-        method: method(objective, assumptions),
+        method: method(&objective.statement, assumptions),
         rarer_than_seconds: judgement.rarer_than_seconds,
     }
 }
 
-fn observed(quantile: Measurement) -> Observed {
+/// The side of its bound the statement asks for.
+pub(crate) fn direction(statement: &Statement) -> Direction {
+    match statement {
+        Statement::Quantile { .. } => Direction::Below,
+        Statement::Ratio { comparison, .. } | Statement::Throughput { comparison, .. } => {
+            match comparison {
+                Comparison::Below => Direction::Below,
+                Comparison::Above => Direction::Above,
+            }
+        }
+    }
+}
+
+pub(crate) fn observed(quantile: Measurement) -> Observed {
     let whole = |value: f64| value.max(0.0) as u64;
     Observed {
         value_ns: whole(quantile.value),
@@ -402,9 +421,10 @@ fn plain(objective: &check::Objective) -> String {
     }
 }
 
-fn method(objective: &check::Objective, assumptions: &Assumptions) -> String {
+/// How a statement is judged, in words.
+pub(crate) fn method(statement: &Statement, assumptions: &Assumptions) -> String {
     let interval = percent(assumptions.confidence);
-    match &objective.statement {
+    match statement {
         Statement::Throughput { .. } => format!(
             "Counts per second over the whole seconds of the phase, warm-up left out; two-sided {interval} \
              interval of the mean by batch means over a dyadic ladder of batch lengths (the widest one), with Student's t."
@@ -420,12 +440,12 @@ fn method(objective: &check::Objective, assumptions: &Assumptions) -> String {
     }
 }
 
-fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     let text = format!("{:.6}", ratio * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn nanos(nanos: u64) -> String {
+pub(crate) fn nanos(nanos: u64) -> String {
     Span(std::time::Duration::from_micros(nanos / 1000)).to_string()
 }
 

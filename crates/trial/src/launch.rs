@@ -100,6 +100,9 @@ impl World {
         for (name, value) in &options.plan.plan().variables {
             scope.set(name, value.clone());
         }
+        for value in options.plan.confidential_environment() {
+            scope.hide_secret(value);
+        }
         for literal in options.plan.literals() {
             scope.hide_secret(literal);
         }
@@ -349,6 +352,11 @@ impl World {
     /// The same, to add what setup steps extract.
     pub(crate) fn scope_mut(&mut self) -> &mut Scope {
         &mut self.scope
+    }
+
+    /// Where logs go.
+    pub(crate) fn logs(&self) -> &std::path::Path {
+        &self.logs
     }
 
     /// Where each target is reached.

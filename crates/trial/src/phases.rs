@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use seaworthy_base::{Instant, Span};
-use seaworthy_load::{Handle, LoadReport, PhaseReport, Service};
+use seaworthy_load::{Handle, LoadReport, PhaseReport};
 use seaworthy_report::outcome::{Note, Severity};
 use seaworthy_stats::timeline::{Timeline, Window};
 use seaworthy_stats::warmup;
+use tokio_util::sync::CancellationToken;
 
 use crate::check::Phase;
 use crate::diary::Diary;
+use crate::driven::{self, CameTo, Driven};
 use crate::host::{self, Work};
 use crate::judge::RanPhase;
 use crate::launch::World;
@@ -57,22 +59,8 @@ pub(crate) async fn one(
     lived: &mut Lived,
 ) -> Result<(), Halt> {
     let phase = &rest.phase;
-    let service = Service::new(seaworthy_load::Options {
-        phase: phase.name.clone(),
-        loads: phase.loads.clone(),
-        flows: options.plan.flows().to_vec(),
-        targets: world.addresses(),
-        variables: world.scope().values().clone(),
-        client: world.client(options),
-        seed: options.seed,
-        workers: None,
-        clock: options.clock.clone(),
-        timeline: lived.timeline.clone(),
-        stop: options.stop.clone(),
-    })
-    .map_err(|error| Halt::CouldNotRun(world.scope().told(&error.to_string())))?
-    .numbered_from(&rest.indexes);
-    let handle = service.handle();
+    let driven = Driven::new(options, rest, world, lived).await?;
+    let (handle, script) = (driven.handle(), driven.stop());
     let before = (options.clock.now(), host::work(), world.sampler().cpu_seconds());
     if rest.again {
         let at = Span(rest.offset + phase.warmup.min(phase.duration));
@@ -82,32 +70,43 @@ pub(crate) async fn one(
         diary.note("phase.started", &phase.name, format!("phase {} begins", phase.name));
     }
     lived.spool.begin(beginning(rest, options.clock.now(), lived.started), handle.clone());
-    let report = {
-        let load = service.run();
+    let came_to = {
+        let load = driven.run();
         tokio::pin!(load);
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let began = options.clock.now();
         let mut before = 0;
+        let mut stopping = script.is_none();
         loop {
             tokio::select! {
-                report = &mut load => break report,
+                came_to = &mut load => break came_to,
+                () = options.stop.cancelled(), if !stopping => {
+                    script.iter().for_each(CancellationToken::cancel);
+                    stopping = true;
+                }
                 _ = looks.tick() => {
                     before = look(options, phase, after, world, diary, &handle, began, before);
                 }
             }
         }
     };
-    let report = report.map_err(|error| Halt::CouldNotRun(error.to_string()))?;
+    let CameTo { report, script } = came_to?;
     note_exits(world, diary);
     diary.note("phase.ended", &phase.name, format!("phase {} ends", phase.name));
-    remember(options, rest, &report, &handle, world, lived);
+    if let Some(report) = &report {
+        remember(options, rest, report, &handle, world, lived);
+    }
     if let (Some(then), Some(now)) = (before.1, host::work()) {
         let targets = world.sampler().cpu_seconds() - before.2;
         let elapsed = options.clock.now().duration_since(before.0);
         lived.notes.extend(busy_with_others(rest, elapsed, then, now, targets));
     }
+    let ended = match script {
+        Some(run) => driven::remember(options, &phase.name, run, world, diary, lived),
+        None => Ok(()),
+    };
     lived.spool.end(&lived.phases, &lived.notes);
-    Ok(())
+    ended
 }
 
 /// Says how the phase is doing, and notes targets that ended by themselves. `after` is how long the
@@ -315,7 +314,8 @@ fn remember(
         let told = !load.open_model && load.dropped > 0;
         let failures = load.failures.iter().filter(|one| !(told && one.code == OUT_OF_ROWS));
         for failure in failures.take(3) {
-            let first = world.scope().told(&failure.example);
+            // An exception's stack is one line here.
+            let first = world.scope().told(&failure.example.replace("\n\t", " "));
             warn(format!(
                 "Flow `{}` in phase `{}`: {} time(s) {} in step `{}`, first: {first}",
                 load.flow, phase.name, failure.count, failure.code, failure.step

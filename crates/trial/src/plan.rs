@@ -5,6 +5,7 @@
 //! composes them.
 
 mod http;
+mod script;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::profile;
 pub use http::HttpVersion;
+pub use script::{ScriptOptions, ScriptStage};
 
 /// The only API version there is.
 pub const API_VERSION: &str = "seaworthy.dev/v1";
@@ -51,11 +53,13 @@ pub struct Plan {
     /// What is done once, in order, after every target is ready and before the first phase.
     #[serde(default)]
     pub setup: Vec<spec::Routine>,
-    /// What virtual users do.
+    /// What virtual users do; a plan whose phases all have a script needs none.
+    #[serde(default)]
     pub flows: Vec<spec::Flow>,
     /// The parts of the trial, one after another.
     pub phases: Vec<Phase>,
-    /// What is asked of the service.
+    /// What is asked of the service, beside the thresholds of its phases' scripts.
+    #[serde(default)]
     pub objectives: Vec<Objective>,
     /// What is done once, in order, after the last phase, also when the trial was interrupted.
     #[serde(default)]
@@ -192,13 +196,14 @@ pub struct Ready {
 }
 
 /// A named part of a trial: flows side by side for a while. Either `duration` and `load` say how, or
-/// `profile` does, for one `flow` or several `flows`.
+/// `profile` does, for one `flow` or several `flows`, or a k6 `script` is the load.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Phase {
     /// The name objectives use.
     pub name: Located<String>,
-    /// How long it lasts, warm-up included; load entries may end earlier.
+    /// How long it lasts, warm-up included; load entries may end earlier. With `script`, as long as
+    /// the script says when not given.
     pub duration: Option<Located<Span>>,
     /// How much of its beginning is shown but not judged.
     pub warmup: Option<Located<Span>>,
@@ -212,6 +217,17 @@ pub struct Phase {
     /// With `profile`: several flows; each iteration is of one of them, picked by weight.
     #[serde(default)]
     pub flows: Vec<spec::Share>,
+    /// A k6 script that is the load, in place of `load` and `profile`. Its scenarios are the flows,
+    /// the names of its requests the steps, and its thresholds are objectives.
+    pub script: Option<Located<String>>,
+    /// With `script`: what it finds in `__ENV`, and nothing else; templates.
+    #[serde(default)]
+    pub env: BTreeMap<String, Located<String>>,
+    /// With `script`: the folder in which modules of other hosts are found, as
+    /// `jslib.k6.io/k6-utils/1.4.0/index.js` in it.
+    pub modules_dir: Option<Located<String>>,
+    /// With `script`: options that go before its own.
+    pub options: Option<Located<ScriptOptions>>,
 }
 
 /// What is asked: a statement about a metric, for the series whose tags match.

@@ -14,6 +14,8 @@ pub enum Progress {
     Said(String),
     /// How a phase is doing; sent about once a second.
     Phase(PhaseProgress),
+    /// A script's run begins: its numbers as k6 tells them, for as long as it runs.
+    Script(seaworthy_k6::Watching),
 }
 
 /// A phase's live numbers.

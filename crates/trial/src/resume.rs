@@ -97,6 +97,7 @@ impl Former {
         let agrees = state.trial == id
             && begun["trial"] == id
             && begun["plan"]["sha256"] == state.plan_sha256.as_str()
+            && begun["scripts"] == state.scripts
             && begun["seed"] == state.seed.as_str()
             && begun["profile"] == json!(state.profile)
             && begun["timeScale"].as_f64() == Some(state.time_scale)
@@ -106,6 +107,10 @@ impl Former {
         if !agrees {
             let reason = format!("{} contradicts the trial's first receipt", state::FILE);
             return Err(refuse(reason, "it was changed by somebody; run the plan again"));
+        }
+        if begun["plan"]["kind"] == "Run" {
+            let reason = "it was a run of a script, and a script is not begun in its middle";
+            return Err(refuse(reason.to_owned(), "run the script again"));
         }
         match state.ending {
             Some(Ending::Completed) => {
@@ -177,6 +182,7 @@ impl Former {
     /// [`Error::Resume`] with the first line that differs.
     pub fn same_plan(&self, plan: &Checked) -> Result<(), Error> {
         if seaworthy_ledger::sha256(plan.text().as_bytes()) == self.state.plan_sha256 {
+            self.same_scripts(plan)?;
             let Some(what) = self.state.contradicts(plan) else { return Ok(()) };
             let search = self.state.segments.iter().all(|ran| ran.name.starts_with("capacity-"));
             let (reason, hint) = if search {
@@ -196,6 +202,34 @@ impl Former {
             hint: "only the same plan can go on; name its file with --plan, or start a new trial"
                 .to_owned(),
         })
+    }
+
+    /// Whether the scripts are the ones it had, and none of them has begun: virtual users of a script
+    /// are not begun in the middle of what they do, and what its thresholds are held against is gone.
+    fn same_scripts(&self, plan: &Checked) -> Result<(), Error> {
+        let refuse = |reason: String, hint: &str| Error::Resume {
+            trial: self.state.trial.clone(),
+            reason,
+            hint: hint.to_owned(),
+        };
+        let scripted = |name: &str| {
+            let mut phases = plan.phases().iter().filter(|phase| phase.script.is_some());
+            phases.any(|phase| phase.name == name)
+        };
+        if let Some(begun) = self.state.segments.iter().find(|ran| scripted(&ran.name)) {
+            let reason = format!(
+                "its phase `{}` runs a script, which is not begun in its middle, and what its thresholds are held against is gone",
+                begun.name
+            );
+            return Err(refuse(reason, "start a new trial of the plan"));
+        }
+        let now = plan.scripts();
+        let none = |scripts: &Value| scripts.as_array().is_none_or(Vec::is_empty);
+        if now != self.state.scripts && !(none(&now) && none(&self.state.scripts)) {
+            let reason = "a script of the plan, or what it imports, is another one now".to_owned();
+            return Err(refuse(reason, "only the same scripts can go on; start a new trial"));
+        }
+        Ok(())
     }
 
     /// What the first receipt of the trial that goes on says of this one.
@@ -329,6 +363,8 @@ pub(crate) fn rest(phase: &Phase, ran: &[RanPhase]) -> Option<Rest> {
         duration: phase.duration - offset,
         warmup: phase.warmup,
         loads,
+        // One that began is not gone on with: see `Former::same_plan`.
+        script: phase.script.clone(),
     };
     Some(Rest { phase, offset, again: true, indexes })
 }

@@ -93,6 +93,11 @@ impl Scope {
         }
     }
 
+    /// Everything confidential, in every dress.
+    pub(crate) fn confidential(&self) -> impl Iterator<Item = String> {
+        self.confidential.iter().cloned()
+    }
+
     /// Whether the text holds anything confidential.
     pub(crate) fn holds_secret(&self, text: &str) -> bool {
         self.confidential.iter().any(|secret| text.contains(secret.as_str()))

@@ -20,10 +20,11 @@ use crate::phases;
 use crate::progress::{Progress, Speaker};
 use crate::resume::Former;
 use crate::routines;
+use crate::script::ScriptRun;
 use crate::spool::Spool;
 use crate::state::State;
 use crate::tally;
-use crate::{gave_out, host, undo, writing};
+use crate::{gave_out, host, thresholds, undo, writing};
 
 /// Everything a trial is run with.
 pub struct Options {
@@ -60,6 +61,10 @@ pub struct Finished {
     pub shown: String,
     /// What `verdict.json` says.
     pub outcome: Outcome,
+    /// What the scripts of its phases did, as k6 tells it; those that began.
+    pub scripts: Vec<ScriptRun>,
+    /// Whether it can be gone on with, should it have been stopped.
+    pub resumable: bool,
 }
 
 /// Why a trial stops before its end.
@@ -67,6 +72,8 @@ pub struct Finished {
 pub(crate) enum Halt {
     /// Somebody asked for it.
     Interrupted,
+    /// A script ended its run before its time, and the trial with it; said in words for people.
+    Stopped(String),
     /// Something the trial needs failed; said in words for people.
     CouldNotRun(String),
 }
@@ -88,6 +95,8 @@ pub(crate) struct Lived {
     pub(crate) notes: Vec<Note>,
     /// What a search for the capacity has found.
     pub(crate) capacity: Option<capacity::Found>,
+    /// What scripts did, as k6 tells it.
+    pub(crate) scripts: Vec<ScriptRun>,
 }
 
 /// A trial about to run.
@@ -143,7 +152,7 @@ impl Service {
         let interrupted = halt.as_ref().map(Halt::words);
         let ending = match &halt {
             None => Ending::Completed,
-            Some(Halt::Interrupted) => Ending::Interrupted,
+            Some(Halt::Interrupted | Halt::Stopped(_)) => Ending::Interrupted,
             Some(Halt::CouldNotRun(_)) => Ending::CouldNotRun,
         };
         let timeline = lived.spool.finish(ending).await?;
@@ -152,11 +161,20 @@ impl Service {
         let circumstances = Circumstances { interrupted: interrupted.as_deref(), gone: &gone };
         let (assumptions, phases) = (options.plan.assumptions(), &lived.phases);
         let judge = |asked| judge_all(asked, assumptions, &timeline, phases, circumstances);
-        let (objectives, capacity) = match lived.capacity.take() {
+        let (mut objectives, capacity) = match lived.capacity.take() {
             // A search that came to its end has judged already, each probe by itself.
             Some(found) if halt.is_none() => (found.objectives, Some(found.capacity)),
             found => (judge(options.plan.objectives()), found.map(|found| found.capacity)),
         };
+        let thresholds = thresholds::judge(
+            &options.plan,
+            &lived.scripts,
+            &timeline,
+            &lived.phases,
+            circumstances,
+        );
+        objectives.extend(thresholds.objectives);
+        lived.notes.extend(thresholds.notes);
         let gave_out = gave_out::find(
             &options.plan,
             &timeline,
@@ -215,7 +233,13 @@ impl Service {
             options.speaker.say(Progress::Said(format!("left to undo: {}", error.explain())));
         }
 
-        Ok(Finished { folder: folder.path().to_owned(), shown: folder.shown(), outcome })
+        Ok(Finished {
+            folder: folder.path().to_owned(),
+            shown: folder.shown(),
+            outcome,
+            resumable: !options.plan.is_of_script() && lived.scripts.is_empty(),
+            scripts: lived.scripts,
+        })
     }
 }
 
@@ -305,6 +329,7 @@ impl Lived {
             resumed_from: former.map(|former| former.id().to_owned()),
             plan_file: options.plan_file.as_ref().map(|path| path.display().to_string()),
             plan_sha256: seaworthy_ledger::sha256(plan.text().as_bytes()),
+            scripts: plan.scripts(),
             profile: choice.profile,
             time_scale: choice.time_scale,
             seed: options.seed.to_string(),
@@ -317,7 +342,7 @@ impl Lived {
         let (clock, stop) = (options.clock.clone(), options.stop.clone());
         let spool = Spool::open(folder, timeline.clone(), clock, state, former, stop)?;
         let taken_over = phases.len();
-        Ok(Self { started, timeline, spool, phases, taken_over, notes, capacity: None })
+        Ok(Self { started, timeline, spool, phases, taken_over, notes, capacity: None, scripts: Vec::new() })
     }
 }
 
@@ -325,7 +350,7 @@ impl Halt {
     fn words(&self) -> String {
         match self {
             Self::Interrupted => "interrupted by the operator".to_owned(),
-            Self::CouldNotRun(why) => why.clone(),
+            Self::Stopped(why) | Self::CouldNotRun(why) => why.clone(),
         }
     }
 }

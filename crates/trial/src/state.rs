@@ -4,6 +4,7 @@ use seaworthy_base::Timestamp;
 use seaworthy_report::outcome::{Ending, Note};
 use seaworthy_stats::timeline::MAX_SECONDS;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::check::{Checked, Choice};
 use crate::judge::RanPhase;
@@ -28,6 +29,9 @@ pub(crate) struct State {
     /// The plan's file, as an absolute path; none for the default plan.
     pub(crate) plan_file: Option<String>,
     pub(crate) plan_sha256: String,
+    /// The scripts of its phases with the hashes of their files.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) scripts: Value,
     pub(crate) profile: Option<profile::Name>,
     pub(crate) time_scale: f64,
     /// A number of 64 bits, as text.
@@ -148,6 +152,7 @@ mod tests {
             resumed_from: None,
             plan_file: None,
             plan_sha256: String::new(),
+            scripts: Value::Null,
             profile: None,
             time_scale: 1.0,
             seed: "1".to_owned(),

@@ -31,7 +31,9 @@ pub(crate) fn beginning(options: &Options, id: &str) -> Result<Value, Error> {
         "plan": {
             "name": options.plan.name(),
             "sha256": seaworthy_ledger::sha256(options.plan.text().as_bytes()),
+            "kind": options.plan.plan().kind.value,
         },
+        "scripts": options.plan.scripts(),
         "seaworthy": {
             "version": env!("CARGO_PKG_VERSION"),
             "sha256": hash_file(&options.program)?,

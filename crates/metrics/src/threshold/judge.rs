@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_base::Verdict;
 use seaworthy_stats::{Assumptions, Comparison, Evidence, Judgement, Statement, judge};
 
-use super::{Aggregation, Expression, Operator, Outcome};
+use super::{Aggregation, Expression, Operator, Outcome, Target, Threshold};
 use crate::registry::{Contains, Kind};
 use crate::sink::{LONGEST, Seconds, Sink, Spread};
 
@@ -119,6 +119,16 @@ impl Outcome<'_> {
         let statement = Statement::Ratio { comparison: Comparison::Above, bound: keeps };
         let evidence = Evidence { n: &all, bad: &bad, histogram: None, lost: 0 };
         Ok(claiming(judge(&statement, &evidence, assumptions), &claim))
+    }
+}
+
+impl Target {
+    /// Whether a threshold on it says something that has a judgement, whatever is measured.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn judgeable(&self, threshold: &Threshold) -> Result<(), String> {
+        supports(self.metric.kind(), &threshold.expression)
     }
 }
 

@@ -377,6 +377,7 @@ fn objective(
             Statement::Throughput { comparison: Comparison::Above, .. } => Direction::Above,
             _ => Direction::Below,
         },
+        k6: None,
         observed: judgement.observed.map(|observed| Observed {
             value_ns: observed.value as u64,
             low_ns: observed.low as u64,

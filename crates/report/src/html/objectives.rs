@@ -43,7 +43,11 @@ fn card(index: usize, objective: &Objective) -> Markup {
                     }
                     (chart::interval(reading, &objective.name))
                 },
+                None if objective.n > 0 => p class="nodata" { "Not judged. Asked: " (bound_of(objective)) },
                 None => p class="nodata" { "No data measured. Asked: " (bound_of(objective)) },
+            }
+            @if let Some(answer) = &objective.k6 {
+                p { b { "k6's own answer: " } (text::ended(answer)) }
             }
             p class="soft" {
                 code { (objective.statement) } " · n " (number::count(objective.n))

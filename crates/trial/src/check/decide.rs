@@ -33,6 +33,43 @@ impl Checker<'_> {
     }
 }
 
+impl Checker<'_> {
+    /// Warns of thresholds that the judge cannot decide at all, or not in so short a time.
+    pub(super) fn decidable_thresholds(
+        &mut self,
+        phases: &[Phase],
+        assumptions: &Assumptions,
+    ) -> Vec<Note> {
+        let mut notes = Vec::new();
+        for phase in phases {
+            let Some(script) = &phase.script else { continue };
+            let (seconds, gate) =
+                (phase.load_ends().as_secs_f64(), f64::from(assumptions.pass_after));
+            for target in script.thresholds.targets() {
+                for threshold in &target.thresholds {
+                    let why = match target.judgeable(threshold) {
+                        Err(reason) => format!("is not judged: {reason}"),
+                        Ok(()) if seconds < gate => {
+                            format!("cannot pass: it takes {gate} s, and {seconds} s are planned")
+                        }
+                        Ok(()) => continue,
+                    };
+                    let text = format!(
+                        "threshold `{}: {}` of {} {why}",
+                        target.name, threshold.source, script.shown
+                    );
+                    self.findings.push(
+                        Finding::warning("plan-undecidable", text.clone())
+                            .hint("it stays inconclusive; k6's own answer stands beside it"),
+                    );
+                    notes.push(warning(format!("Known before the run: {text}.")));
+                }
+            }
+        }
+        notes
+    }
+}
+
 /// Why the objective cannot pass, if it cannot.
 fn impossible(
     objective: &Objective,
@@ -97,6 +134,11 @@ fn expected_rate(phases: &[&Phase], flows: &[Flow], objective: &Objective) -> Op
     let (mut requests, mut seconds) = (0.0, 0.0);
     for phase in phases {
         seconds += phase.duration.as_secs_f64();
+        let of_iterations = matches!(objective.metric.name, "iterations" | "iteration_duration");
+        if phase.script.is_some() && !of_iterations {
+            // How many requests an iteration makes shows when the script runs.
+            return None;
+        }
         let shares =
             phase.loads.iter().flat_map(|load| load.flows.iter().map(move |share| (load, share)));
         for (load, share) in shares {

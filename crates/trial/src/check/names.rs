@@ -85,6 +85,16 @@ pub(super) fn literals(plan: &Plan) -> Vec<Literal> {
         }
     }
     found.extend(fields(plan));
+    for phase in &plan.phases {
+        for (variable, value) in &phase.env {
+            if is_telling(variable) && !value.contains("${") {
+                found.push(Literal {
+                    value: value.clone(),
+                    what: format!("the variable `{variable}` of phase `{}`", phase.name),
+                });
+            }
+        }
+    }
     for target in &plan.targets {
         for (variable, value) in &target.environment {
             if is_telling(variable) && !value.contains("${") {

@@ -5,16 +5,36 @@ use std::collections::BTreeMap;
 use seaworthy_document::{Located, nearest};
 use seaworthy_stats::Statement;
 
-use super::{Checker, Objective};
+use super::{Checker, Objective, Phase};
 use crate::metric;
 use crate::plan::{self, Plan};
 
+/// What is known of the scripts of a plan.
+struct Scripts<'p> {
+    scenarios: Vec<&'p str>,
+    /// Whether one could not be read: what it has is not known then.
+    unread: bool,
+}
+
 impl Checker<'_> {
-    pub(super) fn objectives(&mut self, plan: &Plan) -> Vec<Objective> {
-        plan.objectives.iter().filter_map(|objective| self.objective(plan, objective)).collect()
+    pub(super) fn objectives(&mut self, plan: &Plan, phases: &[Phase]) -> Vec<Objective> {
+        // Of a script the scenarios are known; what names its requests get shows when it runs.
+        let scripted = phases.iter().filter(|phase| phase.script.is_some());
+        let shares = scripted.flat_map(|phase| phase.loads.iter().flat_map(|load| &load.flows));
+        let scenarios: Vec<&str> = shares.map(|share| share.flow.as_str()).collect();
+        let unread = plan.phases.iter().filter(|phase| phase.script.is_some()).count()
+            > phases.iter().filter(|phase| phase.script.is_some()).count();
+        let scripts = Scripts { scenarios, unread };
+        let objectives = plan.objectives.iter();
+        objectives.filter_map(|objective| self.objective(plan, &scripts, objective)).collect()
     }
 
-    fn objective(&mut self, plan: &Plan, objective: &plan::Objective) -> Option<Objective> {
+    fn objective(
+        &mut self,
+        plan: &Plan,
+        scripts: &Scripts<'_>,
+        objective: &plan::Objective,
+    ) -> Option<Objective> {
         let metric = metric::find(&objective.metric);
         if metric.is_none() {
             let names: Vec<&str> = metric::METRICS.iter().map(|metric| metric.name).collect();
@@ -47,11 +67,12 @@ impl Checker<'_> {
                 let reason = format!("series of `{}` carry no tag `{tag}`", metric.name);
                 let hint = format!("they carry {}", metric.tags.join(", "));
                 self.error(value, "plan-unknown-tag", reason, &hint);
-            } else if tag == "flow" {
-                self.known(value, "flow", plan.flows.iter().map(|flow| flow.name.as_str()));
+            } else if tag == "flow" && !scripts.unread {
+                let flows = plan.flows.iter().map(|flow| flow.name.as_str());
+                self.known(value, "flow", flows.chain(scripts.scenarios.iter().copied()));
             } else if tag == "phase" {
                 self.known(value, "phase", plan.phases.iter().map(|phase| phase.name.as_str()));
-            } else if tag == "step" {
+            } else if tag == "step" && scripts.scenarios.is_empty() && !scripts.unread {
                 let steps = plan.flows.iter().flat_map(|flow| &flow.steps);
                 self.known(value, "step", steps.map(|step| step.name.as_str()));
             }

@@ -32,6 +32,10 @@ impl Checker<'_> {
             profile: Some(at.with(name)),
             flow: None,
             flows: plan.flows.iter().map(flow).collect(),
+            script: None,
+            env: std::collections::BTreeMap::new(),
+            modules_dir: None,
+            options: None,
         }];
         let file = self.file;
         let before = plan.objectives.len();
@@ -84,7 +88,14 @@ impl Checker<'_> {
         scale: f64,
     ) -> Option<Phase> {
         let name = &phase.name;
+        self.without_script(phase);
+        let mut script = None;
         let (duration, default_warmup, loads) = match &phase.profile {
+            _ if phase.script.is_some() => {
+                let (duration, loads, scripted) = self.script(plan, known, phase, scale)?;
+                script = Some(scripted);
+                (duration, Duration::ZERO, loads)
+            }
             Some(profile) => {
                 let loads = self.by_profile(plan, known, phase, profile)?;
                 let profile = profile.profile();
@@ -103,7 +114,7 @@ impl Checker<'_> {
                 }
                 let Some(duration) = &phase.duration else {
                     let reason = format!("phase `{name}` has no duration");
-                    self.error(name, "plan-phase", reason, "add `duration: 5m`, or a `profile`");
+                    self.error(name, "plan-phase", reason, "add `duration: 5m`, a `profile`, or a `script`");
                     return None;
                 };
                 if phase.load.is_empty() {
@@ -112,7 +123,7 @@ impl Checker<'_> {
                         name,
                         "plan-phase",
                         reason,
-                        "add an entry to `load`, or a `profile`",
+                        "add an entry to `load`, a `profile`, or a `script`",
                     );
                 }
                 let (loads, findings) =
@@ -146,6 +157,7 @@ impl Checker<'_> {
             duration: scaled,
             warmup: times(warmup, scale),
             loads: loads.iter().map(|load| load.scaled(scale)).collect(),
+            script,
         })
     }
 

@@ -6,15 +6,17 @@ use seaworthy_load::Flow;
 use super::{Checker, Objective, Phase};
 
 impl Checker<'_> {
-    /// Refuses objectives that no series can match; warns when no objective would notice errors.
+    /// Refuses objectives that no series can match, unless a phase is not known (`unread`); warns
+    /// when no objective would notice errors.
     pub(super) fn resolvable(
         &mut self,
         phases: &[Phase],
         flows: &[Flow],
         objectives: &[Objective],
+        unread: bool,
     ) {
         for objective in objectives {
-            if phases.iter().any(|phase| matches(objective, phase, flows)) {
+            if unread || phases.iter().any(|phase| matches(objective, phase, flows)) {
                 continue;
             }
             let tags: Vec<String> =
@@ -32,8 +34,13 @@ impl Checker<'_> {
         }
         let notices =
             |objective: &Objective| matches!(objective.metric.name, "http_req_failed" | "checks");
+        let threshold = |phase: &Phase| {
+            let targets = phase.script.iter().flat_map(|script| script.thresholds.targets());
+            targets.into_iter().any(|target| matches!(target.metric.name(), "http_req_failed" | "checks"))
+        };
         if let Some(first) = objectives.first()
             && !objectives.iter().any(notices)
+            && !phases.iter().any(threshold)
         {
             self.findings.push(
                 Finding::warning("plan-no-errors", "no objective would notice failing requests")
@@ -53,6 +60,10 @@ fn matches(objective: &Objective, phase: &Phase, flows: &[Flow]) -> bool {
     }
     let shares = phase.loads.iter().flat_map(|load| &load.flows);
     shares.filter(|share| wanted("flow", &share.flow)).any(|share| {
+        if phase.script.is_some() {
+            // What it requests and checks shows when it runs; event streams it does not have.
+            return !objective.metric.name.starts_with("stream_");
+        }
         let Some(flow) = flows.iter().find(|flow| flow.name() == share.flow) else { return false };
         match objective.metric.name {
             "checks" => flow.checks().any(|check| wanted("check", &check)),

@@ -17,6 +17,7 @@ fn phase() -> Phase {
             graceful_stop: SECOND,
             executor: Executor::ConstantVus { vus: 1, duration: 100 * SECOND },
         }],
+        script: None,
     }
 }
 
