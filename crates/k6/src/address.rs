@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use seaworthy_net::auth::Login;
-use seaworthy_net::{Error, Prepared, Request, Url};
+use seaworthy_net::{Error, Names, Prepared, Request, Url};
 
 /// As many are remembered on a thread; then all are forgotten, and taken apart again.
 const MOST: usize = 4096;
@@ -59,7 +59,9 @@ impl Address {
         if let Some(prepared) = self.plain.get() {
             return Ok(prepared);
         }
-        let prepared = Request::get(self.target.clone()).prepare(&self.origin)?;
+        let mut request = Request::get(self.target.clone());
+        request.names = Names::Canonical;
+        let prepared = request.prepare(&self.origin)?;
         Ok(self.plain.get_or_init(|| prepared))
     }
 }
