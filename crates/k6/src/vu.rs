@@ -95,9 +95,16 @@ impl Vu {
             let options = &settled.options;
             let keeping = match options.no_connection_reuse {
                 Some(true) => Keeping::NOTHING,
+                // As many as a batch uses; without a limit as many as Go's client keeps.
                 _ => Keeping {
-                    per_origin: options.batch_per_host() as usize,
-                    ..Keeping::default()
+                    per_origin: match options.batch_per_host() {
+                        0 => 2,
+                        most => most as usize,
+                    },
+                    total: match options.batch() {
+                        0 => 100,
+                        most => most as usize,
+                    },
                 },
             };
             Pool::new(settled.client_of(id), keeping)

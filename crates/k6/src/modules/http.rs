@@ -1,8 +1,12 @@
 //! `k6/http`: requests that block the script, and what came of them.
 
+mod asynchronous;
+mod batch;
+mod body;
 mod call;
 mod code;
 mod cookies;
+mod debug;
 mod exchange;
 mod expected;
 mod file;
@@ -12,7 +16,7 @@ mod parameters;
 mod response;
 
 use rquickjs::function::{Func, Opt};
-use rquickjs::{Class, Ctx, Object, Value};
+use rquickjs::{Class, Coerced, Ctx, Object, Value};
 
 use super::Exported;
 pub(crate) use exchange::Sent;
@@ -45,6 +49,8 @@ pub(crate) struct Http;
 impl Exported for Http {
     const NAMES: &'static [&'static str] = &[
         "CookieJar",
+        "asyncRequest",
+        "batch",
         "cookieJar",
         "del",
         "expectedStatuses",
@@ -70,6 +76,8 @@ impl Exported for Http {
         object.set("patch", Func::from(patch))?;
         object.set("options", Func::from(options))?;
         object.set("request", Func::from(request))?;
+        object.set("asyncRequest", Func::from(asynchronous::async_request))?;
+        object.set("batch", Func::from(batch::batch))?;
         object.set("url", Func::from(parameters::url_template))?;
         object.set("expectedStatuses", Func::from(expected::expected_statuses))?;
         object.set("setResponseCallback", Func::from(expected::set_response_callback))?;
@@ -116,10 +124,11 @@ with_body!(del: "DELETE", options: "OPTIONS", patch: "PATCH", post: "POST", put:
 
 fn request<'js>(
     ctx: Ctx<'js>,
-    method: String,
+    method: Coerced<String>,
     url: Value<'js>,
     body: Opt<Value<'js>>,
     parameters: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
-    call::request(&ctx, &method.to_uppercase(), url, body.0, parameters.0)
+    // As it is written: k6 sends `get` where a script says so.
+    call::request(&ctx, &method.0, url, body.0, parameters.0)
 }

@@ -43,7 +43,9 @@ pub(crate) fn get<'js>(
     let vu = Vu::of(ctx)?;
     let settled = vu.settled(ctx, "making HTTP requests")?;
     let bare = parameters.as_ref().is_none_or(|it| it.is_undefined() || it.is_null());
-    let simple = bare && settled.options.user_agent.is_none() && vu.jar.borrow().is_empty();
+    let options = &settled.options;
+    let plain = options.user_agent.is_none() && options.http_debug.is_none();
+    let simple = bare && plain && vu.jar.borrow().is_empty();
     let (Some(text), Some(worker), true) = (url.as_string(), &vu.worker, simple) else {
         return request(ctx, "GET", url, None, parameters);
     };
@@ -119,8 +121,15 @@ pub(crate) fn take_turn(ctx: &Ctx<'_>, vu: &Vu, settled: &Settled) -> rquickjs::
     }
 }
 
+/// The same for a request that does not block its script.
+pub(crate) async fn paced(vu: &Vu, settled: &Settled) {
+    if let Some(delay) = turn(vu, settled) {
+        tokio::time::sleep(delay).await;
+    }
+}
+
 /// How long to wait for a request's turn.
-pub(crate) fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
+fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
     let rate = settled.options.rps()?;
     let every = 1_000_000_000 / u64::from(rate.max(1));
     let now = vu.shared.elapsed().as_nanos() as u64;
@@ -130,34 +139,63 @@ pub(crate) fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
     (mine > now).then(|| Duration::from_nanos(mine - now))
 }
 
-/// Throws, or answers with status 0 as k6 does for a URL that cannot be called.
+/// Throws, or answers with status 0 as k6 does for a request that cannot be made.
 pub(crate) fn refuse<'js>(
     ctx: &Ctx<'js>,
     vu: &Vu,
     method: &str,
     refused: Refused,
 ) -> rquickjs::Result<Value<'js>> {
-    match refused {
-        Refused::Thrown(error) => Err(error),
-        Refused::Url { url, error, throws } => {
-            hand_over(ctx, vu, unsent(method, url, &error), Form::Text, throws)
-        }
-    }
+    let (outcome, throws) = unsent(vu, method, refused)?;
+    hand_over(ctx, vu, outcome, Form::Text, throws)
 }
 
-/// An outcome of what was never sent, and is not measured.
-pub(crate) fn unsent(method: &str, url: String, error: &seaworthy_net::Error) -> Outcome {
-    let (error_code, error) = super::code::of(error);
-    Outcome {
+/// An outcome of what was never sent, and whether it is to be thrown.
+///
+/// # Errors
+/// What the script threw.
+pub(crate) fn unsent(
+    vu: &Vu,
+    method: &str,
+    refused: Refused,
+) -> rquickjs::Result<(Outcome, bool)> {
+    let mut outcome = Outcome {
         status: 0,
         version: http::Version::HTTP_11,
         headers: http::HeaderMap::new(),
         body: None,
         timings: seaworthy_net::Timings::default(),
         peer: seaworthy_net::Peer::default(),
-        url: url.as_str().into(),
-        error,
-        error_code,
-        sent: Rc::new(Sent { method: method.to_owned(), url: url.into(), ..Sent::default() }),
+        url: "".into(),
+        error: String::new(),
+        error_code: 0,
+        sent: Rc::default(),
+    };
+    match refused {
+        Refused::Thrown(error) => Err(error),
+        Refused::Unmade { words, error_code, throws } => {
+            (outcome.error, outcome.error_code) = (words, error_code);
+            Ok((outcome, throws))
+        }
+        Refused::Unspoken(it) => {
+            let name = it.name.as_deref();
+            let hop = Hop { method, url: &it.url, name, tags: &it.tags, expected: &it.expected };
+            let echo = Echo {
+                status: 0,
+                version: None,
+                timings: outcome.timings,
+                peer: outcome.peer,
+                sent: 0,
+                received: 0,
+                error: &it.words,
+                error_code: 1000,
+            };
+            record(vu, &hop, &echo);
+            let url: Rc<str> = it.url.into();
+            let sent = Sent { method: method.to_owned(), url: Rc::clone(&url), ..Sent::default() };
+            outcome.sent = Rc::new(sent);
+            (outcome.url, outcome.error, outcome.error_code) = (url, it.words, 1000);
+            Ok((outcome, it.throws))
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{COOKIE, HeaderName, HeaderValue};
+use http::header::{COOKIE, HeaderName, HeaderValue, REFERER};
 use seaworthy_load::Counters;
 use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
@@ -13,8 +13,10 @@ use seaworthy_net::session::{leads_to, redirect};
 use seaworthy_net::{Failure, Peer, Pool, Request, Timings, Url, coding};
 
 use super::code;
+use super::debug::Debug;
 use super::expected::Expected;
 use crate::address::Address;
+use crate::console::Level;
 use crate::vu::Vu;
 
 /// What a script wants to be sent.
@@ -26,6 +28,8 @@ pub(crate) struct Order {
     /// The virtual user's tags and the request's own.
     pub(crate) tags: TagSet,
     pub(crate) redirects: u8,
+    /// Whether the script or an option says how many redirects are followed.
+    pub(crate) redirects_said: bool,
     pub(crate) expected: Expected,
     pub(crate) jar: Rc<RefCell<Jar>>,
     /// Cookies of the request itself, as `name=value`.
@@ -100,6 +104,8 @@ pub(crate) async fn perform(
     let deadline = clock.now().checked_add(limit);
     let mut sent: Option<Rc<Sent>> = None;
     let mut followed = 0;
+    let own_referer = order.request.headers.iter().any(|(name, _)| name == REFERER);
+    let debug = vu.shared.settled().and_then(|settled| Debug::of(&settled.options));
     loop {
         order.request.timeout =
             Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
@@ -114,10 +120,12 @@ pub(crate) async fn perform(
             tags: &order.tags,
             expected: &order.expected,
         };
+        let shown = debug.map(|debug| debug.begin(vu, &origin, &order.request));
         let answer = match (answer.take(), &order.login) {
             (Some(answer), _) => answer,
             (None, Some((scheme, login))) => {
                 let mut told = |response: &seaworthy_net::Response| {
+                    shown.iter().for_each(|shown| shown.answer(vu, response));
                     record(vu, &hop, &Echo::answered(response, "", 0));
                 };
                 auth::send(pool, &origin, &order.request, *scheme, login, &mut told).await
@@ -128,6 +136,7 @@ pub(crate) async fn perform(
             Ok(response) => response,
             Err(failure) => return failed(vu, &hop, failure, first),
         };
+        shown.iter().for_each(|shown| shown.answer(vu, &response));
         order.jar.borrow_mut().store(&origin, &order.request.target, &response.headers);
         let onward = match order.redirects > 0 || followed > 0 {
             true => leads_to(&origin, &order.request.target, &response),
@@ -148,12 +157,24 @@ pub(crate) async fn perform(
         };
         record(vu, &hop, &Echo::answered(&response, "", number));
         if followed == order.redirects {
-            let words = format!("stopped after {followed} redirects");
-            vu.shared.console.say(crate::console::Level::Warning, &words, &format!("url={url}"));
+            if !order.redirects_said {
+                let words = format!(
+                    "stopped after {followed} redirects, with the next one as the answer; \
+                     `redirects` in a request's parameters or the option `maxRedirects` says how many \
+                     are wanted, and silences this"
+                );
+                let first = &order.address.text;
+                vu.shared.console.say(Level::Warning, &words, &format!("url={first:?}"));
+            }
             return answered(order.keeps_body, response, url, first, String::new(), number);
         }
         followed += 1;
         strip_cookies(&mut order);
+        if !own_referer {
+            order.request.headers.retain(|(name, _)| name != REFERER);
+            let referer = HeaderValue::from_str(&url).ok();
+            order.request.headers.extend(referer.map(|value| (REFERER, value)));
+        }
         redirect(&mut order.request, response.status, &origin, &next);
         url = whole(&next).into();
         origin = next;
@@ -175,33 +196,39 @@ fn what(order: &Order, url: Rc<str>, cookies: Vec<(String, String)>) -> Sent {
     }
 }
 
-/// Adds the cookies that go to `origin`: the jar's, then the request's own. Returns them.
+/// Adds the cookies that go to `origin`: the request's own, then the jar's. Returns them.
 fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
-    let jar = order.jar.borrow_mut().header(origin, &order.request.target);
-    if jar.is_none() && order.cookies.is_empty() {
-        return Vec::new();
-    }
-    let jar = jar.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let mut cookies: Vec<(String, String)> = jar
-        .iter()
-        .flat_map(|text| text.split("; "))
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    for (name, value, replace) in &order.cookies {
-        if *replace {
-            cookies.retain(|(known, _)| known != name);
+    let mut cookies: Vec<(String, String)> = Vec::new();
+    let Order { request, jar, cookies: own, .. } = order;
+    {
+        let mut jar = jar.borrow_mut();
+        if jar.is_empty() && own.is_empty() {
+            return cookies;
         }
-        cookies.push((name.clone(), value.clone()));
+        cookies.extend(own.iter().map(|(name, value, _)| (name.clone(), value.clone())));
+        let replaced = |name: &str| own.iter().any(|(own, _, replace)| *replace && own == name);
+        let kept = jar.cookies(origin, &request.target).into_iter();
+        let kept = kept.filter(|(name, _)| !replaced(name));
+        cookies.extend(kept.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let own = order.request.headers.iter_mut().find(|(name, _)| name == COOKIE);
-    let own_text = own.as_ref().map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let text = own_text.into_iter().chain(text).collect::<Vec<_>>().join("; ");
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        match own {
-            Some((_, own)) => *own = value,
-            None => order.request.headers.push((COOKIE, value)),
+    let known = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
+    let mut text = known.as_ref().map_or_else(Vec::new, |(_, value)| value.as_bytes().to_vec());
+    for (name, value) in &cookies {
+        if !text.is_empty() {
+            text.extend_from_slice(b"; ");
+        }
+        if !name.is_empty() {
+            text.extend_from_slice(name.as_bytes());
+            text.push(b'=');
+        }
+        text.extend_from_slice(value.as_bytes());
+    }
+    if let Ok(value) = HeaderValue::from_bytes(&text)
+        && !text.is_empty()
+    {
+        match known {
+            Some((_, known)) => *known = value,
+            None => request.headers.push((COOKIE, value)),
         }
     }
     cookies
