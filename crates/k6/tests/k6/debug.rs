@@ -22,11 +22,14 @@ async fn with(server: &Server, debug: Option<&str>) -> Ran {
 async fn requests_and_answers_are_logged_as_they_went_out() {
     let server = Server::start().await;
     let said = with(&server, Some("headers")).await.said;
-    let request = server.fill(
-        "Request:\nPOST /echo HTTP/1.1\nHost: 127.0.0.1:PORT\nUser-Agent: ",
-    );
+    let request = server.fill("Request:\nPOST /echo HTTP/1.1\nHost: 127.0.0.1:PORT\nUser-Agent: ");
     assert!(said.contains(&request), "{said}");
-    assert!(said.contains("\nAuthorization: Bearer abc\nContent-Type: x/y\nContent-Length: 8\n\n\n  group="), "{said}");
+    assert!(
+        said.contains(
+            "\nAuthorization: Bearer abc\nContent-Type: x/y\nContent-Length: 8\n\n\n  group="
+        ),
+        "{said}"
+    );
     assert!(said.contains("Response:\nHTTP/1.1 200 OK\nX-Method: POST\n"), "{said}");
     assert!(said.contains("Response:\nHTTP/1.1 302 Found\nLocation: /final\n"), "{said}");
     assert!(said.contains(&server.fill("\nReferer: BASE/redirect/1\n")), "{said}");

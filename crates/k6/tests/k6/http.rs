@@ -28,7 +28,10 @@ async fn requests_block_the_script_and_are_measured() {
     assert_eq!(tag("method"), Some("GET"));
     assert_eq!(tag("name"), Some(server.fill("BASE/path?q=1").as_str()));
     assert_eq!(tag("expected_response"), Some("true"));
-    assert_eq!((tag("proto"), tag("scenario"), tag("group")), (Some("HTTP/1.1"), Some("default"), Some("")));
+    assert_eq!(
+        (tag("proto"), tag("scenario"), tag("group")),
+        (Some("HTTP/1.1"), Some("default"), Some(""))
+    );
     assert_eq!(ran.of("http_req_failed").len(), 10);
     assert!(ran.sum("data_sent") > 500.0 && ran.sum("data_received") > 500.0);
 }
@@ -62,7 +65,8 @@ async fn bodies_parameters_and_methods_go_out_as_told() {
     ))
     .await;
     ran.is_clean();
-    let names: Vec<&str> = ran.of("http_reqs").iter().filter_map(|it| it.tags.get("name")).collect();
+    let names: Vec<&str> =
+        ran.of("http_reqs").iter().filter_map(|it| it.tags.get("name")).collect();
     assert!(names.contains(&server.fill("BASE/item/${}").as_str()), "{names:?}");
     let short = ran.of("http_reqs").into_iter().find(|it| it.tags.get("name") == Some("short"));
     assert_eq!(short.unwrap().tags.get("url"), Some("short"));
@@ -151,7 +155,9 @@ async fn what_makes_no_request_is_an_answer_unless_it_is_to_be_thrown() {
     .await;
     ran.is_clean();
     assert_eq!((server.seen().len(), ran.sum("http_reqs")), (2, 2.0));
-    for said in ["headers must be an object", "jar must be a CookieJar", "parameters must be an object"] {
+    for said in
+        ["headers must be an object", "jar must be a CookieJar", "parameters must be an object"]
+    {
         assert!(ran.said.contains(said), "{said}: {}", ran.said);
     }
 }
@@ -227,7 +233,9 @@ async fn bodies_are_packed_and_logins_proved() {
     assert!(seen[1].body.len() < 100);
     assert_eq!(seen[2].headers["authorization"], "Basic dXNlcjpwYXNz");
     // Of a digest both exchanges are measured, of NTLM all three.
-    let count = |status| ran.of("http_reqs").iter().filter(|it| it.tags.get("status") == Some(status)).count();
+    let count = |status| {
+        ran.of("http_reqs").iter().filter(|it| it.tags.get("status") == Some(status)).count()
+    };
     assert_eq!((count("200"), count("401")), (6, 3 + 1 + 2));
     // A login does not get into names and logs.
     assert!(ran.of("http_reqs").iter().all(|it| !it.tags.get("name").unwrap().contains("pass@")));

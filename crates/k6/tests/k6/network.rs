@@ -29,7 +29,8 @@ async fn connections_are_kept_or_not() {
         let options = format!("export const options = {{ {options} iterations: 3, vus: 1 }};");
         clean(&server, &format!("{options} {calls}")).await;
         assert_eq!((server.seen().len(), connections(&server)), (6, expected), "{options}");
-        let closing = server.seen().iter().filter(|it| it.headers.contains_key("connection")).count();
+        let closing =
+            server.seen().iter().filter(|it| it.headers.contains_key("connection")).count();
         assert_eq!(closing, if expected == 6 { 6 } else { 0 });
     }
 }
@@ -108,7 +109,14 @@ async fn servers_are_trusted_as_told() {
     let newer = "insecureSkipTLSVerify: true, tlsVersion: { min: 'tls1.3', max: 'tls1.3' }";
     clean(&old, &with(newer, "apart: (r) => r.status === 0 && r.error_code >= 1300")).await;
     let suite = "insecureSkipTLSVerify: true, tlsCipherSuites: ['TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384']";
-    clean(&old, &with(suite, "suite: (r) => r.status === 200 && r.tls_cipher_suite.endsWith('AES_256_GCM_SHA384')")).await;
+    clean(
+        &old,
+        &with(
+            suite,
+            "suite: (r) => r.status === 200 && r.tls_cipher_suite.endsWith('AES_256_GCM_SHA384')",
+        ),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -116,7 +124,8 @@ async fn a_certificate_is_shown_to_the_hosts_it_is_for() {
     const CERTIFICATE: &str = include_str!("../../../net/tests/data/client.pem");
     const KEY: &str = include_str!("../../../net/tests/data/client.key");
     let server = Server::start_tls(Tls::Known).await;
-    for (domain, expected) in [("127.0.0.1", "r.status === 200"), ("other.test", "r.status === 0")] {
+    for (domain, expected) in [("127.0.0.1", "r.status === 200"), ("other.test", "r.status === 0")]
+    {
         let script = format!(
             "export const options = {{ insecureSkipTLSVerify: true, tlsAuth: [{{ domains: ['{domain}'], cert: `{CERTIFICATE}`, key: `{KEY}` }}] }};
              export default function () {{ check(http.get('BASE/'), {{ known: (r) => {expected} }}); }}"

@@ -99,11 +99,9 @@ async fn a_request_ends_when_its_time_is_up() {
 
 #[tokio::test]
 async fn failures_are_thrown_where_an_option_says_so() {
-    let ran = run(
-        "import http from 'k6/http';
+    let ran = run("import http from 'k6/http';
          export const options = { throw: true, iterations: 2 };
-         export default function () { http.get('http://127.0.0.1:1/'); console.log('not here'); }",
-    )
+         export default function () { http.get('http://127.0.0.1:1/'); console.log('not here'); }")
     .await;
     assert!(ran.logged().is_empty());
     assert_eq!(ran.said.matches("refused").count(), 2, "{}", ran.said);

@@ -129,9 +129,8 @@ async fn serve(
     seen: Arc<Mutex<Vec<Seen>>>,
     gauge: Arc<Mutex<Gauge>>,
 ) {
-    let service = service_fn(move |request| {
-        answer(request, peer, Arc::clone(&seen), Arc::clone(&gauge))
-    });
+    let service =
+        service_fn(move |request| answer(request, peer, Arc::clone(&seen), Arc::clone(&gauge)));
     let http = hyper::server::conn::http1::Builder::new();
     match tls {
         None => _ = http.serve_connection(TokioIo::new(stream), service).await,
@@ -188,7 +187,8 @@ async fn answer(
         }
         ("redirect", Some(left)) => {
             let left: u32 = left.parse().unwrap();
-            let next = if left > 1 { format!("/redirect/{}", left - 1) } else { "/final".to_owned() };
+            let next =
+                if left > 1 { format!("/redirect/{}", left - 1) } else { "/final".to_owned() };
             response.status(302).header("location", next).body(Bytes::new())
         }
         ("setcookie", Some(pair)) => response
@@ -253,7 +253,11 @@ fn ntlm(response: hyper::http::response::Builder, authorization: &str) -> Answer
     let user: Vec<u8> = "user".bytes().flat_map(|byte| [byte, 0]).collect();
     let mut challenge = "NTLM".to_owned();
     match token.as_deref().and_then(|token| token.get(8).copied()) {
-        Some(3) if token.as_deref().is_some_and(|it| it.windows(user.len()).any(|part| part == user)) => {
+        Some(3)
+            if token
+                .as_deref()
+                .is_some_and(|it| it.windows(user.len()).any(|part| part == user)) =>
+        {
             return response.body(Bytes::from("in"));
         }
         Some(1) => {

@@ -25,8 +25,7 @@ pub(crate) fn async_request<'js>(
     let method = method.0.map_or_else(|| "GET".to_owned(), |method| method.0);
     let url = url.0.unwrap_or_else(|| Value::new_undefined(ctx.clone()));
     let (promise, resolve, reject) = ctx.promise()?;
-    let order =
-        read(&ctx, &vu, settled, &method, &url, body.0.as_ref(), parameters.0.as_ref());
+    let order = read(&ctx, &vu, settled, &method, &url, body.0.as_ref(), parameters.0.as_ref());
     let Read { order, form, throws } = match order {
         Ok(read) => read,
         Err(refused) => {
@@ -45,10 +44,11 @@ pub(crate) fn async_request<'js>(
             // Both are there once a script is initialised, which it is here.
             _ => None,
         };
-        let done: Box<dyn for<'a> FnOnce(&Ctx<'a>) -> rquickjs::Result<()>> = Box::new(move |ctx| {
-            let ends = (resolve.restore(ctx)?, reject.restore(ctx)?);
-            outcome.map_or(Ok(()), |outcome| settle(ctx, &vu, ends, outcome, form, throws))
-        });
+        let done: Box<dyn for<'a> FnOnce(&Ctx<'a>) -> rquickjs::Result<()>> =
+            Box::new(move |ctx| {
+                let ends = (resolve.restore(ctx)?, reject.restore(ctx)?);
+                outcome.map_or(Ok(()), |outcome| settle(ctx, &vu, ends, outcome, form, throws))
+            });
         done
     });
     begun.map_err(|Cut| ended(&ctx))?;

@@ -16,7 +16,6 @@ use super::call::{ended, paced, pool, unsent};
 use super::exchange::{Order, Outcome, perform};
 use super::parameters::{Read, Refused, read};
 use super::response::{Form, failure, hand_over};
-use crate::console::Level;
 use crate::shared::Settled;
 use crate::vu::Vu;
 
@@ -122,34 +121,19 @@ fn request<'js>(
     let get = || "GET".to_owned();
     let unmade = |words: String| {
         let throws = settled.options.throw == Some(true);
-        vu.shared.console.say(Level::Warning, "A batch request failed", &format!("error={words:?}"));
-        Err(Refused::Unmade { words, error_code: 0, throws })
+        (get(), Err(Refused::Unmade { words, error_code: 0, throws }))
     };
-    let parts = match (value.as_array(), value.as_object()) {
-        (Some(list), _) if list.len() < 2 => {
-            let words = "a request of a batch is a URL, an object or an array of at least method and URL";
-            return (get(), unmade(format!("{words}; {name} is none of these")));
+    let [method, url, body, parameters] = match parts(value) {
+        Ok(Some(parts)) => parts,
+        Ok(None) => {
+            return unmade(format!(
+                "the batch's request {name} is an array without at least a method and a URL"
+            ));
         }
-        (Some(list), _) => (|| {
-            let at = |place| list.get::<Value<'js>>(place);
-            Ok((at(0)?, at(1)?, at(2)?, at(3)?))
-        })(),
-        // What `http.url` returns has a `url` too, and a name.
-        (None, Some(object)) if !is_template(object) => (|| {
-            let of = |name| object.get::<_, Value<'js>>(name);
-            Ok((of("method")?, of("url")?, of("body")?, of("params")?))
-        })(),
-        _ => {
-            let undefined = || Value::new_undefined(ctx.clone());
-            Ok((undefined(), value.clone(), undefined(), undefined()))
-        }
-    };
-    let (method, url, body, parameters) = match parts {
-        Ok(parts) => parts,
         Err(error) => return (get(), Err(Refused::Thrown(error))),
     };
     if url.is_undefined() && value.is_object() {
-        return (get(), unmade(format!("the batch's request {name} has no `url`")));
+        return unmade(format!("the batch's request {name} has no `url`"));
     }
     let method = match method.is_undefined() || method.is_null() {
         true => get(),
@@ -162,6 +146,27 @@ fn request<'js>(
     (method, read)
 }
 
+/// Method, URL, body and parameters of a request; `None` for an array that is too short.
+fn parts<'js>(value: &Value<'js>) -> rquickjs::Result<Option<[Value<'js>; 4]>> {
+    if let Some(list) = value.as_array() {
+        if list.len() < 2 {
+            return Ok(None);
+        }
+        return Ok(Some([list.get(0)?, list.get(1)?, list.get(2)?, list.get(3)?]));
+    }
+    Ok(Some(match value.as_object() {
+        Some(object) if !is_template(object) => {
+            let of = |name| object.get::<_, Value<'js>>(name);
+            [of("method")?, of("url")?, of("body")?, of("params")?]
+        }
+        _ => {
+            let undefined = || Value::new_undefined(value.ctx().clone());
+            [undefined(), value.clone(), undefined(), undefined()]
+        }
+    }))
+}
+
+/// What `http.url` returns has a `url` too, and a name.
 fn is_template(object: &Object<'_>) -> bool {
     let has = |name| object.contains_key(name).unwrap_or(false);
     has("name") && !has("method") && !has("body") && !has("params")

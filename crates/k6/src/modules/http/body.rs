@@ -48,7 +48,8 @@ impl<'js> Reading<'_, 'js> {
             }
         }
         let (media_type, body) = if files {
-            let boundary = format!("{:016x}{:016x}", self.vu.draw().to_bits(), self.vu.draw().to_bits());
+            let boundary =
+                format!("{:016x}{:016x}", self.vu.draw().to_bits(), self.vu.draw().to_bits());
             form::multipart(&parts, &boundary)
         } else {
             // As Go encodes forms: by name.

@@ -50,4 +50,3 @@ fn words(error: &Error, code: u32) -> String {
 pub(crate) const fn of_status(status: u16) -> u32 {
     if status >= 400 { 1000 + status as u32 } else { 0 }
 }
-

@@ -48,7 +48,9 @@ impl Debug {
             line(&mut text, &USER_AGENT, &HeaderValue::from_static(AGENT));
         }
         let sent = request.headers.iter();
-        for (name, value) in sent.filter(|(name, _)| name != CONTENT_LENGTH && name != TRANSFER_ENCODING) {
+        for (name, value) in
+            sent.filter(|(name, _)| name != CONTENT_LENGTH && name != TRANSFER_ENCODING)
+        {
             line(&mut text, name, value);
         }
         if !request.body.is_empty() {

@@ -90,10 +90,7 @@ pub(crate) fn read(value: &Value<'_>) -> Option<Expected> {
 }
 
 /// `http.setResponseCallback(…)`: for all requests of this virtual user from now on.
-pub(crate) fn set_response_callback<'js>(
-    ctx: Ctx<'js>,
-    value: Value<'js>,
-) -> rquickjs::Result<()> {
+pub(crate) fn set_response_callback<'js>(ctx: Ctx<'js>, value: Value<'js>) -> rquickjs::Result<()> {
     let expected = read(&value).ok_or_else(|| Exception::throw_type(&ctx, UNKNOWN))?;
     *Vu::of(&ctx)?.expected.borrow_mut() = expected;
     Ok(())

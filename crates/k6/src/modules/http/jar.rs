@@ -52,9 +52,12 @@ impl CookieJar {
         let throw = |words: &str| Exception::throw_message(&ctx, words);
         let options = options.0.as_ref().and_then(Value::as_object).cloned();
         if let Some(options) = options {
-            for (key, attribute) in
-                [("domain", "Domain"), ("path", "Path"), ("expires", "Expires"), ("max_age", "Max-Age")]
-            {
+            for (key, attribute) in [
+                ("domain", "Domain"),
+                ("path", "Path"),
+                ("expires", "Expires"),
+                ("max_age", "Max-Age"),
+            ] {
                 if let Some(value) = options.get::<_, Option<Coerced<String>>>(key)? {
                     if key == "expires" && expires_ms(&value.0).is_none() {
                         let words = format!(

@@ -7,8 +7,8 @@ use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
 use rquickjs::function::Rest;
 use rquickjs::{Array, Coerced, Ctx, Object, Value};
-use seaworthy_net::auth::{self, Login};
 use seaworthy_metrics::TagSet;
+use seaworthy_net::auth::{self, Login};
 use seaworthy_net::{Names, Request, coding};
 
 use super::exchange::Order;
@@ -179,7 +179,8 @@ pub(crate) fn read<'js>(
     let mut request = Request::new(method, address.target.clone());
     // As k6 writes them: some servers care.
     request.names = Names::Canonical;
-    if let Some(agent) = options.user_agent.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) {
+    if let Some(agent) = options.user_agent.as_deref().and_then(|it| HeaderValue::from_str(it).ok())
+    {
         request.headers.push((USER_AGENT, agent));
     }
     let form = match options.discard_response_bodies {
@@ -381,7 +382,9 @@ impl<'js> Reading<'_, 'js> {
         };
         match length {
             // No limit is what an hour-long request has.
-            Some(length) if length.is_zero() => self.order.request.timeout = Some(Duration::from_secs(86_400)),
+            Some(length) if length.is_zero() => {
+                self.order.request.timeout = Some(Duration::from_secs(86_400))
+            }
             Some(length) => self.order.request.timeout = Some(length),
             None => {
                 let given = value.get::<Coerced<String>>()?.0;
@@ -414,7 +417,9 @@ impl<'js> Reading<'_, 'js> {
         match super::jar::of_value(value) {
             Some(jar) => self.order.jar = jar,
             None => {
-                self.vu.shared.warn_once("a request's jar must be a CookieJar; others are left out");
+                self.vu
+                    .shared
+                    .warn_once("a request's jar must be a CookieJar; others are left out");
             }
         }
     }
