@@ -52,7 +52,13 @@ fn instance<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     property(&object, "iterationsInterrupted", |_, vu| {
         Ok(vu.shared.counts.interrupted.load(Ordering::Relaxed))
     })?;
-    property(&object, "vusActive", |_, vu| Ok(vu.shared.counts.active.load(Ordering::Relaxed)))?;
+    property(&object, "vusActive", |ctx, vu| match vu.stage.get() {
+        Stage::Teardown => {
+            let words = "instance.vusActive is not known in teardown: none is active any more";
+            Err(Exception::throw_message(ctx, words))
+        }
+        _ => Ok(vu.shared.counts.active.load(Ordering::Relaxed)),
+    })?;
     property(&object, "vusInitialized", |_, vu| {
         Ok(vu.shared.counts.initialised.load(Ordering::Relaxed))
     })?;

@@ -126,7 +126,11 @@ pub(crate) async fn perform(
             (None, Some((scheme, login))) => {
                 let mut told = |response: &seaworthy_net::Response| {
                     shown.iter().for_each(|shown| shown.answer(vu, response));
-                    record(vu, &hop, &Echo::answered(response, "", 0));
+                    // A challenge is what is to be expected.
+                    let passing = Expected::Statuses(vec![(0, 999)]);
+                    let hop = Hop { expected: &passing, ..hop };
+                    let number = code::of_status(response.status);
+                    record(vu, &hop, &Echo::answered(response, "", number));
                 };
                 auth::send(pool, &origin, &order.request, *scheme, login, &mut told).await
             }
