@@ -99,6 +99,7 @@ impl Tool {
         command
             .current_dir(&here)
             .env("HOME", scratch.0.join("home"))
+            .env("SEAWORTHY_FOLDER", scratch.0.join("trials"))
             .env_remove("XDG_CONFIG_HOME");
         if self.peer {
             command.env("K6_NO_USAGE_REPORT", "true").env("K6_AUTO_EXTENSION_RESOLUTION", "false");

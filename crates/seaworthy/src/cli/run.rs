@@ -1,6 +1,7 @@
 //! `seaworthy run`: runs a k6 script as `k6 run` does, with its flags, its summary and its exit codes.
 
 mod conduct;
+mod dashboard;
 mod ending;
 mod environment;
 mod flags;
@@ -15,19 +16,18 @@ mod worth;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use seaworthy_base::{Clock, chance};
-use seaworthy_k6::options::Consolidated;
-use seaworthy_k6::output::Outlet;
-use seaworthy_k6::{Options, Script, Service};
-use seaworthy_load::SharedTimeline;
+use seaworthy_k6::Watching;
+use seaworthy_trial::{Checked, OneScript, Speaker};
 use tokio_util::sync::CancellationToken;
 
-use super::talk;
 use super::trial::Asked;
+use super::{HouseArgument, talk};
 use crate::exit::Exit;
-use conduct::Conducted;
+use conduct::{Begun, Conducted};
 use log::Log;
 use stop::Stop;
 
@@ -64,6 +64,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     #[command(flatten)]
+    house: HouseArgument,
+    #[command(flatten)]
+    keys: super::receipts::KeyArguments,
+    #[command(flatten)]
     log: log::LogFlags,
     /// No progress.
     #[arg(short = 'q', long)]
@@ -87,7 +91,7 @@ fn whole(arguments: &Arguments) -> Exit {
             return stop.exit;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             talk(&format!("error: cannot start the runtime: {error}"));
@@ -114,13 +118,15 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     reading::typed(&flags)?;
     let seed = arguments.seed.unwrap_or_else(|| chance::Chance::system().bits());
     let stop = CancellationToken::new();
+    // What ends the script ends not the whole.
+    let its_own = stop.child_token();
     let mut asked = Asked::listen()?;
     let context = ReadingContext {
         path: &arguments.script,
         console: log.console(),
         clock,
         seed,
-        stop: &stop,
+        stop: &its_own,
         system: arguments.reading.system(true),
     };
     let reading = reading::read(&arguments.reading, &context, &flags);
@@ -133,30 +139,50 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     if let Some(file) = &consolidated.options().console_output {
         log.divert(file)?;
     }
-    let (outlet, samples) = Outlet::new();
     let wanted = outputs::Wanted::read(&consolidated)?;
-    let (wall, now) = (clock.wall(), clock.now());
-    let timeline = SharedTimeline::new(wall, now, Default::default());
-    let service = Service::new(
-        &script,
-        Options {
-            consolidated: consolidated.clone(),
-            phase: "script".to_owned(),
-            timeline,
-            outlet: wanted.any().then_some(outlet),
-            queue: arguments.queue,
-            workers: arguments.workers,
-        },
-    )?;
-    let outputs = wanted.open(&service, &consolidated, samples)?;
-    let thresholds = service.thresholds().clone();
-    let watching = service.watch();
-    log.begin(&arguments.script, &consolidated, &watching, outputs.names());
-    let conducted = conduct::to_end(service.run(), &watching, log, &stop, &mut asked).await;
-    let outputs = outputs.finish();
-    let Conducted::Ended { report, signalled } = conducted else {
+    let script = Arc::new(script);
+    let thresholds = script.thresholds(&consolidated)?;
+    let name = arguments.script.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let plan = Checked::of_script(OneScript {
+        name: name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned()),
+        script: Arc::clone(&script),
+        consolidated: consolidated.clone(),
+        queue: arguments.queue,
+        workers: arguments.workers,
+        outlet: wanted.outlet(),
+    })?;
+    let begun = Begun::default();
+    let mut outputs = wanted.open(&script, &thresholds, &begun, &consolidated)?;
+    let (speaker, said) = Speaker::new();
+    let trial = seaworthy_trial::Options {
+        plan,
+        house: arguments.house.house()?,
+        program: std::env::current_exe().context("cannot find this program's own file")?,
+        signer: arguments.keys.signer(clock)?,
+        plan_file: None,
+        resume: None,
+        seed,
+        capacity: None,
+        speaker,
+        stop: stop.clone(),
+        clock: clock.clone(),
+    };
+    let trial = seaworthy_trial::Service::new(trial).run();
+    let begin = |watching: &Watching| {
+        log.begin(&arguments.script, &consolidated, watching, outputs.names());
+        outputs.show(log);
+    };
+    let conducted = conduct::to_end(trial, said, &begun, begin, log, &stop, &mut asked).await;
+    let written_out = outputs.finish();
+    let Conducted::Ended { finished, signalled } = conducted else {
         return Err(Stop::signalled());
     };
+    let mut finished = finished.map_err(|error| Stop::new(Exit::Unspecified, error.explain()))?;
+    let Some(ran) = finished.scripts.pop() else {
+        let why = finished.outcome.interrupted.unwrap_or_else(|| "the run did not begin".to_owned());
+        return Err(Stop::new(Exit::Unspecified, why));
+    };
+    let report = ran.report;
     let ending = ending::Ending::of(&report, &thresholds, signalled);
     let written = summary::Writing {
         script: &script,
@@ -167,13 +193,15 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     };
     let told = written.write().await;
     worth::say(log, &report, &thresholds, arguments.queue);
+    let (headline, shown) = (finished.outcome.headline(), &finished.shown);
+    log.say(&format!("{headline} The report: {shown}/report.html, signed in {shown}/receipts"));
     ending.say(log);
-    let outputs = outputs.inspect_err(|stop| stop.say(log));
+    let written_out = written_out.inspect_err(|stop| stop.say(log));
     if consolidated.settings().linger == Some(true) {
         log.say("the run is over, and stays as --linger asks, until told to stop");
         asked.next().await;
     }
-    Ok(match (ending.exit, told, outputs) {
+    Ok(match (ending.exit, told, written_out) {
         (Exit::Pass, Err(stop), _) => {
             stop.say(log);
             stop.exit
