@@ -280,8 +280,21 @@ impl<'js> User<'_, 'js> {
         vu.record(&vu.tags(), &samples);
     }
 
-    /// Calls an exported function and waits for all that it began.
+    /// Calls an exported function and waits for all that it began. When it fails, what it began and
+    /// did not end is ended: timers do not ring in the next iteration, and sockets close.
     fn call(
+        &mut self,
+        name: &str,
+        arguments: impl rquickjs::function::IntoArgs<'js>,
+    ) -> Result<Value<'js>, Error> {
+        let result = self.attempt(name, arguments);
+        if result.is_err() {
+            self.realm.abandon();
+        }
+        result
+    }
+
+    fn attempt(
         &mut self,
         name: &str,
         arguments: impl rquickjs::function::IntoArgs<'js>,

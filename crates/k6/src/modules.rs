@@ -14,6 +14,8 @@ pub(crate) mod testing;
 pub(crate) mod text_coding;
 pub(crate) mod timers;
 pub(crate) mod web_crypto;
+pub(crate) mod websockets;
+pub(crate) mod ws;
 
 use rquickjs::function::Function;
 use rquickjs::module::{Declared, Exports};
@@ -31,6 +33,8 @@ pub(crate) const ALL: Builtins = &[
     ("k6/http", declare::<http::Http>),
     ("k6/metrics", declare::<metrics::Metrics>),
     ("k6/timers", declare::<timers::Timers>),
+    ("k6/websockets", declare::<websockets::WebSockets>),
+    ("k6/ws", declare::<ws::Ws>),
 ];
 
 /// Modules that k6 has and we do not, each with the reason.

@@ -21,6 +21,13 @@ use rquickjs::{Class, Coerced, Ctx, Object, Value};
 use super::Exported;
 pub(crate) use exchange::Sent;
 pub(crate) use expected::Expected;
+pub(crate) use jar::of_value as jar_of_value;
+pub(crate) use response::canonical;
+
+/// What k6's users know a failure by, where they do.
+pub(crate) fn error_words(error: &seaworthy_net::Error) -> String {
+    code::of(error).1
+}
 
 /// Names of versions of TLS and of what is known of a certificate.
 const CONSTANTS: &[(&str, &str)] = &[

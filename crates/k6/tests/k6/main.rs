@@ -9,3 +9,4 @@ mod http;
 mod network;
 mod options;
 mod server;
+mod ws;
