@@ -23,7 +23,10 @@ const HOUSE: &[Room] = &[
     Room {
         floor: 4,
         name: "trial",
-        may: &["base", "document", "stats", "net", "process", "ledger", "load", "report"],
+        may: &[
+            "base", "document", "stats", "net", "process", "ledger", "load", "report", "metrics",
+            "k6",
+        ],
     },
     Room {
         floor: 5,
