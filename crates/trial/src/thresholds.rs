@@ -67,7 +67,13 @@ impl Room<'_> {
             judged.notes.extend(self.waited(&outcome));
         }
         if let Some(reason) = &run.report.ended.failed {
-            judged.objectives.push(self.said_failed(reason));
+            let mut said = self.said_failed(reason);
+            if let Some(why) = self.circumstances.interrupted {
+                said.verdict = Verdict::Inconclusive;
+                said.needs = Some("a trial that runs to its end".to_owned());
+                said.reason = format!("the trial did not run to its end: {why}; {}", said.reason);
+            }
+            judged.objectives.push(said);
         }
     }
 

@@ -255,7 +255,7 @@ fn conclude(arguments: &Arguments, finished: &Finished) -> anyhow::Result<Exit> 
     if let Some(why) = &finished.outcome.interrupted {
         talk(&format!("{}: {why}", finished.outcome.headline()));
     }
-    if finished.outcome.ending == Ending::Interrupted {
+    if finished.outcome.ending == Ending::Interrupted && finished.resumable {
         talk(&format!("go on with it: {}", resume_command(arguments, &finished.outcome.trial.id)));
     }
     Ok(match finished.outcome.ending {

@@ -17,6 +17,7 @@ mod plan;
 mod receipts;
 mod report_page;
 mod resume;
+mod script_trial;
 mod secrets;
 mod target;
 mod tls_server;
