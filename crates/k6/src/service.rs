@@ -323,8 +323,11 @@ impl Service {
         self.watching.load.get_or_init(|| drive.handle());
         let running = drive.run(crew);
         tokio::pin!(running);
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        let mut notes = tokio::time::interval(NOTE_EVERY);
+        // The first after a whole period, as k6.
+        let after = |period: Duration| {
+            tokio::time::interval_at(self.shared.clock.now() + period, period)
+        };
+        let (mut looks, mut notes) = (after(LOOK_EVERY), after(NOTE_EVERY));
         let mut crossed = Vec::new();
         loop {
             tokio::select! {

@@ -1,6 +1,7 @@
 //! `seaworthy run`: runs a k6 script as `k6 run` does, with its flags, its summary and its exit codes.
 
 mod conduct;
+mod dashboard;
 mod ending;
 mod environment;
 mod flags;
@@ -16,11 +17,8 @@ mod worth;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use seaworthy_base::{Clock, chance};
-use seaworthy_k6::options::Consolidated;
-use seaworthy_k6::output::Outlet;
-use seaworthy_k6::{Options, Script, Service};
+use seaworthy_k6::{Options, Service};
 use seaworthy_load::SharedTimeline;
 use tokio_util::sync::CancellationToken;
 
@@ -133,7 +131,6 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     if let Some(file) = &consolidated.options().console_output {
         log.divert(file)?;
     }
-    let (outlet, samples) = Outlet::new();
     let wanted = outputs::Wanted::read(&consolidated)?;
     let (wall, now) = (clock.wall(), clock.now());
     let timeline = SharedTimeline::new(wall, now, Default::default());
@@ -143,17 +140,18 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
             consolidated: consolidated.clone(),
             phase: "script".to_owned(),
             timeline,
-            outlet: wanted.any().then_some(outlet),
+            outlet: wanted.outlet(),
             queue: arguments.queue,
             workers: arguments.workers,
         },
     )?;
-    let outputs = wanted.open(&service, &consolidated, samples)?;
+    let mut outputs = wanted.open(&script, &service, &consolidated)?;
     let thresholds = service.thresholds().clone();
     let watching = service.watch();
     log.begin(&arguments.script, &consolidated, &watching, outputs.names());
+    outputs.show(log);
     let conducted = conduct::to_end(service.run(), &watching, log, &stop, &mut asked).await;
-    let outputs = outputs.finish();
+    let written_out = outputs.finish();
     let Conducted::Ended { report, signalled } = conducted else {
         return Err(Stop::signalled());
     };
@@ -168,12 +166,12 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     let told = written.write().await;
     worth::say(log, &report, &thresholds, arguments.queue);
     ending.say(log);
-    let outputs = outputs.inspect_err(|stop| stop.say(log));
+    let written_out = written_out.inspect_err(|stop| stop.say(log));
     if consolidated.settings().linger == Some(true) {
         log.say("the run is over, and stays as --linger asks, until told to stop");
         asked.next().await;
     }
-    Ok(match (ending.exit, told, outputs) {
+    Ok(match (ending.exit, told, written_out) {
         (Exit::Pass, Err(stop), _) => {
             stop.say(log);
             stop.exit

@@ -4,20 +4,26 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::thread::JoinHandle;
 
-use seaworthy_k6::Service;
 use seaworthy_k6::options::Consolidated;
 use seaworthy_k6::options::values::SYSTEM_TAGS;
+use seaworthy_k6::output::Outlet;
+use seaworthy_k6::{Script, Service};
 use seaworthy_metrics::output::{Csv, Json, TimeFormat};
 use seaworthy_metrics::{Error, Output, Sample};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::dashboard::{Dashboard, Settings};
+use super::log::Log;
 use super::stop::Stop;
 use crate::exit::Exit;
 
 /// The outputs of k6 that are not here.
 const NOT_HERE: &[(&str, &str)] = &[
-    ("html", "k6 has no such output either; the report of `seaworthy trial` is a page of HTML, and always written"),
+    (
+        "html",
+        "k6 has no such output either; the report of `seaworthy trial` is a page of HTML, and always written",
+    ),
     ("cloud", "nothing is sent to k6's cloud"),
     ("influxdb", "write `--out json=FILE` or `--out csv=FILE`"),
     ("opentelemetry", "write `--out json=FILE` or `--out csv=FILE`"),
@@ -35,29 +41,55 @@ enum Kind {
 }
 
 /// Outputs that were asked for, before anything is opened.
-pub(crate) struct Wanted(Vec<Kind>);
+pub(crate) struct Wanted {
+    kinds: Vec<Kind>,
+    dashboard: Option<Settings>,
+    outlet: Option<Outlet>,
+    samples: UnboundedReceiver<Vec<Sample>>,
+}
 
 impl Wanted {
     /// Reads `--out`, each time it was typed.
     pub(crate) fn read(consolidated: &Consolidated) -> Result<Self, Stop> {
         let typed = consolidated.settings().out.clone().unwrap_or_default();
-        typed.iter().filter(|text| !text.is_empty()).map(|text| kind(text)).collect::<Result<_, _>>().map(Self)
+        let variable = |name: &str| std::env::var(name).ok();
+        let (outlet, samples) = Outlet::new();
+        let mut wanted = Self { kinds: Vec::new(), dashboard: None, outlet: None, samples };
+        if variable("K6_WEB_DASHBOARD").is_some_and(|value| value == "true") {
+            wanted.dashboard = Some(Settings::read("", variable)?);
+        }
+        for text in typed.iter().filter(|text| !text.is_empty()) {
+            match text.strip_prefix("web-dashboard") {
+                Some("") => wanted.dashboard = Some(Settings::read("", variable)?),
+                Some(argument) if argument.starts_with('=') => {
+                    wanted.dashboard = Some(Settings::read(&argument[1..], variable)?);
+                }
+                _ => wanted.kinds.push(kind(text)?),
+            }
+        }
+        wanted.outlet = (!wanted.kinds.is_empty()).then_some(outlet);
+        Ok(wanted)
     }
 
-    pub(crate) fn any(&self) -> bool {
-        !self.0.is_empty()
+    /// Where the run sends its samples, if anybody wants them.
+    pub(crate) fn outlet(&self) -> Option<Outlet> {
+        self.outlet.clone()
     }
 
     /// Opens all of them and begins to write.
     pub(crate) fn open(
         self,
+        script: &Script,
         service: &Service,
         consolidated: &Consolidated,
-        samples: UnboundedReceiver<Vec<Sample>>,
     ) -> Result<Outputs, Stop> {
+        let samples = self.samples;
+        let dashboard =
+            self.dashboard.map(|settings| settings.begin(script, service)).transpose()?;
         let mut names = Vec::new();
         let mut outputs: Vec<Box<dyn Output>> = Vec::new();
-        for kind in self.0 {
+        names.extend(dashboard.as_ref().map(Dashboard::name));
+        for kind in self.kinds {
             match kind {
                 Kind::Json { file } => {
                     let to = open(&file)?;
@@ -88,7 +120,7 @@ impl Wanted {
                 Stop::new(Exit::Unspecified, format!("cannot start a thread: {error}"))
             })?)
         };
-        Ok(Outputs { names, over, thread })
+        Ok(Outputs { names, over, thread, dashboard })
     }
 }
 
@@ -169,6 +201,7 @@ pub(crate) struct Outputs {
     names: Vec<String>,
     over: CancellationToken,
     thread: Option<JoinHandle<Vec<Error>>>,
+    dashboard: Option<Dashboard>,
 }
 
 impl Outputs {
@@ -177,15 +210,22 @@ impl Outputs {
         &self.names
     }
 
+    /// Shows what is to be seen.
+    pub(crate) fn show(&self, log: &Log) {
+        if let Some(dashboard) = &self.dashboard {
+            dashboard.open(log);
+        }
+    }
+
     /// The run is over: writes what is left. What could not be written is an error; nothing else of
     /// the run is lost by it.
-    pub(crate) fn finish(mut self) -> Result<(), Stop> {
+    pub(crate) fn finish(&mut self) -> Result<(), Stop> {
         self.over.cancel();
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        let errors = thread.join().unwrap_or_default();
-        match errors.into_iter().next() {
+        let errors = self.thread.take().map(|thread| thread.join().unwrap_or_default());
+        let shown = self.dashboard.as_mut().map_or(Ok(()), Dashboard::finish);
+        match errors.into_iter().flatten().next() {
             Some(error) => Err(error.into()),
-            None => Ok(()),
+            None => shown,
         }
     }
 }
@@ -197,7 +237,8 @@ fn write(
     over: &CancellationToken,
 ) -> Vec<Error> {
     let mut errors = Vec::new();
-    let mut keep = |outputs: &mut Vec<Box<dyn Output>>, act: &mut dyn FnMut(&mut dyn Output) -> Result<(), Error>| {
+    let mut keep = |outputs: &mut Vec<Box<dyn Output>>,
+                    act: &mut dyn FnMut(&mut dyn Output) -> Result<(), Error>| {
         outputs.retain_mut(|output| match act(&mut **output) {
             Ok(()) => true,
             Err(error) => {

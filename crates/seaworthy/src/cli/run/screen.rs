@@ -140,7 +140,7 @@ fn total(watching: &Watching) -> String {
 
 fn told(scenario: &Progress) -> String {
     let Progress { executor, vus, iterations, length: whole, .. } = scenario;
-    format!("{vus} VUs  {iterations} iterations  of {}  {executor}", duration::format(*whole))
+    format!("{vus} VUs  {iterations} iterations  {executor}, {} at most", duration::format(*whole))
 }
 
 /// `12.3s`, `1m02.3s`, `1h02m03.4s`
