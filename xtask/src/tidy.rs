@@ -84,10 +84,12 @@ fn read(root: &Path) -> Result<Vec<File>> {
             let entry = entry?;
             let path = entry.path();
             let kind = entry.file_type()?;
+            // In a second worktree `.git` is a file.
+            if NOT_OURS.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
             if kind.is_dir() {
-                if !NOT_OURS.iter().any(|name| entry.file_name() == *name) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if kind.is_file() {
                 let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
                 let path = path.strip_prefix(root)?.to_string_lossy().into_owned();

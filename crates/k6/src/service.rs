@@ -194,8 +194,7 @@ impl Service {
 
     /// The parts of metrics that are kept by themselves.
     pub fn submetrics(&self) -> Vec<Submetric> {
-        let settled = self.shared.settled();
-        settled.map(|settled| settled.collector.submetrics().to_vec()).unwrap_or_default()
+        self.shared.settled().map(|it| it.collector.submetrics().to_vec()).unwrap_or_default()
     }
 
     /// What is measured while it runs.
@@ -324,9 +323,7 @@ impl Service {
         let running = drive.run(crew);
         tokio::pin!(running);
         // The first after a whole period, as k6.
-        let after = |period: Duration| {
-            tokio::time::interval_at(self.shared.clock.now() + period, period)
-        };
+        let after = |period| tokio::time::interval_at(self.shared.clock.now() + period, period);
         let (mut looks, mut notes) = (after(LOOK_EVERY), after(NOTE_EVERY));
         let mut crossed = Vec::new();
         loop {
