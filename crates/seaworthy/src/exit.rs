@@ -18,16 +18,14 @@ pub(crate) enum Exit {
     /// The trial was interrupted; what was measured is kept and sealed.
     Interrupted = 4,
 
-    // From here on k6's, for `seaworthy run` alone. 97 and 98 (k6's cloud), 103 and 106 (its REST
-    // interface) do not happen here.
+    // From here on k6's, for `seaworthy run` alone. 97 and 98 (k6's cloud), 102 (a
+    // timeout of something else), 103 and 106 (its REST interface) do not happen here.
     /// A threshold was crossed.
     Thresholds = 99,
     /// `setup` took longer than `setupTimeout`.
     SetupTimeout = 100,
     /// `teardown` took longer than `teardownTimeout`.
     TeardownTimeout = 101,
-    /// Something else took longer than it may.
-    Timeout = 102,
     /// Options, a configuration file or a threshold are not valid.
     InvalidOptions = 104,
     /// A signal ended the run early.

@@ -18,8 +18,9 @@ impl Ending {
     /// What broke or ended the run goes before what the script said of it, and that before
     /// thresholds, as in k6.
     pub(crate) fn of(report: &Report, thresholds: &Thresholds, signalled: bool) -> Self {
-        let new = |exit: Exit, words: String, fields: &str| {
-            Self { exit, said: Some((words, fields.to_owned())) }
+        let new = |exit: Exit, words: String, fields: &str| Self {
+            exit,
+            said: Some((words, fields.to_owned())),
         };
         if let Some(fault) = &report.fault
             && report.ended.aborted.is_none()
@@ -28,11 +29,13 @@ impl Ending {
             let words = fault.to_string();
             return match fault {
                 Fault::SetupTimeout(_) => {
-                    let hint = "hint=\"You can increase the time limit via the setupTimeout option\"";
+                    let hint =
+                        "hint=\"You can increase the time limit via the setupTimeout option\"";
                     new(Exit::SetupTimeout, words, hint)
                 }
                 Fault::TeardownTimeout(_) => {
-                    let hint = "hint=\"You can increase the time limit via the teardownTimeout option\"";
+                    let hint =
+                        "hint=\"You can increase the time limit via the teardownTimeout option\"";
                     new(Exit::TeardownTimeout, words, hint)
                 }
                 Fault::Load(error) => {

@@ -23,7 +23,10 @@ pub(super) fn of_script(
     for text in typed {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        if name.is_empty() || name.starts_with(|it: char| it.is_ascii_digit()) || !name.chars().all(word) {
+        if name.is_empty()
+            || name.starts_with(|it: char| it.is_ascii_digit())
+            || !name.chars().all(word)
+        {
             let words = format!("invalid environment variable name '{name}'");
             return Err(Stop::new(Exit::Unspecified, words).hint("write `-e NAME=value`"));
         }
@@ -38,7 +41,8 @@ mod tests {
 
     #[test]
     fn what_was_typed_goes_before_the_system() {
-        let system = BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())]);
+        let system =
+            BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())]);
         let typed = ["B=x=y".to_owned(), "EMPTY".to_owned()];
         let all = of_script(&system, true, &typed).unwrap();
         assert_eq!((all["A"].as_str(), all["B"].as_str(), all["EMPTY"].as_str()), ("1", "x=y", ""));

@@ -65,11 +65,12 @@ impl Log {
             Some(("file", path)) => (Box::new(append(path)?), false),
             _ if wanted.starts_with("loki") => {
                 let words = "`--log-output loki` is not taken: no log is sent over the network";
-                let hint = "write it to a file, and let an agent carry it: --log-output file=run.log";
+                let hint =
+                    "write it to a file, and let an agent carry it: --log-output file=run.log";
                 return Err(Stop::new(Exit::Unspecified, words).hint(hint));
             }
             _ => {
-                let words = format!("there is no log output `{wanted}`");
+                let words = format!("`--log-output {wanted}`: there is no such output");
                 let hint = "there are stderr, stdout, none and file=PATH";
                 return Err(Stop::new(Exit::Unspecified, words).hint(hint));
             }
@@ -81,7 +82,7 @@ impl Log {
             Some("json") => Form::Json,
             Some("raw") => Form::Raw,
             Some(other) => {
-                let words = format!("there is no log format `{other}`");
+                let words = format!("`--log-format {other}`: there is no such form");
                 let hint = "there are text, logfmt, json and raw";
                 return Err(Stop::new(Exit::Unspecified, words).hint(hint));
             }
@@ -151,7 +152,8 @@ impl Log {
                 Severity::Warning => Level::Warning,
             };
             let hint = finding.hint.as_ref().map(|hint| format!("hint={hint:?}"));
-            let place = finding.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+            let place =
+                finding.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
             let fields = format!("code={} {}", finding.code, hint.unwrap_or_default());
             self.console.say(level, &format!("{place}{}", finding.reason), fields.trim_end());
         }

@@ -131,7 +131,9 @@ async fn script(
     let text = match context.path.as_os_str() == "-" {
         true => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read the script from stdin")?;
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("cannot read the script from stdin")?;
             Some(text)
         }
         false => None,
@@ -197,10 +199,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, size) in [("0", 0), ("1048576", 1 << 20), ("64MB", 64 << 20), ("2 GiB", 2 << 30), ("3k", 3072)] {
+        for (text, size) in
+            [("0", 0), ("1048576", 1 << 20), ("64MB", 64 << 20), ("2 GiB", 2 << 30), ("3k", 3072)]
+        {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for wrong in ["", "MB", "1.5MB", "-1", "1 parsec", "99999999999999999999", "99999999999GB"] {
+        for wrong in ["", "MB", "1.5MB", "-1", "1 parsec", "99999999999999999999", "99999999999GB"]
+        {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }

@@ -43,7 +43,9 @@ impl Writing<'_> {
         };
         let mut lost = Vec::new();
         match made {
-            Made::Nothing => lost.extend(self.log.print(&summary.text()).err().map(|it| format!("{it:#}"))),
+            Made::Nothing => {
+                lost.extend(self.log.print(&summary.text()).err().map(|it| format!("{it:#}")))
+            }
             Made::Files(files) => {
                 for (name, bytes) in files {
                     let written = match name.as_str() {
@@ -79,9 +81,10 @@ impl Writing<'_> {
             SummaryMode::Disabled => Mode::Disabled,
         };
         // The options were read by the same rules: what does not parse here was refused there.
-        let statistics = told.summary_trend_stats.as_ref().map(|names| {
-            names.iter().filter_map(|name| name.parse::<Statistic>().ok()).collect()
-        });
+        let statistics = told
+            .summary_trend_stats
+            .as_ref()
+            .map(|names| names.iter().filter_map(|name| name.parse::<Statistic>().ok()).collect());
         Options {
             mode,
             statistics: statistics.unwrap_or_else(Statistic::defaults),

@@ -36,7 +36,9 @@ fn dropped(report: &Report, queue: bool) -> Option<String> {
         arrivals.max(dropped)
     );
     Some(if queue {
-        format!("{beginning} and the queue was full: no number here knows how long they would have waited")
+        format!(
+            "{beginning} and the queue was full: no number here knows how long they would have waited"
+        )
     } else {
         format!(
             "{beginning}. A user would have waited, and the waiting is in no response time above: they look \
@@ -86,7 +88,9 @@ fn interval(outcome: &Outcome<'_>, judgement: &Judgement) -> Option<String> {
     Some(match outcome.target.metric.kind() {
         Kind::Counter => format!("{} to {} a second", plain(it.low), plain(it.high)),
         Kind::Rate if upper => format!("the rate is {} to {} %", percent(it.low), percent(it.high)),
-        Kind::Rate => format!("the rate is {} to {} %", percent(1.0 - it.high), percent(1.0 - it.low)),
+        Kind::Rate => {
+            format!("the rate is {} to {} %", percent(1.0 - it.high), percent(1.0 - it.low))
+        }
         _ => format!("{} to {} % lie beyond the bound", percent(it.low), percent(it.high)),
     })
 }
@@ -104,7 +108,10 @@ mod tests {
 
     #[test]
     fn numbers_have_the_digits_that_say_something() {
-        assert_eq!((plain(0.0), plain(12.5), plain(123.456)), ("0".into(), "12.5".into(), "123.5".into()));
+        assert_eq!(
+            (plain(0.0), plain(12.5), plain(123.456)),
+            ("0".into(), "12.5".into(), "123.5".into())
+        );
         assert_eq!(plain(100.0), "100");
     }
 }
