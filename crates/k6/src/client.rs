@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use seaworthy_base::Clock;
 use seaworthy_base::chance::Chance;
-use seaworthy_net::network::{Dns, Guarded, Hosts, Mapped, Policy, Range, Resolving, Select, Sources};
+use seaworthy_net::network::{
+    Dns, Guarded, Hosts, Mapped, Policy, Range, Resolving, Select, Sources,
+};
 use seaworthy_net::tls::{Identity, Settings as TlsSettings, Suite, Version};
 use seaworthy_net::{Error, Http, Network, Options as ClientOptions, Pattern, Proxies, Tcp, Tls};
 

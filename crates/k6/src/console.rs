@@ -166,7 +166,8 @@ fn pairs(fields: &str) -> serde_json::Map<String, serde_json::Value> {
             Some(text) => match text.find(inside) {
                 Some(end) => {
                     let literal = &after[..end + 2];
-                    let value = serde_json::from_str(literal).unwrap_or_else(|_| text[..end].into());
+                    let value =
+                        serde_json::from_str(literal).unwrap_or_else(|_| text[..end].into());
                     (value, &after[end + 2..])
                 }
                 None => (text.into(), ""),
@@ -239,7 +240,10 @@ mod tests {
             .collect();
         assert_eq!(json[0]["msg"], "he said \"ahoy\"");
         assert_eq!((&json[0]["source"], &json[0]["level"]), (&"console".into(), &"info".into()));
-        assert_eq!((&json[1]["error"], &json[1]["url"]), (&"a \"b\" c".into(), &"http://x/?a=b".into()));
+        assert_eq!(
+            (&json[1]["error"], &json[1]["url"]),
+            (&"a \"b\" c".into(), &"http://x/?a=b".into())
+        );
     }
 
     #[test]

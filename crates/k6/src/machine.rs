@@ -105,8 +105,8 @@ fn live(port: &Port<Command, Answer>, shared: &Arc<Shared>, worker: Option<usize
         Err(error) => return port.reply(Answer::Ready(Err(error))),
     };
     realm.with(|ctx| {
-        let worker = worker
-            .and_then(|number| Some(Worker::here(shared, shared.settled()?, number)));
+        let worker =
+            worker.and_then(|number| Some(Worker::here(shared, shared.settled()?, number)));
         let vu = Rc::new(Vu::new(Arc::clone(shared), worker, id));
         let exports = vu
             .install(&ctx)
@@ -332,7 +332,6 @@ impl<'js> User<'_, 'js> {
         Ok(value)
     }
 }
-
 
 /// The value with the fields of its objects by name, as k6 hands them on.
 fn sorted(value: Json) -> Json {

@@ -129,7 +129,17 @@ impl Script {
     /// # Errors
     /// What keeps it from being run.
     pub async fn read(reading: Reading) -> Result<Self, Error> {
-        let Reading { path, text, environment, modules_dir, console, clock, memory_limit, seed, stop } = reading;
+        let Reading {
+            path,
+            text,
+            environment,
+            modules_dir,
+            console,
+            clock,
+            memory_limit,
+            seed,
+            stop,
+        } = reading;
         let source_options = source::Options { modules_dir, ..source::Options::default() };
         let graph = match &text {
             Some(text) => {
@@ -145,18 +155,19 @@ impl Script {
             known(&used)?;
         }
         let maps = graph.maps().clone();
-        let files: Vec<PathBuf> = graph
-            .modules()
-            .iter()
-            .rev()
-            .map(|module| module.location.path().to_owned())
-            .collect();
+        let files: Vec<PathBuf> =
+            graph.modules().iter().rev().map(|module| module.location.path().to_owned()).collect();
         let folder = graph.entry().location.path().parent().map(Path::to_owned);
         let folder = folder.unwrap_or_else(|| PathBuf::from("."));
         let units = units(&graph);
         let limits = Limits { memory: memory_limit, clock: clock.clone() };
         let bundle = on_fiber(move || {
-            Bundle::compile(units, modules::ALL, Box::new(move |stack| maps.map_stack(stack)), &limits)
+            Bundle::compile(
+                units,
+                modules::ALL,
+                Box::new(move |stack| maps.map_stack(stack)),
+                &limits,
+            )
         })
         .await??;
         let shared = Arc::new(Shared::new(

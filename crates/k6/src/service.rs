@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use seaworthy_load::{
@@ -145,7 +145,8 @@ impl Service {
                 ..seaworthy_metrics::Options::default()
             },
         );
-        let client = Arc::new(client::options(told, &shared.environment, &shared.clock, shared.seed)?);
+        let client =
+            Arc::new(client::options(told, &shared.environment, &shared.clock, shared.seed)?);
         shared.settle(Settled {
             options: told.clone(),
             partition: consolidated.partition().clone(),
@@ -495,7 +496,6 @@ pub async fn handle_summary(
     };
     tokio::time::timeout(limit, work).await.ok()
 }
-
 
 impl std::fmt::Debug for Watching {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -143,7 +143,11 @@ impl Vu {
     }
 
     /// The run's settings; an exception in the first init context, where `what` cannot be used.
-    pub(crate) fn settled<'s>(&'s self, ctx: &Ctx<'_>, what: &str) -> rquickjs::Result<&'s Settled> {
+    pub(crate) fn settled<'s>(
+        &'s self,
+        ctx: &Ctx<'_>,
+        what: &str,
+    ) -> rquickjs::Result<&'s Settled> {
         let in_init = self.stage.get() == Stage::Init;
         let settled = self.shared.settled().filter(|_| !in_init);
         settled.ok_or_else(|| {

@@ -258,7 +258,6 @@ impl Series {
     }
 }
 
-
 /// Whether a time is one of opening a connection.
 fn opens(metric: &str) -> bool {
     matches!(metric, "http_req_blocked" | "http_req_connecting" | "http_req_tls_handshaking")

@@ -418,10 +418,9 @@ impl Checker<'_> {
                 );
             }
         }
-        for (list, what) in [
-            (plan.targets.is_empty(), "targets"),
-            (plan.phases.is_empty(), "phases"),
-        ] {
+        for (list, what) in
+            [(plan.targets.is_empty(), "targets"), (plan.phases.is_empty(), "phases")]
+        {
             if list {
                 self.empty(plan, what);
             }

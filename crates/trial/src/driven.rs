@@ -119,7 +119,10 @@ pub(crate) fn remember(
     }
     if let Some(reason) = &report.ended.failed {
         let reason = told(reason);
-        warn("script.failed", format!("The script of phase `{phase}` says that the test failed: {reason}."));
+        warn(
+            "script.failed",
+            format!("The script of phase `{phase}` says that the test failed: {reason}."),
+        );
     }
     for name in &report.crossed {
         let text = format!("a threshold on `{name}` with abortOnFail was crossed");

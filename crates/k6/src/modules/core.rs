@@ -54,7 +54,11 @@ fn random_seed(ctx: Ctx<'_>, seed: Coerced<f64>) -> rquickjs::Result<()> {
     ctx.globals().get::<_, Object<'_>>("Math")?.set("random", Func::from(random))
 }
 
-fn group<'js>(ctx: Ctx<'js>, name: Coerced<String>, call: Value<'js>) -> rquickjs::Result<Value<'js>> {
+fn group<'js>(
+    ctx: Ctx<'js>,
+    name: Coerced<String>,
+    call: Value<'js>,
+) -> rquickjs::Result<Value<'js>> {
     let vu = Vu::of(&ctx)?;
     let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
     if vu.stage.get() == Stage::Init {
@@ -64,7 +68,9 @@ fn group<'js>(ctx: Ctx<'js>, name: Coerced<String>, call: Value<'js>) -> rquickj
         return throw("group() needs a function as its second argument");
     };
     if is_async(&call) {
-        return throw("group() does not take async functions: what they begin could end outside of it");
+        return throw(
+            "group() does not take async functions: what they begin could end outside of it",
+        );
     }
     let name = name.0;
     if name.contains("::") {
@@ -130,7 +136,8 @@ fn check<'js>(
         let result = match check.as_function() {
             Some(function) => {
                 if is_async(function) {
-                    let words = format!("check {name:?} is async; await what it needs before check()");
+                    let words =
+                        format!("check {name:?} is async; await what it needs before check()");
                     return Err(Exception::throw_type(&ctx, &words));
                 }
                 function.call::<_, Value<'js>>((value.clone(),))

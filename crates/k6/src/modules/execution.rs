@@ -189,7 +189,9 @@ fn map<'js>(ctx: &Ctx<'js>, which: Map) -> rquickjs::Result<Value<'js>> {
     })";
     let make: rquickjs::Function<'js> = ctx.eval(PROXY)?;
     make.call((
-        Func::from(move |ctx: Ctx<'js>, name: String| Ok::<_, rquickjs::Error>(which.get(&*Vu::of(&ctx)?, &name))),
+        Func::from(move |ctx: Ctx<'js>, name: String| {
+            Ok::<_, rquickjs::Error>(which.get(&*Vu::of(&ctx)?, &name))
+        }),
         Func::from(move |ctx: Ctx<'js>, name: String, value: Value<'js>| {
             let vu = Vu::of(&ctx)?;
             which.set(&ctx, &vu, &name, &value)

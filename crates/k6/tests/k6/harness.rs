@@ -78,10 +78,7 @@ impl Ran {
 }
 
 fn checks(snapshot: &Snapshot) -> BTreeMap<String, (u64, u64)> {
-    snapshot
-        .checks()
-        .map(|check| (check.name.to_string(), (check.passes, check.fails)))
-        .collect()
+    snapshot.checks().map(|check| (check.name.to_string(), (check.passes, check.fails))).collect()
 }
 
 /// Runs a script that needs nothing.

@@ -179,7 +179,8 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     };
     let mut finished = finished.map_err(|error| Stop::new(Exit::Unspecified, error.explain()))?;
     let Some(ran) = finished.scripts.pop() else {
-        let why = finished.outcome.interrupted.unwrap_or_else(|| "the run did not begin".to_owned());
+        let why =
+            finished.outcome.interrupted.unwrap_or_else(|| "the run did not begin".to_owned());
         return Err(Stop::new(Exit::Unspecified, why));
     };
     let report = ran.report;

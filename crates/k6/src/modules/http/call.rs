@@ -154,11 +154,7 @@ pub(crate) fn refuse<'js>(
 ///
 /// # Errors
 /// What the script threw.
-pub(crate) fn unsent(
-    vu: &Vu,
-    method: &str,
-    refused: Refused,
-) -> rquickjs::Result<(Outcome, bool)> {
+pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Result<(Outcome, bool)> {
     let mut outcome = Outcome {
         status: 0,
         version: http::Version::HTTP_11,

@@ -363,7 +363,11 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         }
     }
     if let Some(held) = held {
-        list.add(wanted.expected_response, "expected_response", if held { "true" } else { "false" });
+        list.add(
+            wanted.expected_response,
+            "expected_response",
+            if held { "true" } else { "false" },
+        );
     }
     if let Some(version) = echo.peer.tls_version() {
         list.add(wanted.tls_version, "tls_version", version.as_str());
@@ -445,4 +449,3 @@ impl Digits {
         std::str::from_utf8(&self.bytes[self.from..]).unwrap_or("0")
     }
 }
-

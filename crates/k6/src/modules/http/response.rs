@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
-use rquickjs::{
-    ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value,
-};
+use rquickjs::{ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value};
 
 use super::exchange::{Outcome, ms, protocol};
 use super::parameters::AGENT;
@@ -243,7 +241,9 @@ impl<'js> Response<'js> {
     fn json(&self, ctx: Ctx<'js>, selector: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
         let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
         let Some(body) = &self.outcome.body else {
-            return throw("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
+            return throw(
+                "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
+            );
         };
         if let Some(Coerced(selector)) = selector.0 {
             let text = String::from_utf8_lossy(body);

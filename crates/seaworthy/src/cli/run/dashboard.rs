@@ -80,10 +80,16 @@ impl Settings {
             "port" => match value.parse::<i32>().map(u16::try_from) {
                 Ok(Ok(port)) => self.port = Some(port),
                 Ok(Err(_)) if value == "-1" => self.port = None,
-                _ => return wrong("a port is a number up to 65535; 0 takes a free one, -1 serves nothing"),
+                _ => {
+                    return wrong(
+                        "a port is a number up to 65535; 0 takes a free one, -1 serves nothing",
+                    );
+                }
             },
             "period" => match value.parse::<Span>() {
-                Ok(period) if period.get() >= Duration::from_millis(100) => self.period = period.get(),
+                Ok(period) if period.get() >= Duration::from_millis(100) => {
+                    self.period = period.get()
+                }
                 _ => return wrong("a period is 100ms or longer, as 2s"),
             },
             "open" => match value.parse() {
@@ -91,7 +97,11 @@ impl Settings {
                 Err(_) => return wrong("write true or false"),
             },
             "export" => self.export = Some(value.into()),
-            "record" => return wrong("nothing is recorded; `export` writes the page, `--out json` the samples"),
+            "record" => {
+                return wrong(
+                    "nothing is recorded; `export` writes the page, `--out json` the samples",
+                );
+            }
             "tags" => return wrong("series are not split by tags"),
             _ => return wrong("there are host, port, period, open and export"),
         }
@@ -122,7 +132,9 @@ impl Settings {
                 let over = Over { asked: its_over, shown: said };
                 serve(listener, series, &begun, period, &its_board, &over);
             })
-            .map_err(|error| Stop::new(Exit::Unspecified, format!("cannot start a thread: {error}")))?;
+            .map_err(|error| {
+                Stop::new(Exit::Unspecified, format!("cannot start a thread: {error}"))
+            })?;
         Ok(Dashboard { settings: self.clone(), address, board, over, shown })
     }
 
@@ -183,7 +195,10 @@ impl Dashboard {
         let recorded = format!("[{}]", events.join(",")).replace('<', "\\u003c");
         std::fs::write(path, PAGE.replace(RECORDED, &recorded)).map_err(|error| {
             let path = path.display();
-            Stop::new(Exit::Unspecified, format!("the web dashboard cannot be written to {path}: {error}"))
+            Stop::new(
+                Exit::Unspecified,
+                format!("the web dashboard cannot be written to {path}: {error}"),
+            )
         })
     }
 }
@@ -248,8 +263,7 @@ fn serve(
 }
 
 fn router(board: Arc<Board>) -> Router {
-    const POLICY: &str =
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
     let page = || async {
         let headers = [
             (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -262,15 +276,16 @@ fn router(board: Arc<Board>) -> Router {
         let board = Arc::clone(&board);
         async move {
             let count = board.count.subscribe();
-            let events = stream::unfold((0_usize, count, board), |(index, mut count, board)| async move {
-                loop {
-                    if let Some(event) = board.get(index) {
-                        let event = Ok::<_, Infallible>(Event::default().data(event));
-                        return Some((event, (index + 1, count, board)));
+            let events =
+                stream::unfold((0_usize, count, board), |(index, mut count, board)| async move {
+                    loop {
+                        if let Some(event) = board.get(index) {
+                            let event = Ok::<_, Infallible>(Event::default().data(event));
+                            return Some((event, (index + 1, count, board)));
+                        }
+                        count.changed().await.ok()?;
                     }
-                    count.changed().await.ok()?;
-                }
-            });
+                });
             Sse::new(events)
         }
     };
@@ -302,7 +317,15 @@ mod tests {
 
     #[test]
     fn what_it_does_not_do_is_refused() {
-        for wrong in ["port=70000", "port=x", "period=1ms", "open=maybe", "record=x", "tags=group", "colour=red"] {
+        for wrong in [
+            "port=70000",
+            "port=x",
+            "period=1ms",
+            "open=maybe",
+            "record=x",
+            "tags=group",
+            "colour=red",
+        ] {
             assert_eq!(read(wrong, &[]).unwrap_err().exit, Exit::Unspecified, "{wrong}");
         }
         assert!(read("", &[("K6_WEB_DASHBOARD_RECORD", "x")]).is_err());

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::thread::JoinHandle;
 
-use seaworthy_k6::output::Outlet;
 use seaworthy_k6::Script;
 use seaworthy_k6::options::Consolidated;
 use seaworthy_k6::options::values::SYSTEM_TAGS;
+use seaworthy_k6::output::Outlet;
 use seaworthy_metrics::output::{Csv, Json, TimeFormat};
 use seaworthy_metrics::{Collector, Error, Output, Sample, Thresholds};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -21,7 +21,10 @@ use crate::exit::Exit;
 
 /// The outputs of k6 that are not here.
 const NOT_HERE: &[(&str, &str)] = &[
-    ("html", "k6 has no such output either; the report of `seaworthy trial` is a page of HTML, and always written"),
+    (
+        "html",
+        "k6 has no such output either; the report of `seaworthy trial` is a page of HTML, and always written",
+    ),
     ("cloud", "nothing is sent to k6's cloud"),
     ("influxdb", "write `--out json=FILE` or `--out csv=FILE`"),
     ("opentelemetry", "write `--out json=FILE` or `--out csv=FILE`"),
@@ -240,7 +243,8 @@ fn write(
     over: &CancellationToken,
 ) -> Vec<Error> {
     let mut errors = Vec::new();
-    let mut keep = |outputs: &mut Vec<Box<dyn Output>>, act: &mut dyn FnMut(&mut dyn Output) -> Result<(), Error>| {
+    let mut keep = |outputs: &mut Vec<Box<dyn Output>>,
+                    act: &mut dyn FnMut(&mut dyn Output) -> Result<(), Error>| {
         outputs.retain_mut(|output| match act(&mut **output) {
             Ok(()) => true,
             Err(error) => {

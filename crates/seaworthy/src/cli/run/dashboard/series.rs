@@ -52,13 +52,18 @@ impl Series {
         let rates: Vec<Json> = counts
             .iter()
             .zip(&self.counts)
-            .map(|(now, then)| if seconds > 0.0 { json!((now - then) / seconds) } else { Json::Null })
+            .map(
+                |(now, then)| {
+                    if seconds > 0.0 { json!((now - then) / seconds) } else { Json::Null }
+                },
+            )
             .collect();
         let failed = match snapshot.metric(&builtin.http_req_failed) {
             Some(Sink::Rate(rate)) => (rate.trues, rate.total),
             _ => (0, 0),
         };
-        let share = share(failed.0 - self.failed.0.min(failed.0), failed.1 - self.failed.1.min(failed.1));
+        let share =
+            share(failed.0 - self.failed.0.min(failed.0), failed.1 - self.failed.1.min(failed.1));
         let steps: Vec<(f64, u64)> = match snapshot.metric(&builtin.http_req_duration) {
             Some(Sink::Trend(trend)) => {
                 trend.spread().steps().iter().map(|step| (step.value, step.count)).collect()
@@ -121,9 +126,9 @@ fn share(part: u64, all: u64) -> Json {
 }
 
 fn checks(snapshot: &Snapshot) -> Vec<Json> {
-    let checks = snapshot
-        .checks()
-        .map(|check| json!({ "name": &**check.name, "passes": check.passes, "fails": check.fails }));
+    let checks = snapshot.checks().map(
+        |check| json!({ "name": &**check.name, "passes": check.passes, "fails": check.fails }),
+    );
     checks.collect()
 }
 
