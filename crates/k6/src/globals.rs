@@ -84,7 +84,7 @@ pub(crate) fn shown<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result
     }
 
     let mut shown = String::new();
-    write(ctx, value, 0, &mut shown)?;
+    write(value, 0, &mut shown)?;
     Ok(shown)
 }
 
@@ -92,12 +92,7 @@ pub(crate) fn shown<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result
 const DEPTH: usize = 8;
 
 /// Writes a value as k6 shows it: `{ a: 1, b: [ "x" ] }`.
-fn write<'js>(
-    ctx: &Ctx<'js>,
-    value: &Value<'js>,
-    depth: usize,
-    to: &mut String,
-) -> rquickjs::Result<()> {
+fn write<'js>(value: &Value<'js>, depth: usize, to: &mut String) -> rquickjs::Result<()> {
     if value.is_undefined() || value.is_null() || value.is_function() {
         to.push_str("null");
         return Ok(());
@@ -111,10 +106,11 @@ fn write<'js>(
     };
     if let Ok(Some(method)) = object.get::<_, Option<rquickjs::Function<'js>>>("toJSON") {
         let plain: Value<'js> = method.call((rquickjs::function::This(object.clone()),))?;
-        return match plain.is_object() && depth >= DEPTH {
-            true => Ok(to.push_str("null")),
-            false => write(ctx, &plain, depth + 1, to),
-        };
+        if plain.is_object() && depth >= DEPTH {
+            to.push_str("null");
+            return Ok(());
+        }
+        return write(&plain, depth + 1, to);
     }
     if depth > DEPTH {
         // A circle, most often.
@@ -131,7 +127,7 @@ fn write<'js>(
     if let Some(array) = value.as_array() {
         for element in array.iter::<Value<'js>>() {
             next(to);
-            write(ctx, &element?, depth + 1, to)?;
+            write(&element?, depth + 1, to)?;
         }
     } else {
         for entry in object.props::<String, Value<'js>>() {
@@ -139,7 +135,7 @@ fn write<'js>(
             next(to);
             to.push_str(&name);
             to.push_str(": ");
-            write(ctx, &value, depth + 1, to)?;
+            write(&value, depth + 1, to)?;
         }
     }
     if !first {

@@ -23,8 +23,10 @@ mod script;
 mod service;
 mod shared;
 mod vu;
+mod watching;
 mod worker;
 
 pub use script::{Error, Reading, Script};
-pub use service::{BACKLOG, Fault, Options, Progress, Report, Service, Watching, handle_summary};
+pub use service::{BACKLOG, Fault, Options, Report, Service, handle_summary};
 pub use shared::{Ended, Shared};
+pub use watching::{Progress, Watching};

@@ -1,15 +1,11 @@
 //! A run's whole life: virtual users, `setup`, scenarios side by side, `teardown`, what it came to.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use seaworthy_load::{
-    Counters, Crew, Drive, Handle, Live, LiveFlow, Observed, PhaseReport, Scene, SharedTimeline,
-    Timer,
-};
+use seaworthy_load::{Counters, Crew, Drive, Handle, PhaseReport, Scene, SharedTimeline, Timer};
 use seaworthy_metrics::{Collector, Snapshot, Submetric, TagSet, Thresholds};
 use seaworthy_script::Error as ScriptError;
 use serde_json::Value as Json;
@@ -23,6 +19,7 @@ use crate::output::Outlet;
 use crate::script::{Error, Script};
 use crate::shared::{Ended, Settled, Shared, SystemTags};
 use crate::vu::Scenario;
+use crate::watching::Watching;
 
 /// How often thresholds that may end the run are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -322,7 +319,7 @@ impl Service {
         tokio::pin!(running);
         let mut looks = tokio::time::interval(LOOK_EVERY);
         // As k6: the first time a second after the start.
-        let first = tokio::time::Instant::now() + NOTE_EVERY;
+        let first = self.shared.clock.now() + NOTE_EVERY;
         let mut notes = tokio::time::interval_at(first, NOTE_EVERY);
         let mut crossed = Vec::new();
         loop {
@@ -397,86 +394,6 @@ impl Service {
         };
         let ended = self.shared.ended();
         Report { phase, snapshot, ended, crossed, fault, setup }
-    }
-}
-
-/// A run as others see it while it goes on. Cheap to clone.
-#[derive(Clone)]
-pub struct Watching {
-    shared: Arc<Shared>,
-    scenarios: Vec<Arc<Scenario>>,
-    /// Of the load, once it has begun.
-    load: Arc<OnceLock<Handle>>,
-}
-
-/// A scenario while it runs.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    /// Its name.
-    pub name: String,
-    /// Its executor, as k6 names it.
-    pub executor: &'static str,
-    /// How much of it is over: 0 to 1.
-    pub done: f64,
-    /// Virtual users at work in it.
-    pub vus: i64,
-    /// Iterations that came to their end.
-    pub iterations: u64,
-    /// Its planned length, from the run's start on.
-    pub length: Duration,
-}
-
-impl Watching {
-    /// Since the run began.
-    pub fn elapsed(&self) -> Duration {
-        self.shared.elapsed()
-    }
-
-    /// Virtual users at work, and all that were made.
-    pub fn vus(&self) -> (i64, u64) {
-        let counts = &self.shared.counts;
-        (counts.active.load(Ordering::Relaxed), counts.initialised.load(Ordering::Relaxed))
-    }
-
-    /// Iterations that came to their end, and that were cut off.
-    pub fn iterations(&self) -> (u64, u64) {
-        let counts = &self.shared.counts;
-        (counts.completed.load(Ordering::Relaxed), counts.interrupted.load(Ordering::Relaxed))
-    }
-
-    /// Each scenario.
-    pub fn scenarios(&self) -> Vec<Progress> {
-        let elapsed = self.shared.elapsed();
-        let sum = |scenario: &Scenario, of: fn(&Counters) -> u64| -> u64 {
-            scenario.counters.iter().map(of).sum()
-        };
-        let one = |scenario: &Arc<Scenario>| Progress {
-            name: scenario.name.clone(),
-            executor: scenario.executor,
-            done: scenario.progress(elapsed),
-            vus: scenario.counters.iter().map(|it| it.vus.load(Ordering::Relaxed)).sum(),
-            iterations: sum(scenario, |it| {
-                it.completed.load(Ordering::Relaxed) + it.failed_iterations.load(Ordering::Relaxed)
-            }),
-            length: scenario.load.start + scenario.load.duration(),
-        };
-        self.scenarios.iter().map(one).collect()
-    }
-
-    /// All that was measured so far.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        let settled = self.shared.settled()?;
-        Some(settled.collector.snapshot(self.shared.elapsed()))
-    }
-}
-
-impl Observed for Watching {
-    fn flows(&self) -> BTreeMap<String, LiveFlow> {
-        self.load.get().map(Handle::flows).unwrap_or_default()
-    }
-
-    fn live(&self) -> Live {
-        self.load.get().map(Handle::live).unwrap_or_default()
     }
 }
 

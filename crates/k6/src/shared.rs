@@ -156,7 +156,7 @@ pub struct Ended {
 
 /// Counts over the whole run, for `k6/execution`.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Virtual users made.
     pub initialised: AtomicU64,
     /// Virtual users that are doing iterations.

@@ -28,6 +28,9 @@ pub struct Limits {
     pub clock: Clock,
 }
 
+/// A promise that was rejected, and with what.
+type Rejection = (Persistent<Value<'static>>, Thrown);
+
 /// A runtime with its one context. It is made and used on a fiber, and never leaves it.
 pub struct Realm {
     context: rquickjs::Context,
@@ -36,7 +39,7 @@ pub struct Realm {
     /// Whether modules may still be loaded.
     init: Rc<Cell<bool>>,
     /// Promises that were rejected with nobody to hear of it.
-    rejected: Rc<RefCell<Vec<(Persistent<Value<'static>>, Thrown)>>>,
+    rejected: Rc<RefCell<Vec<Rejection>>>,
 }
 
 impl Realm {

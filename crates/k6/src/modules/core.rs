@@ -79,7 +79,7 @@ fn group<'js>(
     let before = (vu.group.borrow().clone(), vu.tags());
     let path = format!("{}::{name}", before.0);
     vu.group.borrow_mut().clone_from(&path);
-    let has_tag = vu.shared.settled().is_some_and(|it| it.options.has_system_tag("group"));
+    let has_tag = vu.shared.settled().is_some_and(|it| it.system_tags.group);
     if has_tag {
         *vu.tags.borrow_mut() = vu.tags_with(&[("group", &path)]);
     }
@@ -162,7 +162,7 @@ fn check<'js>(
 
 fn note(vu: &Rc<Vu>, tags: &seaworthy_metrics::TagSet, name: &str, held: bool) {
     let Some(worker) = &vu.worker else { return };
-    let has_tag = vu.shared.settled().is_some_and(|it| it.options.has_system_tag("check"));
+    let has_tag = vu.shared.settled().is_some_and(|it| it.system_tags.check);
     let tags = match has_tag {
         true => worker.interner.borrow_mut().with(tags, &[("check", name)]),
         false => tags.clone(),

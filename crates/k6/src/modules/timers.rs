@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rquickjs::function::{Args, Func, Function, Opt, Rest};
 use rquickjs::{Coerced, Ctx, Exception, JsLifetime, Object, Persistent, Value};
-use seaworthy_script::{Cut, background, end_script};
+use seaworthy_script::{Completion, Cut, background, end_script};
 use tokio_util::sync::CancellationToken;
 
 use super::Exported;
@@ -114,8 +114,7 @@ fn run(ctx: &Ctx<'_>, timer: Timer) -> rquickjs::Result<()> {
             () = timer.stop.cancelled() => {}
             () = tokio::time::sleep(timer.length) => {}
         }
-        let done: Box<dyn for<'a> FnOnce(&Ctx<'a>) -> rquickjs::Result<()>> =
-            Box::new(move |ctx| ring(ctx, timer));
+        let done: Completion = Box::new(move |ctx| ring(ctx, timer));
         done
     });
     begun.map_err(|Cut| end_script(ctx, "the iteration was ended"))

@@ -53,7 +53,7 @@ fn connect<'js>(
     let wanted = Wanted::read(&ctx, &vu, settled, url.0, parameters.as_ref(), Style::Blocking)?;
     let began = vu.shared.clock.now();
     let opened = wait(opening::open(&vu, &wanted)).map_err(|Cut| ended(&ctx))?;
-    let result = match opened {
+    match opened {
         Ok(Opened { line, headers }) => {
             let line = Rc::new(line);
             let answer = told(&ctx, &wanted.url, 101, &headers, b"", "")?;
@@ -79,8 +79,7 @@ fn connect<'js>(
                 None => told(&ctx, "", 0, &http::HeaderMap::new(), b"", &refused.words),
             }
         }
-    };
-    result
+    }
 }
 
 /// Parameters and callback.

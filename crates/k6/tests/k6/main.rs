@@ -1,5 +1,8 @@
 //! Scripts as users write them, run against real servers.
 
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![expect(unreachable_pub, reason = "one binary: what modules share is pub")]
+
 mod batch;
 mod core;
 mod debug;

@@ -51,7 +51,7 @@ thread_local! {
 pub struct Cut;
 
 /// What a task in the background does with the script once it is done.
-pub(crate) type Completion = Box<dyn for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<()>>;
+pub type Completion = Box<dyn for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<()>>;
 
 type Task = Pin<Box<dyn Future<Output = Completion>>>;
 

@@ -1,5 +1,7 @@
 //! Scripts on fibers, as the load engine runs them.
 
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

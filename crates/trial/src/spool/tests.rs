@@ -38,6 +38,7 @@ impl Long {
             profile: None,
             time_scale: 1.0,
             seed: "1".to_owned(),
+            scripts: Default::default(),
             started: self.clock.wall(),
             segments: Vec::new(),
             timeline_bytes: 0,

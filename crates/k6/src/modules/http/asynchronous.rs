@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use rquickjs::function::{Function, Opt};
 use rquickjs::{Ctx, Exception, Persistent, Promise, Value};
-use seaworthy_script::{Cut, background};
+use seaworthy_script::{Completion, Cut, background};
 
 use super::call::{ended, paced, unsent};
 use super::exchange::{Outcome, perform};
@@ -44,11 +44,10 @@ pub(crate) fn async_request<'js>(
             // Both are there once a script is initialised, which it is here.
             _ => None,
         };
-        let done: Box<dyn for<'a> FnOnce(&Ctx<'a>) -> rquickjs::Result<()>> =
-            Box::new(move |ctx| {
-                let ends = (resolve.restore(ctx)?, reject.restore(ctx)?);
-                outcome.map_or(Ok(()), |outcome| settle(ctx, &vu, ends, outcome, form, throws))
-            });
+        let done: Completion = Box::new(move |ctx| {
+            let ends = (resolve.restore(ctx)?, reject.restore(ctx)?);
+            outcome.map_or(Ok(()), |outcome| settle(ctx, &vu, ends, outcome, form, throws))
+        });
         done
     });
     begun.map_err(|Cut| ended(&ctx))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_k6::{Script, Watching};
+use seaworthy_k6::Script;
 use seaworthy_metrics::{Metric, Registry, Sink, Snapshot, Thresholds};
 use serde_json::{Value as Json, json};
 
