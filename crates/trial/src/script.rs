@@ -122,17 +122,11 @@ impl Scripted {
             queue,
             workers: None,
         };
-        let service =
-            Service::new(&script, options).map_err(|error| told(error_words(&error)))?;
+        let service = Service::new(&script, options).map_err(|error| told(error_words(&error)))?;
         Ok(Ready { script, service })
     }
 
-    async fn read(
-        &self,
-        phase: &Phase,
-        options: &Options,
-        world: &World,
-    ) -> Result<Script, Halt> {
+    async fn read(&self, phase: &Phase, options: &Options, world: &World) -> Result<Script, Halt> {
         let log = world.logs().join(format!("{}+script.log", phase.name));
         let file = std::fs::File::create_new(&log).map_err(Error::io("create", &log))?;
         let console =

@@ -342,7 +342,16 @@ impl Lived {
         let (clock, stop) = (options.clock.clone(), options.stop.clone());
         let spool = Spool::open(folder, timeline.clone(), clock, state, former, stop)?;
         let taken_over = phases.len();
-        Ok(Self { started, timeline, spool, phases, taken_over, notes, capacity: None, scripts: Vec::new() })
+        Ok(Self {
+            started,
+            timeline,
+            spool,
+            phases,
+            taken_over,
+            notes,
+            capacity: None,
+            scripts: Vec::new(),
+        })
     }
 }
 

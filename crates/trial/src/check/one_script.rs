@@ -103,7 +103,9 @@ impl Checked {
                 assume: Assume::default(),
             },
             // JSON is YAML: who reads plans can read this.
-            text: format!("# What `seaworthy run` ran; a trial of it is run by the same command.\n{document:#}\n"),
+            text: format!(
+                "# What `seaworthy run` ran; a trial of it is run by the same command.\n{document:#}\n"
+            ),
             choice: Choice::default(),
             folder,
             setup: Vec::new(),

@@ -114,7 +114,12 @@ impl Checker<'_> {
                 }
                 let Some(duration) = &phase.duration else {
                     let reason = format!("phase `{name}` has no duration");
-                    self.error(name, "plan-phase", reason, "add `duration: 5m`, a `profile`, or a `script`");
+                    self.error(
+                        name,
+                        "plan-phase",
+                        reason,
+                        "add `duration: 5m`, a `profile`, or a `script`",
+                    );
                     return None;
                 };
                 if phase.load.is_empty() {

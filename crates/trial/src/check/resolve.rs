@@ -36,9 +36,11 @@ impl Checker<'_> {
             |objective: &Objective| matches!(objective.metric.name, "http_req_failed" | "checks");
         let threshold = |phase: &Phase| {
             let targets = phase.script.iter().flat_map(|script| script.thresholds.targets());
-            targets.into_iter().any(|target| matches!(target.metric.name(), "http_req_failed" | "checks"))
+            targets
+                .into_iter()
+                .any(|target| matches!(target.metric.name(), "http_req_failed" | "checks"))
         };
-        if let Some(first) = objectives.first()
+        if let Some(first) = objectives.first().filter(|_| !unread)
             && !objectives.iter().any(notices)
             && !phases.iter().any(threshold)
         {

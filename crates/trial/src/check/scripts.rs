@@ -62,7 +62,8 @@ impl Checker<'_> {
             self.error(&field, "plan-script", reason, "the script is the load: leave one out");
         }
         if scale != 1.0 {
-            let reason = format!("the lengths in `{typed}` are its own: no time scale changes them");
+            let reason =
+                format!("the lengths in `{typed}` are its own: no time scale changes them");
             let hint = "run it at its length, or write shorter `options` in the plan";
             self.error(typed, "plan-time-scale", reason, hint);
         }
@@ -100,7 +101,8 @@ impl Checker<'_> {
                 return None;
             }
         };
-        self.findings.extend(read.findings.into_iter().map(|finding| placed(finding, typed, self.file)));
+        self.findings
+            .extend(read.findings.into_iter().map(|finding| placed(finding, typed, self.file)));
         let (entries, findings) = read.consolidated.loads(BACKLOG);
         self.findings.extend(findings.into_iter().map(|finding| placed(finding, typed, self.file)));
         let loads: Vec<Load> = entries.into_iter().map(|entry| entry.load).collect();
@@ -192,7 +194,9 @@ impl Checker<'_> {
     fn threshold_place(&self, path: &Path, error: &MetricsError) -> Option<Place> {
         let text = std::fs::read_to_string(path).ok()?;
         let wanted = match error {
-            MetricsError::UnknownMetric { metric, .. } | MetricsError::Form { metric, .. } => metric,
+            MetricsError::UnknownMetric { metric, .. } | MetricsError::Form { metric, .. } => {
+                metric
+            }
             MetricsError::Unsupported { threshold: text, .. }
             | MetricsError::Threshold { text, .. }
             | MetricsError::Selector { text, .. } => text,
@@ -212,7 +216,8 @@ impl Checker<'_> {
         let folder = folder_of(self.file);
         match Path::new(file).strip_prefix(&folder) {
             Ok(rest) => {
-                let beside = Path::new(self.file).parent().map_or_else(PathBuf::new, Path::to_owned);
+                let beside =
+                    Path::new(self.file).parent().map_or_else(PathBuf::new, Path::to_owned);
                 beside.join(rest).display().to_string()
             }
             Err(_) => file.to_owned(),
@@ -229,10 +234,12 @@ fn examine(
     let script = read?;
     let (consolidated, findings) = script.consolidate(&options.flags(hosts), None)?;
     let thresholds = script.thresholds(&consolidated)?;
-    let mut findings: Vec<Finding> =
-        findings.into_iter().chain(thresholds.warnings().into_iter().map(|text| {
-            Finding::warning("plan-threshold", text)
-        })).collect();
+    let mut findings: Vec<Finding> = findings
+        .into_iter()
+        .chain(
+            thresholds.warnings().into_iter().map(|text| Finding::warning("plan-threshold", text)),
+        )
+        .collect();
     let files = files(&script, folder).unwrap_or_else(|reason| {
         findings.push(Finding::error("plan-script", reason));
         Vec::new()
