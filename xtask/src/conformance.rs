@@ -85,11 +85,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         println!("{} scripts", scripts.len());
         return Ok(());
     }
-    let server = asked.server()?;
-    if asked.record {
-        return record(&asked.peer()?, &server, &scripts, asked.jobs);
-    }
+    // Whether there is a peer is said before anything is built for it.
     let against = if asked.recorded { Against::Record } else { Against::Peer(asked.peer()?) };
+    let server = asked.server()?;
+    if let (true, Against::Peer(peer)) = (asked.record, &against) {
+        return record(peer, &server, &scripts, asked.jobs);
+    }
     let ours = asked.ours()?;
     if let Against::Peer(peer) = &against {
         let version = command::output(std::process::Command::new(&peer.program).arg("version"))?;
@@ -357,6 +358,26 @@ mod tests {
         assert!(refused("k6 --jobs 0").contains("not a number of runs"));
         assert!(refused("k6 --record --recorded").contains("one of them"));
         assert!(refused("k6 --only no-such-script").contains("no-such-script"));
+    }
+
+    /// A script that nothing was recorded of would be held against nothing where there is no k6.
+    #[test]
+    fn every_script_has_a_record_of_just_what_it_compares() {
+        let scripts = script::all(&command::root().join("crates/k6/conformance")).unwrap();
+        assert!(scripts.len() >= 100, "{}", scripts.len());
+        for script in scripts {
+            let text = std::fs::read_to_string(script.record()).expect(&script.name);
+            let record: Value = serde_json::from_str(&text).expect(&script.name);
+            let recorded: Vec<&String> = record.as_object().unwrap().keys().collect();
+            let mut compared = script.compare.clone();
+            if !script.says.is_empty() {
+                compared.push("unsaid".to_owned());
+                assert_eq!(record["unsaid"], serde_json::json!([]), "{}", script.name);
+            }
+            compared.sort();
+            compared.dedup();
+            assert_eq!(recorded, compared.iter().collect::<Vec<_>>(), "{}", script.name);
+        }
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub(crate) fn run() -> Result<()> {
 /// Every file below the root, without what tools write.
 fn read(root: &Path) -> Result<Vec<File>> {
     const WRITTEN_BY_TOOLS: &[&str] = &[".git", ".seaworthy", "target", "corpus", "artifacts"];
+    // Others' sources keep their own habits.
+    const OF_OTHERS: &str = "third_party";
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -83,7 +85,8 @@ fn read(root: &Path) -> Result<Vec<File>> {
             let path = entry.path();
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                if !WRITTEN_BY_TOOLS.iter().any(|name| entry.file_name() == *name) {
+                let name = entry.file_name();
+                if name != OF_OTHERS && !WRITTEN_BY_TOOLS.iter().any(|other| name == *other) {
                     folders.push(path);
                 }
             } else if kind.is_file() {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use seaworthy_net::auth::Login;
-use seaworthy_net::{Error, Prepared, Request, Url};
+use seaworthy_net::{Error, Names, Prepared, Request, Url};
+
+use crate::modules::http::Sent;
 
 /// As many are remembered on a thread; then all are forgotten, and taken apart again.
 const MOST: usize = 4096;
@@ -18,20 +20,35 @@ pub(crate) struct Address {
     /// Path and query as they go on the wire.
     pub(crate) target: String,
     /// The whole URL, without user and password: the tag `url`.
-    pub(crate) text: String,
+    pub(crate) text: Rc<str>,
     /// User and password of the URL.
     pub(crate) login: Option<Login>,
     plain: OnceCell<Prepared>,
+    /// What a script is told was sent then.
+    sent: OnceCell<Rc<Sent>>,
 }
 
 /// The URLs a thread has called.
 #[derive(Debug, Default)]
-pub(crate) struct Addresses(RefCell<HashMap<String, Rc<Address>>>);
+pub(crate) struct Addresses {
+    known: RefCell<HashMap<String, Rc<Address>>>,
+    /// The one that was asked for last, with its text.
+    last: RefCell<Option<(String, Rc<Address>)>>,
+}
 
 impl Addresses {
     /// The address that a text means.
     pub(crate) fn find(&self, text: &str) -> Result<Rc<Address>, Error> {
-        let mut known = self.0.borrow_mut();
+        if let Some((_, address)) = self.last.borrow().as_ref().filter(|(last, _)| last == text) {
+            return Ok(Rc::clone(address));
+        }
+        let address = self.look_up(text)?;
+        *self.last.borrow_mut() = Some((text.to_owned(), Rc::clone(&address)));
+        Ok(address)
+    }
+
+    fn look_up(&self, text: &str) -> Result<Rc<Address>, Error> {
+        let mut known = self.known.borrow_mut();
         if let Some(address) = known.get(text) {
             return Ok(Rc::clone(address));
         }
@@ -50,8 +67,9 @@ impl Address {
         let text = text.trim();
         let (origin, login) = Url::typed(text)?;
         let target = origin.base().to_owned();
-        let text = without_credentials(text.split('#').next().unwrap_or_default());
-        Ok(Self { origin, target, text, login, plain: OnceCell::new() })
+        let text = without_credentials(text.split('#').next().unwrap_or_default()).into();
+        let (plain, sent) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { origin, target, text, login, plain, sent })
     }
 
     /// A `GET` without anything of its own, written out once.
@@ -59,8 +77,19 @@ impl Address {
         if let Some(prepared) = self.plain.get() {
             return Ok(prepared);
         }
-        let prepared = Request::get(self.target.clone()).prepare(&self.origin)?;
+        let mut request = Request::get(self.target.clone());
+        request.names = Names::Canonical;
+        let prepared = request.prepare(&self.origin)?;
         Ok(self.plain.get_or_init(|| prepared))
+    }
+
+    /// What a script is told was sent with [`Address::plain`].
+    pub(crate) fn sent(&self) -> Rc<Sent> {
+        let sent = || {
+            let url = Rc::clone(&self.text);
+            Rc::new(Sent { method: "GET".to_owned(), url, ..Sent::default() })
+        };
+        Rc::clone(self.sent.get_or_init(sent))
     }
 }
 
@@ -87,7 +116,7 @@ mod tests {
         ];
         for (text, plain, target, login) in cases {
             let address = Address::parse(text).unwrap();
-            assert_eq!((address.text.as_str(), address.target.as_str()), (plain, target));
+            assert_eq!((&*address.text, address.target.as_str()), (plain, target));
             let given = address.login.as_ref().map(|it| (&*it.user, &*it.password));
             assert_eq!(given, login, "{text}");
         }
@@ -104,6 +133,6 @@ mod tests {
         for number in 0..=MOST {
             addresses.find(&format!("http://h/{number}")).unwrap();
         }
-        assert!(addresses.0.borrow().len() <= MOST);
+        assert!(addresses.known.borrow().len() <= MOST);
     }
 }

@@ -281,10 +281,8 @@ impl VirtualUser for Player {
                 }
                 let exec = &cast.scenario.exec;
                 counters.fail(exec, "exception".to_owned(), || error.to_string());
-                let fields = format!(
-                    "executor={} scenario={}",
-                    cast.scenario.executor, cast.scenario.name
-                );
+                let fields =
+                    format!("executor={} scenario={}", cast.scenario.executor, cast.scenario.name);
                 cast.shared.console.say(Level::Error, &error.to_string(), &fields);
             }
         }

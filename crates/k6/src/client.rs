@@ -1,13 +1,16 @@
 //! How a run's requests are sent: names, addresses, TLS, as its options say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::Clock;
 use seaworthy_base::chance::Chance;
-use seaworthy_net::network::{Dns, Guarded, Hosts, Mapped, Policy, Range, Resolving, Select, Sources};
+use seaworthy_net::network::{
+    Dns, Guarded, Hosts, Mapped, Policy, Range, Resolving, Select, Sources,
+};
 use seaworthy_net::tls::{Identity, Settings as TlsSettings, Suite, Version};
-use seaworthy_net::{Error, Http, Network, Options as ClientOptions, Pattern, Tcp, Tls};
+use seaworthy_net::{Error, Http, Network, Options as ClientOptions, Pattern, Proxies, Tcp, Tls};
 
 use crate::options::{Options, values};
 
@@ -18,7 +21,12 @@ const LONGEST_BODY: usize = 256 * 1024 * 1024;
 ///
 /// # Errors
 /// An option that cannot be used.
-pub(crate) fn options(options: &Options, clock: &Clock, seed: u64) -> Result<ClientOptions, Error> {
+pub(crate) fn options(
+    options: &Options,
+    environment: &BTreeMap<String, String>,
+    clock: &Clock,
+    seed: u64,
+) -> Result<ClientOptions, Error> {
     let mut network: Arc<dyn Network> = Arc::new(Tcp);
     let dns = dns(&options.dns)?;
     network = Arc::new(Resolving::new(dns, clock.clone(), Chance::seeded(seed), network));
@@ -47,6 +55,7 @@ pub(crate) fn options(options: &Options, clock: &Clock, seed: u64) -> Result<Cli
         max_body: LONGEST_BODY,
         max_message: LONGEST_BODY,
         http: Http::Auto,
+        proxies: Arc::new(Proxies::from_environment(|name| environment.get(name).cloned())?),
         ..ClientOptions::default()
     })
 }
@@ -70,6 +79,8 @@ fn dns(given: &values::Dns) -> Result<Dns, Error> {
 fn tls(options: &Options) -> Result<Tls, Error> {
     let mut settings = TlsSettings {
         insecure: options.insecure_skip_tls_verify == Some(true),
+        // As k6 has it: each connection shakes hands in full.
+        resumes: false,
         ..TlsSettings::default()
     };
     let version = |version: values::TlsVersion| Version::named(version.name());

@@ -71,25 +71,82 @@ fn console<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
 /// A value as the console shows it: text as it is, errors with their stack, the rest as JSON.
 pub(crate) fn shown<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<String> {
     let text = |value: &Value<'js>| value.get::<rquickjs::Coerced<String>>().map(|text| text.0);
-    let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
+    if !value.is_object() || value.is_function() {
         return text(value);
-    };
+    }
     if value.is_error() {
-        let stack: String = object.get::<_, Option<String>>("stack")?.unwrap_or_default();
+        let stack = value.as_object().map(|error| error.get::<_, Option<String>>("stack"));
+        let stack: String = stack.transpose()?.flatten().unwrap_or_default();
         let message = text(value)?;
         let vu = Vu::of(ctx)?;
         let stack = vu.shared.bundle.map_places(stack.trim_end());
         return Ok(if stack.is_empty() { message } else { format!("{message}\n{stack}") });
     }
-    match ctx.json_stringify(value.clone()) {
-        Ok(Some(json)) => json.to_string(),
-        Ok(None) => text(value),
-        Err(_) => {
-            // A circle, most often.
-            drop(ctx.catch());
-            text(value)
+
+    let mut shown = String::new();
+    write(ctx, value, 0, &mut shown)?;
+    Ok(shown)
+}
+
+/// How deep objects are shown.
+const DEPTH: usize = 8;
+
+/// Writes a value as k6 shows it: `{ a: 1, b: [ "x" ] }`.
+fn write<'js>(
+    ctx: &Ctx<'js>,
+    value: &Value<'js>,
+    depth: usize,
+    to: &mut String,
+) -> rquickjs::Result<()> {
+    if value.is_undefined() || value.is_null() || value.is_function() {
+        to.push_str("null");
+        return Ok(());
+    }
+    let Some(object) = value.as_object() else {
+        match value.as_string() {
+            Some(text) => to.push_str(&serde_json::Value::from(text.to_string()?).to_string()),
+            None => to.push_str(&value.get::<rquickjs::Coerced<String>>()?.0),
+        }
+        return Ok(());
+    };
+    if let Ok(Some(method)) = object.get::<_, Option<rquickjs::Function<'js>>>("toJSON") {
+        let plain: Value<'js> = method.call((rquickjs::function::This(object.clone()),))?;
+        return match plain.is_object() && depth >= DEPTH {
+            true => Ok(to.push_str("null")),
+            false => write(ctx, &plain, depth + 1, to),
+        };
+    }
+    if depth > DEPTH {
+        // A circle, most often.
+        to.push_str(if value.is_array() { "[ … ]" } else { "{ … }" });
+        return Ok(());
+    }
+    let (open, close) = if value.is_array() { ('[', ']') } else { ('{', '}') };
+    to.push(open);
+    let mut first = true;
+    let mut next = |to: &mut String| {
+        to.push_str(if first { " " } else { ", " });
+        first = false;
+    };
+    if let Some(array) = value.as_array() {
+        for element in array.iter::<Value<'js>>() {
+            next(to);
+            write(ctx, &element?, depth + 1, to)?;
+        }
+    } else {
+        for entry in object.props::<String, Value<'js>>() {
+            let (name, value) = entry?;
+            next(to);
+            to.push_str(&name);
+            to.push_str(": ");
+            write(ctx, &value, depth + 1, to)?;
         }
     }
+    if !first {
+        to.push(' ');
+    }
+    to.push(close);
+    Ok(())
 }
 
 /// `open(path, mode)`: a file's text, or its bytes with mode `b`.
@@ -121,7 +178,7 @@ fn located(ctx: &Ctx<'_>, vu: &Vu, path: &str) -> PathBuf {
     }
     let caller = (0..3)
         .filter_map(|level| ctx.script_or_module_name(level)?.to_string().ok())
-        .find_map(|name| name.strip_prefix("file://").map(PathBuf::from));
+        .find_map(|name| vu.shared.bundle.path_of(&name).map(PathBuf::from));
     let folder = caller.as_deref().and_then(Path::parent).unwrap_or(&vu.shared.folder);
     folder.join(path)
 }

@@ -29,5 +29,5 @@ pub use form::{Field, FieldValue};
 pub use property::{Kind, Property, kind_of, property_names};
 pub use selection::{Selection, Stop};
 pub use selector::Selector;
-pub use submission::{DEFAULT_FORM, DEFAULT_LINK, DEFAULT_SUBMIT, Request, Submission, link};
+pub use submission::{DEFAULT_FORM, DEFAULT_LINK, DEFAULT_SUBMIT, Submission, link};
 pub use tree::{Document, NodeId, NodeType};

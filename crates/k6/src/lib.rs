@@ -9,6 +9,7 @@
 
 pub mod console;
 pub mod generate;
+pub mod html;
 pub mod options;
 pub mod output;
 
@@ -16,7 +17,6 @@ mod address;
 mod cast;
 mod client;
 mod globals;
-mod html;
 mod machine;
 mod modules;
 mod script;

@@ -1,6 +1,5 @@
 //! One virtual user's engine on its fiber: what it is told to do, and what came of it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -106,8 +105,8 @@ fn live(port: &Port<Command, Answer>, shared: &Arc<Shared>, worker: Option<usize
         Err(error) => return port.reply(Answer::Ready(Err(error))),
     };
     realm.with(|ctx| {
-        let worker = worker
-            .and_then(|number| Some(Worker::here(shared, shared.settled()?, number)));
+        let worker =
+            worker.and_then(|number| Some(Worker::here(shared, shared.settled()?, number)));
         let vu = Rc::new(Vu::new(Arc::clone(shared), worker, id));
         let exports = vu
             .install(&ctx)
@@ -120,7 +119,18 @@ fn live(port: &Port<Command, Answer>, shared: &Arc<Shared>, worker: Option<usize
         };
         let told = tell(&ctx, &exports).map_err(|error| realm.thrown(&ctx, error));
         port.reply(Answer::Ready(told));
-        let mut user = User { ctx: ctx.clone(), realm: &realm, vu, exports, functions: HashMap::new(), data: None, of_scenario: HashMap::new() };
+        let Ok(iteration) = rquickjs::Atom::from_str(ctx.clone(), "__ITER") else { return };
+        let mut user = User {
+            ctx: ctx.clone(),
+            realm: &realm,
+            vu,
+            exports,
+            functions: Vec::new(),
+            globals: ctx.globals(),
+            iteration,
+            data: None,
+            of_scenario: Vec::new(),
+        };
         while let Some(command) = port.take() {
             let result = user.act(command);
             port.reply(Answer::Done(result));
@@ -149,11 +159,14 @@ struct User<'r, 'js> {
     realm: &'r Realm,
     vu: Rc<Vu>,
     exports: Object<'js>,
-    functions: HashMap<String, Function<'js>>,
+    functions: Vec<(String, Function<'js>)>,
+    globals: Object<'js>,
+    /// The name `__ITER`.
+    iteration: rquickjs::Atom<'js>,
     /// What `setup` returned, as this user's own value.
     data: Option<(Arc<Json>, Value<'js>)>,
     /// Iterations by scenario.
-    of_scenario: HashMap<usize, u64>,
+    of_scenario: Vec<u64>,
 }
 
 impl<'js> User<'_, 'js> {
@@ -165,7 +178,9 @@ impl<'js> User<'_, 'js> {
                 self.vu.begin_tags(None, "::setup");
                 let value = self.call("setup", ())?;
                 self.flush();
-                to_json(&self.ctx, value).map_err(|error| self.realm.thrown(&self.ctx, error))
+                let told = to_json(&self.ctx, value);
+                let told = told.map_err(|error| self.realm.thrown(&self.ctx, error))?;
+                Ok(told.map(sorted))
             }
             Command::Teardown(data) => {
                 self.vu.stage.set(Stage::Teardown);
@@ -194,7 +209,10 @@ impl<'js> User<'_, 'js> {
             let entered = globals::enter(&self.ctx, &vu, scenario);
             entered.map_err(|error| self.realm.thrown(&self.ctx, error))?;
         }
-        let in_scenario = self.of_scenario.entry(scenario.position).or_default();
+        if self.of_scenario.len() <= scenario.position {
+            self.of_scenario.resize(scenario.position + 1, 0);
+        }
+        let in_scenario = &mut self.of_scenario[scenario.position];
         let before = vu.numbers.get();
         let begun = vu.stage.get() == Stage::Iteration;
         let numbers = Numbers {
@@ -206,7 +224,7 @@ impl<'js> User<'_, 'js> {
         vu.numbers.set(numbers);
         vu.stage.set(Stage::Iteration);
         vu.due.set(iteration.due);
-        vu.begin_tags(Some(scenario), "");
+        vu.begin(!same);
         let result = self.one(iteration, numbers);
         let settled = vu.shared.settled();
         if let Some(settled) = settled {
@@ -222,7 +240,7 @@ impl<'js> User<'_, 'js> {
 
     fn one(&mut self, iteration: &Iteration, numbers: Numbers) -> Result<(), Error> {
         let vu = Rc::clone(&self.vu);
-        let set = self.ctx.globals().set("__ITER", numbers.of_user);
+        let set = self.globals.set(self.iteration.clone(), numbers.of_user);
         set.map_err(|error| self.realm.thrown(&self.ctx, error))?;
         let data = self.data(iteration.data.as_ref())?;
         let clock = vu.shared.clock.clone();
@@ -234,17 +252,16 @@ impl<'js> User<'_, 'js> {
             return result;
         }
         let took = clock.now().saturating_duration_since(began);
-        // The group of what the iteration itself measures is the root.
-        vu.begin_tags(Some(&iteration.scenario), "");
         let builtin = vu.shared.registry.builtin();
-        vu.record(
-            &vu.tags(),
-            &[
-                (&builtin.iteration_duration, took.as_secs_f64() * 1e3),
-                (&builtin.iterations, 1.0),
-            ],
-        );
-        self.flush();
+        let (sent, received) = vu.passed.take();
+        let samples = [
+            (&builtin.data_sent, sent as f64),
+            (&builtin.data_received, received as f64),
+            (&builtin.iteration_duration, took.as_secs_f64() * 1e3),
+            (&builtin.iterations, 1.0),
+        ];
+        // The group of what the iteration itself measures is the root.
+        vu.record(&vu.tags(), &samples);
         vu.shared.counts.completed.fetch_add(1, Ordering::Relaxed);
         let least = vu.shared.settled().and_then(|it| it.options.min_iteration_duration);
         if let Some(left) = least.and_then(|least| least.checked_sub(took)) {
@@ -263,18 +280,31 @@ impl<'js> User<'_, 'js> {
         vu.record(&vu.tags(), &samples);
     }
 
-    /// Calls an exported function and waits for all that it began.
+    /// Calls an exported function and waits for all that it began. When it fails, what it began and
+    /// did not end is ended: timers do not ring in the next iteration, and sockets close.
     fn call(
         &mut self,
         name: &str,
         arguments: impl rquickjs::function::IntoArgs<'js>,
     ) -> Result<Value<'js>, Error> {
-        let function = match self.functions.get(name) {
-            Some(function) => function.clone(),
+        let result = self.attempt(name, arguments);
+        if result.is_err() {
+            self.realm.abandon();
+        }
+        result
+    }
+
+    fn attempt(
+        &mut self,
+        name: &str,
+        arguments: impl rquickjs::function::IntoArgs<'js>,
+    ) -> Result<Value<'js>, Error> {
+        let function = match self.functions.iter().find(|(known, _)| known == name) {
+            Some((_, function)) => function.clone(),
             None => {
                 let function = self.exports.get::<_, Function<'js>>(name);
                 let function = function.map_err(|error| self.realm.thrown(&self.ctx, error))?;
-                self.functions.insert(name.to_owned(), function.clone());
+                self.functions.push((name.to_owned(), function.clone()));
                 function
             }
         };
@@ -303,3 +333,15 @@ impl<'js> User<'_, 'js> {
     }
 }
 
+/// The value with the fields of its objects by name, as k6 hands them on.
+fn sorted(value: Json) -> Json {
+    match value {
+        Json::Array(list) => Json::Array(list.into_iter().map(sorted).collect()),
+        Json::Object(object) => {
+            let fields: std::collections::BTreeMap<String, Json> =
+                object.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Json::Object(fields.into_iter().collect())
+        }
+        plain => plain,
+    }
+}

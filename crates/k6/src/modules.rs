@@ -5,6 +5,7 @@ pub(crate) mod crypto;
 pub(crate) mod data;
 pub(crate) mod encoding;
 pub(crate) mod execution;
+pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod input;
 pub(crate) mod metrics;
@@ -13,6 +14,8 @@ pub(crate) mod testing;
 pub(crate) mod text_coding;
 pub(crate) mod timers;
 pub(crate) mod web_crypto;
+pub(crate) mod websockets;
+pub(crate) mod ws;
 
 use rquickjs::function::Function;
 use rquickjs::module::{Declared, Exports};
@@ -26,9 +29,12 @@ pub(crate) const ALL: Builtins = &[
     ("k6/data", declare::<data::Data>),
     ("k6/encoding", declare::<encoding::Encoding>),
     ("k6/execution", declare::<execution::Execution>),
+    ("k6/html", declare::<html::Html>),
     ("k6/http", declare::<http::Http>),
     ("k6/metrics", declare::<metrics::Metrics>),
     ("k6/timers", declare::<timers::Timers>),
+    ("k6/websockets", declare::<websockets::WebSockets>),
+    ("k6/ws", declare::<ws::Ws>),
 ];
 
 /// Modules that k6 has and we do not, each with the reason.

@@ -72,6 +72,9 @@ pub enum Error {
     /// It exports nothing that could be run.
     #[error("{0}")]
     Exports(String),
+    /// It ended the run before it began.
+    #[error("{0}")]
+    Aborted(String),
     /// The generator itself is broken.
     #[error("{0}")]
     Load(#[from] seaworthy_load::Error),
@@ -99,6 +102,7 @@ impl Error {
             Self::Thresholds(_) => "k6-thresholds",
             Self::Network(_) => "k6-network",
             Self::Exports(_) => "k6-exports",
+            Self::Aborted(_) => "k6-aborted",
             Self::Load(_) => "k6-load",
         }
     }
@@ -125,7 +129,17 @@ impl Script {
     /// # Errors
     /// What keeps it from being run.
     pub async fn read(reading: Reading) -> Result<Self, Error> {
-        let Reading { path, text, environment, modules_dir, console, clock, memory_limit, seed, stop } = reading;
+        let Reading {
+            path,
+            text,
+            environment,
+            modules_dir,
+            console,
+            clock,
+            memory_limit,
+            seed,
+            stop,
+        } = reading;
         let source_options = source::Options { modules_dir, ..source::Options::default() };
         let graph = match &text {
             Some(text) => {
@@ -141,18 +155,19 @@ impl Script {
             known(&used)?;
         }
         let maps = graph.maps().clone();
-        let files: Vec<PathBuf> = graph
-            .modules()
-            .iter()
-            .rev()
-            .map(|module| module.location.path().to_owned())
-            .collect();
+        let files: Vec<PathBuf> =
+            graph.modules().iter().rev().map(|module| module.location.path().to_owned()).collect();
         let folder = graph.entry().location.path().parent().map(Path::to_owned);
         let folder = folder.unwrap_or_else(|| PathBuf::from("."));
         let units = units(&graph);
         let limits = Limits { memory: memory_limit, clock: clock.clone() };
         let bundle = on_fiber(move || {
-            Bundle::compile(units, modules::ALL, Box::new(move |stack| maps.map_stack(stack)), &limits)
+            Bundle::compile(
+                units,
+                modules::ALL,
+                Box::new(move |stack| maps.map_stack(stack)),
+                &limits,
+            )
         })
         .await??;
         let shared = Arc::new(Shared::new(
@@ -167,7 +182,10 @@ impl Script {
             stop,
         ));
         let mut first = Machine::new(Arc::clone(&shared), None, 0)?;
-        let exports = first.init().await?;
+        let exports = first.init().await.map_err(|error| match shared.ended().aborted {
+            Some(reason) => Error::Aborted(reason),
+            None => error.into(),
+        })?;
         drop(first);
         Ok(Self {
             shared,
@@ -204,6 +222,11 @@ impl Script {
         }
         findings.extend(missing);
         Ok((consolidated, findings))
+    }
+
+    /// All metrics, the script's own included.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
     }
 
     /// The thresholds among the options, bound to the metrics the init context defined.
@@ -278,7 +301,17 @@ fn units(graph: &Graph) -> Vec<Unit> {
             };
             Some((specifier.clone(), name))
         });
+        let broken = module.targets.iter().filter_map(|(specifier, target)| {
+            let error = target.as_ref().err()?;
+            let words = match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            };
+            Some((specifier.clone(), words))
+        });
         Unit {
+            broken: broken.collect(),
+            path: module.location.path().display().to_string(),
             name: module.location.name().to_string(),
             code: module.code.to_string(),
             kind: match module.kind {

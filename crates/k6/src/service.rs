@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use seaworthy_load::{
     Counters, Crew, Drive, Handle, Live, LiveFlow, Observed, PhaseReport, Scene, SharedTimeline,
     Timer,
 };
-use seaworthy_metrics::{Collector, Snapshot, TagSet, Thresholds};
+use seaworthy_metrics::{Collector, Snapshot, Submetric, TagSet, Thresholds};
 use seaworthy_script::Error as ScriptError;
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
@@ -145,9 +145,11 @@ impl Service {
                 ..seaworthy_metrics::Options::default()
             },
         );
-        let client = Arc::new(client::options(told, &shared.clock, shared.seed)?);
+        let client =
+            Arc::new(client::options(told, &shared.environment, &shared.clock, shared.seed)?);
         shared.settle(Settled {
             options: told.clone(),
+            partition: consolidated.partition().clone(),
             system_tags,
             collector,
             timeline,
@@ -185,6 +187,12 @@ impl Service {
     /// The thresholds, bound to metrics.
     pub fn thresholds(&self) -> &Thresholds {
         &self.thresholds
+    }
+
+    /// The parts of metrics that are kept by themselves.
+    pub fn submetrics(&self) -> Vec<Submetric> {
+        let settled = self.shared.settled();
+        settled.map(|settled| settled.collector.submetrics().to_vec()).unwrap_or_default()
     }
 
     /// What is measured while it runs.
@@ -313,7 +321,9 @@ impl Service {
         let running = drive.run(crew);
         tokio::pin!(running);
         let mut looks = tokio::time::interval(LOOK_EVERY);
-        let mut notes = tokio::time::interval(NOTE_EVERY);
+        // As k6: the first time a second after the start.
+        let first = tokio::time::Instant::now() + NOTE_EVERY;
+        let mut notes = tokio::time::interval_at(first, NOTE_EVERY);
         let mut crossed = Vec::new();
         loop {
             tokio::select! {
@@ -486,7 +496,6 @@ pub async fn handle_summary(
     };
     tokio::time::timeout(limit, work).await.ok()
 }
-
 
 impl std::fmt::Debug for Watching {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -61,6 +61,8 @@ pub struct Shared {
 pub struct Settled {
     /// All options, whatever they came from.
     pub options: Options,
+    /// The part of the run that is ours.
+    pub partition: crate::options::Partition,
     /// Which of k6's tags samples get.
     pub system_tags: SystemTags,
     /// Sinks of all workers.

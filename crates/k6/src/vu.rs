@@ -95,9 +95,16 @@ impl Vu {
             let options = &settled.options;
             let keeping = match options.no_connection_reuse {
                 Some(true) => Keeping::NOTHING,
+                // As many as a batch uses; without a limit as many as Go's client keeps.
                 _ => Keeping {
-                    per_origin: options.batch_per_host() as usize,
-                    ..Keeping::default()
+                    per_origin: match options.batch_per_host() {
+                        0 => 2,
+                        most => most as usize,
+                    },
+                    total: match options.batch() {
+                        0 => 100,
+                        most => most as usize,
+                    },
                 },
             };
             Pool::new(settled.client_of(id), keeping)
@@ -136,7 +143,11 @@ impl Vu {
     }
 
     /// The run's settings; an exception in the first init context, where `what` cannot be used.
-    pub(crate) fn settled<'s>(&'s self, ctx: &Ctx<'_>, what: &str) -> rquickjs::Result<&'s Settled> {
+    pub(crate) fn settled<'s>(
+        &'s self,
+        ctx: &Ctx<'_>,
+        what: &str,
+    ) -> rquickjs::Result<&'s Settled> {
         let in_init = self.stage.get() == Stage::Init;
         let settled = self.shared.settled().filter(|_| !in_init);
         settled.ok_or_else(|| {
@@ -172,7 +183,15 @@ impl Vu {
         self.passed.set((out + sent, into + received));
     }
 
-    /// The tags an iteration of a scenario begins with.
+    /// Begins an iteration of the scenario under way, outside of groups. What the script has tagged
+    /// itself with stays until another scenario is entered, as in k6.
+    pub(crate) fn begin(&self, entered: bool) {
+        if entered {
+            self.begin_tags(self.scenario.borrow().as_deref(), "");
+        }
+    }
+
+    /// The tags of a scenario, or of what is done outside of one.
     pub(crate) fn begin_tags(&self, scenario: Option<&Scenario>, group: &str) {
         let Some(settled) = self.shared.settled() else { return };
         let options = &settled.options;
@@ -214,6 +233,15 @@ impl Vu {
             pairs.push(("iter", &iteration));
         }
         TagSet::of(&pairs)
+    }
+
+    /// Its number in the whole run, of which this may be a segment.
+    pub(crate) fn id_in_test(&self) -> u64 {
+        let stripes = self.shared.settled().map(|settled| settled.partition.stripes());
+        match (self.id.checked_sub(1), stripes) {
+            (Some(own), Some(stripes)) => stripes.global(own) + 1,
+            _ => self.id,
+        }
     }
 
     /// Whether iterations begin at their own pace.

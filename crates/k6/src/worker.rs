@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,7 +28,9 @@ pub(crate) struct Worker {
     pub(crate) interner: RefCell<Interner>,
     pub(crate) addresses: Addresses,
     shard: Shard,
-    rows: RefCell<HashMap<usize, Rc<Row>>>,
+    rows: RefCell<HashMap<usize, Rc<Row>, BuildHasherDefault<Places>>>,
+    /// The row that was asked for last.
+    last: RefCell<Option<Rc<Row>>>,
     steps: RefCell<HashMap<String, BTreeSet<String>>>,
     shared: Arc<Shared>,
 }
@@ -45,6 +48,8 @@ enum Series {
     Nowhere,
     /// Times, given in milliseconds.
     Times(SeriesId),
+    /// The same, only where there are any.
+    Openings(SeriesId),
     Amounts(SeriesId),
     Levels(SeriesId),
     Shares(SeriesId),
@@ -67,6 +72,7 @@ impl Worker {
                     addresses: Addresses::default(),
                     shard: settled.collector.shard(number),
                     rows: RefCell::default(),
+                    last: RefCell::default(),
                     steps: RefCell::default(),
                     shared: Arc::clone(shared),
                 })
@@ -83,6 +89,18 @@ impl Worker {
 
     /// Records samples that have the same tags and happened now.
     pub(crate) fn record(&self, vu: &Vu, tags: &TagSet, samples: &[(&Metric, f64)]) {
+        self.record_request(vu, tags, samples, None);
+    }
+
+    /// Records samples of a request and, for the timeline, how long it took since it was to be made,
+    /// in nanoseconds.
+    pub(crate) fn record_request(
+        &self,
+        vu: &Vu,
+        tags: &TagSet,
+        samples: &[(&Metric, f64)],
+        response_time: Option<u64>,
+    ) {
         let Some(settled) = self.shared.settled() else { return };
         let now = self.shared.clock.now();
         let at = now.saturating_duration_since(settled.began);
@@ -94,6 +112,15 @@ impl Worker {
             for (metric, value) in samples {
                 let series = row.series(metric, || self.find(settled, &mut shard, tags, metric));
                 series.add(&mut shard, second, *value);
+            }
+            if let Some(nanos) = response_time {
+                let make = || {
+                    let key = self.key(settled, "response_time", tags);
+                    Series::Times(shard.series(&key, SeriesKind::Trend))
+                };
+                if let Series::Times(id) = row.at(0, make) {
+                    shard.writer.trend(id, second, nanos);
+                }
             }
         }
         if let Some(outlet) = &settled.outlet {
@@ -109,28 +136,16 @@ impl Worker {
         }
     }
 
-    /// Records how long a request took since it was to be made, in nanoseconds: the timeline's own
-    /// `response_time`.
-    pub(crate) fn response_time(&self, tags: &TagSet, nanos: u64) {
-        let Some(settled) = self.shared.settled() else { return };
-        let second = settled.timeline.second(self.shared.clock.now());
-        let row = self.row(tags);
-        let mut shard = settled.timeline.shard(self.number);
-        let mut series = row.series.borrow_mut();
-        // The first place is no metric's own: ids begin behind it.
-        if series.is_empty() {
-            series.push(None);
+    fn row(&self, tags: &TagSet) -> Rc<Row> {
+        if let Some(row) = self.last.borrow().as_ref().filter(|row| row.tags.is(tags)) {
+            return Rc::clone(row);
         }
-        let series = *series[0].get_or_insert_with(|| {
-            let key = self.key(settled, "response_time", tags);
-            Series::Times(shard.series(&key, SeriesKind::Trend))
-        });
-        if let Series::Times(id) = series {
-            shard.writer.trend(id, second, nanos);
-        }
+        let row = self.find_row(tags);
+        *self.last.borrow_mut() = Some(Rc::clone(&row));
+        row
     }
 
-    fn row(&self, tags: &TagSet) -> Rc<Row> {
+    fn find_row(&self, tags: &TagSet) -> Rc<Row> {
         let mut rows = self.rows.borrow_mut();
         if let Some(row) = rows.get(&tags.address())
             && row.tags.is(tags)
@@ -159,6 +174,10 @@ impl Worker {
             (Kind::Gauge, _) => Series::Levels(make(SeriesKind::Gauge)),
             (Kind::Counter, _) => Series::Amounts(make(SeriesKind::Counter)),
             (Kind::Rate, _) => Series::Shares(make(SeriesKind::Rate)),
+            // Most requests open no connection: only those that do are worth a place.
+            (Kind::Trend, Contains::Time) if opens(metric.name()) => {
+                Series::Openings(make(SeriesKind::Trend))
+            }
             (Kind::Trend, Contains::Time) => Series::Times(make(SeriesKind::Trend)),
             // The timeline's trends are times: other values stand in the summary only.
             (Kind::Trend, _) => Series::Nowhere,
@@ -206,8 +225,12 @@ impl Worker {
 
 impl Row {
     fn series(&self, metric: &Metric, find: impl FnOnce() -> Series) -> Series {
+        // The first place is the response time's.
+        self.at(metric.id() + 1, find)
+    }
+
+    fn at(&self, place: usize, find: impl FnOnce() -> Series) -> Series {
         let mut series = self.series.borrow_mut();
-        let place = metric.id() + 1;
         if series.len() <= place {
             series.resize(place + 1, None);
         }
@@ -223,6 +246,11 @@ impl Series {
                 // From milliseconds; what is negative or no number is nothing.
                 shard.writer.trend(id, second, (value * 1e6).round() as u64);
             }
+            Self::Openings(id) => {
+                if value > 0.0 {
+                    shard.writer.trend(id, second, (value * 1e6).round() as u64);
+                }
+            }
             Self::Amounts(id) => shard.writer.counter(id, second, value),
             Self::Levels(id) => shard.writer.gauge(id, second, value),
             Self::Shares(id) => shard.writer.rate(id, second, value != 0.0),
@@ -230,3 +258,27 @@ impl Series {
     }
 }
 
+/// Whether a time is one of opening a connection.
+fn opens(metric: &str) -> bool {
+    matches!(metric, "http_req_blocked" | "http_req_connecting" | "http_req_tls_handshaking")
+}
+
+/// Hashes addresses of sets, which are spread well enough but for their last bits.
+#[derive(Default)]
+struct Places(u64);
+
+impl Hasher for Places {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.0 = (self.0 ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}

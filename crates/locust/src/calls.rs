@@ -216,7 +216,13 @@ impl<'a> Interpreter<'_, 'a> {
         match (&of, name) {
             (Value::Answer(step), "json") => Value::Part(*step, Part::Json("$".to_owned())),
             (Value::Answer(step), "iter_lines" | "iter_content") => Value::Part(*step, Part::Lines),
-            (Value::Answer(_), "raise_for_status" | "close" | "success" | "failure") => {
+            (Value::Answer(_), "raise_for_status" | "close") => Value::null(),
+            (Value::Answer(_), "success" | "failure") => {
+                if self.judging == 0 || name == "failure" {
+                    let reason = format!("every answer is a {name} here, whatever it is");
+                    let hint = "a step goes by `expect.status`; 200 to 399 when there is none";
+                    self.warn("locust-expectation", at, reason, hint);
+                }
                 Value::null()
             }
             (Value::Answer(_) | Value::Missing, _) => match of {

@@ -48,7 +48,7 @@ pub(crate) fn compose(
     }
     let shapes = Shapes { source, module: &module, findings: &mut findings }.all(body, options);
     let mut plan =
-        Plan { name: plan_name(source.file), from: source.file.to_owned(), ..Plan::default() };
+        Plan { name: plan_name(source.file), from: source.short().to_owned(), ..Plan::default() };
     targets(&mut plan, &mut users, source, &mut findings);
     name_flows(&mut users);
     failures(&users, source, &mut findings);
@@ -108,7 +108,7 @@ fn targets(plan: &mut Plan, users: &mut [User<'_>], source: &Source<'_>, finding
             .map(relative)
             .collect();
         let host = match (&user.host, all.contains(&true)) {
-            (Some(host), _) => crate::value::escaped(host),
+            (Some(host), _) => host.clone(),
             (None, true) => {
                 let reason =
                     format!("where `{}` sends its requests is not in the file", user.class.name);
@@ -137,7 +137,7 @@ fn targets(plan: &mut Plan, users: &mut [User<'_>], source: &Source<'_>, finding
                     name: name.clone(),
                     url: host,
                     insecure: user.insecure,
-                    comment: format!("{}:{line}: where {} goes", source.file, user.class.name),
+                    comment: format!("{}:{line}: where {} goes", source.short(), user.class.name),
                 });
                 name
             }
@@ -296,7 +296,7 @@ fn phase(shape: &Shape, users: &[User<'_>], source: &Source<'_>, findings: &mut 
         };
         let line = source.line(&user.class.name);
         let comment =
-            format!("{}:{line}: {}, weight {}", source.file, user.class.name, user.weight);
+            format!("{}:{line}: {}, weight {}", source.short(), user.class.name, user.weight);
         load.push(Load { comment, flows, pace });
     }
     let name: String =

@@ -90,6 +90,19 @@ impl<'a> Interpreter<'_, 'a> {
         body: &'a [Stmt],
         rest: &[(Option<&'a Expr>, &'a [Stmt])],
     ) -> Control<'a> {
+        self.judging += 1;
+        let control = self.judge(at, test, body, rest);
+        self.judging -= 1;
+        control
+    }
+
+    fn judge(
+        &mut self,
+        at: &'a Expr,
+        test: &Test,
+        body: &'a [Stmt],
+        rest: &[(Option<&'a Expr>, &'a [Stmt])],
+    ) -> Control<'a> {
         let otherwise = rest.iter().find(|(test, _)| test.is_none()).map(|(_, body)| *body);
         let other_fails = otherwise.is_some_and(fails);
         if is_chance(test) {
@@ -387,7 +400,7 @@ fn is_verdict(expression: &Expr, name: &str) -> bool {
 }
 
 /// Whether a branch says that the request failed.
-fn fails(body: &[Stmt]) -> bool {
+pub(crate) fn fails(body: &[Stmt]) -> bool {
     body.iter().any(|statement| match statement {
         Stmt::Expr(it) => is_verdict(&it.value, "failure"),
         Stmt::Raise(_) => true,
@@ -398,7 +411,8 @@ fn fails(body: &[Stmt]) -> bool {
     })
 }
 
-fn succeeds(body: &[Stmt]) -> bool {
+/// Whether a branch says that the request succeeded.
+pub(crate) fn succeeds(body: &[Stmt]) -> bool {
     let verdict =
         |statement: &Stmt| matches!(statement, Stmt::Expr(it) if is_verdict(&it.value, "success"));
     body.iter().any(verdict)

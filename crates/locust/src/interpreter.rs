@@ -50,6 +50,8 @@ pub(crate) struct Interpreter<'r, 'a> {
     pub(crate) host: Option<String>,
     /// How long the user waits between tasks.
     pub(crate) wait: Wait,
+    /// How many `if`s over answers stand around what is followed.
+    pub(crate) judging: u32,
     /// Whether the task ended where it stands.
     pub(crate) stopped: bool,
     /// Whether the task leaves its task set.
@@ -93,6 +95,7 @@ impl<'r, 'a> Interpreter<'r, 'a> {
             client: Client::default(),
             host: None,
             wait: Wait::None,
+            judging: 0,
             stopped: false,
             interrupted: false,
             constant: false,
@@ -199,7 +202,8 @@ impl<'r, 'a> Interpreter<'r, 'a> {
             Expr::Subscript(it) => match self.eval(&it.value, "value") {
                 Value::ClientHeaders => {
                     let key = self.eval(&it.slice, "header").literal();
-                    match (key, self.data(&value, "header")) {
+                    let hint = key.clone().unwrap_or_default();
+                    match (key, self.data(&value, &hint)) {
                         (Some(key), Ok(value)) => {
                             self.client.headers.insert(key, value);
                         }
@@ -374,7 +378,7 @@ impl<'r, 'a> Interpreter<'r, 'a> {
         self.warn("locust-unset", at, reason, hint);
         let draw = Draw::Value(json!(format!("{name}-${{vu}}")));
         let comment =
-            format!("`self.{name}` is never set in {}: put in its place", self.source.file);
+            format!("`self.{name}` is never set in {}: put in its place", self.source.short());
         let value = self.variable(name, draw, comment);
         self.set_attribute(name, value.clone());
         value

@@ -16,6 +16,11 @@ use crate::wait::{run_time, seconds};
 /// How long a phase is when nothing says so: the shortest in which an objective can pass.
 const SHORT: Span = Span::seconds(120);
 
+/// What a table may call the number of users.
+const USERS: [&str; 6] = ["users", "user_count", "virtual_users", "vus", "num_users", "clients"];
+/// What it may call how many come each second.
+const RATES: [&str; 4] = ["spawn_rate", "hatch_rate", "ramp_rate", "rate"];
+
 /// A part of a test: stages of the number of users.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
@@ -126,6 +131,9 @@ impl<'a> Shapes<'_, 'a> {
                     );
                     continue;
                 };
+                if let Some(row) = row {
+                    self.surplus(row, statement);
+                }
                 if row.is_some_and(|row| length(row).is_none()) {
                     let reason = format!("`{owner}{name}[\"{key}\"]` does not say for how long");
                     self.warn("locust-shape", statement, reason, "the plan has 2 minutes");
@@ -133,7 +141,9 @@ impl<'a> Shapes<'_, 'a> {
                 let line = self.source.line(statement);
                 let comment = format!(
                     "{}:{line}: {owner}{name}[\"{key}\"]: {} users, {} more a second",
-                    self.source.file, stage.users, stage.rate
+                    self.source.short(),
+                    stage.users,
+                    stage.rate
                 );
                 shapes.push(Shape {
                     name: key.clone(),
@@ -163,11 +173,18 @@ impl<'a> Shapes<'_, 'a> {
         let mut read: Vec<Stage> = Vec::new();
         for row in &rows {
             let stage = match row {
-                Json::Object(row) => length(row).zip(users(row)).map(|(length, users)| Stage {
-                    length,
-                    users,
-                    rate: rate(row).unwrap_or(f64::from(users.max(1))),
-                }),
+                Json::Object(row) => {
+                    self.surplus(row, class);
+                    if rate(row).is_none() {
+                        let reason = format!("a stage of `{}` has no spawn rate", class.name);
+                        self.warn("locust-rate", class, reason, "its users come within a second");
+                    }
+                    length(row).zip(users(row)).map(|(length, users)| Stage {
+                        length,
+                        users,
+                        rate: rate(row).unwrap_or(f64::from(users.max(1))),
+                    })
+                }
                 Json::Array(row) => match row.as_slice() {
                     [length, users, rate] => span(length)
                         .zip(count(users))
@@ -206,13 +223,25 @@ impl<'a> Shapes<'_, 'a> {
             self.warn("locust-shape", class, reason, "each is taken as the length of its stage; Locust's own examples say when each stage ends");
         }
         let line = self.source.line(&class.name);
-        let comment = format!("{}:{line}: {}", self.source.file, class.name);
+        let comment = format!("{}:{line}: {}", self.source.short(), class.name);
         shapes.push(Shape {
             name: class.name.to_string(),
             comment,
             stages,
             at: Some(class.name.range()),
         });
+    }
+
+    /// Says which fields of a row are not read.
+    fn surplus(&mut self, row: &Map<String, Json>, at: &impl Ranged) {
+        let known = |key: &str| USERS.contains(&key) || RATES.contains(&key) || is_length(key);
+        let talk = ["name", "description", "comment", "title"];
+        let keys = row.keys().map(String::as_str);
+        let more: Vec<&str> = keys.filter(|key| !known(key) && !talk.contains(key)).collect();
+        if !more.is_empty() {
+            let reason = format!("of the stages, `{}` is not carried over", more.join("`, `"));
+            self.warn("locust-stage", at, reason, "write what it does into the plan's `phases`");
+        }
     }
 
     fn warn(
@@ -291,13 +320,11 @@ pub(crate) fn shares(users: u32, classes: &[(f64, Option<u32>)]) -> Vec<u32> {
 }
 
 fn users(row: &Map<String, Json>) -> Option<u32> {
-    let names = ["users", "user_count", "virtual_users", "vus", "num_users", "clients"];
-    names.iter().find_map(|name| row.get(*name)).and_then(count)
+    USERS.iter().find_map(|name| row.get(*name)).and_then(count)
 }
 
 fn rate(row: &Map<String, Json>) -> Option<f64> {
-    let names = ["spawn_rate", "hatch_rate", "ramp_rate", "rate"];
-    let rate = names.iter().find_map(|name| row.get(*name))?.as_f64()?;
+    let rate = RATES.iter().find_map(|name| row.get(*name))?.as_f64()?;
     (rate > 0.0).then_some(rate)
 }
 

@@ -74,6 +74,11 @@ impl<'t> Source<'t> {
         self.place(part).line
     }
 
+    /// The file without its folders, for comments in the plan.
+    pub(crate) fn short(&self) -> &str {
+        self.file.rsplit(['/', '\\']).next().unwrap_or(self.file)
+    }
+
     /// A part of the text as it was written, in one line and not too long.
     pub(crate) fn quote(&self, part: &impl Ranged) -> String {
         let range: TextRange = part.range();

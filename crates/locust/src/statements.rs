@@ -5,6 +5,7 @@ use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Expr, Stmt, StmtFor, StmtIf, StmtTry, StmtWith};
 use serde_json::Value as Json;
 
+use crate::expect::{fails, succeeds};
 use crate::interpreter::Interpreter;
 use crate::value::{Part, Value};
 
@@ -220,6 +221,12 @@ impl<'a> Interpreter<'_, 'a> {
                 format!("whether `{}` holds is not known before the run", self.source.quote(at));
             let hint = "the requests of this branch are not in the plan: make two tasks of it, with weights";
             self.warn("locust-branch", at, reason, hint);
+        }
+        let mut bodies = std::iter::once(body).chain(rest.iter().map(|(_, body)| *body));
+        if !calls && bodies.any(|body| fails(body) || succeeds(body)) {
+            let reason = format!("`{}` is not checked", self.source.quote(at));
+            let hint = "a step expects statuses, headers, and values at JSON paths";
+            self.warn("locust-expectation", at, reason, hint);
         }
         self.forget(body);
         rest.iter().for_each(|(_, body)| self.forget(body));

@@ -101,11 +101,17 @@ impl<'a> Tasks<'_, 'a> {
         for item in items {
             let (item, weight) = match item {
                 Value::Several(both) if both.len() == 2 => {
-                    (both[0].clone(), both[1].number().unwrap_or(1.0))
+                    let weight = both[1].number().filter(|weight| *weight >= 0.0);
+                    if weight.is_none() {
+                        let reason = format!("a task's weight in `{}` is not known", class.name);
+                        self.warn("locust-task", class, reason, "write a number; the plan takes 1");
+                    }
+                    (both[0].clone(), weight.unwrap_or(1.0))
                 }
                 item => (item, 1.0),
             };
             match item {
+                _ if weight == 0.0 => {}
                 Value::Function(function) => tasks.push((Task::Function(function), weight)),
                 Value::Class(set) => tasks.push((Task::Set(set), weight)),
                 Value::Data(Json::Null) => {}

@@ -97,8 +97,23 @@ impl<'a> Users<'_, 'a> {
             return None;
         }
         let number = |name: &str| self.module.attribute(class, name).and_then(|it| it.number());
-        let own_host = self.module.attribute(class, "host").and_then(|host| host.literal());
-        let host = self.host.map(str::to_owned).or(own_host);
+        // The host may be a template: an environment variable of the trial.
+        let own_host = self.module.attribute(class, "host").and_then(|host| match host {
+            Value::Data(serde_json::Value::String(template)) => Some(template),
+            _ => None,
+        });
+        let host = self.host.map(crate::value::escaped).or(own_host);
+        for name in ["weight", "fixed_count"] {
+            if self.module.attribute(class, name).is_some() && number(name).is_none() {
+                let reason = format!("`{name}` of `{}` is not known", class.name);
+                self.warn(
+                    "locust-share",
+                    class,
+                    reason,
+                    "write a number; the plan takes 1 for a weight",
+                );
+            }
+        }
         let mut user = User {
             class,
             flows: Vec::new(),
@@ -224,7 +239,7 @@ impl<'a> Users<'_, 'a> {
         if steps.len() == starts {
             if let Some(function) = at
                 && flow.missing.is_empty()
-                && !(interrupts && !recipe.sets.is_empty())
+                && (!interrupts || recipe.sets.is_empty())
             {
                 let reason = format!("`{}` makes no request that is carried over", recipe.name);
                 let hint = "it is left out; in Locust it still takes its share of a user's time";
@@ -290,7 +305,12 @@ impl<'a> Users<'_, 'a> {
             path.push(recipe.name.clone());
         }
         let what = if recipe.sequence { "the sequence " } else { "" };
-        format!("{}:{line}: {what}{}, weight {}", self.source.file, path.join("."), recipe.weight)
+        format!(
+            "{}:{line}: {what}{}, weight {}",
+            self.source.short(),
+            path.join("."),
+            recipe.weight
+        )
     }
 
     /// How long a user waits between tasks; the innermost class that says so decides.

@@ -64,10 +64,11 @@ impl Collector {
                 });
             }
         }
-        let mut selectors: HashMap<usize, Vec<(usize, TagSet)>> = HashMap::new();
+        let mut selectors: Vec<Vec<(usize, TagSet)>> = Vec::new();
         for (place, submetric) in submetrics.iter().enumerate() {
-            let own = selectors.entry(submetric.metric.id()).or_default();
-            own.push((place, submetric.selector.clone()));
+            let metric = submetric.metric.id();
+            selectors.resize(selectors.len().max(metric + 1), Vec::new());
+            selectors[metric].push((place, submetric.selector.clone()));
         }
         let shared = Arc::new(Shared {
             full: options.full,
@@ -150,7 +151,8 @@ pub(crate) struct Shared {
     /// What thresholds on whole metrics need, by metric.
     whole: HashMap<usize, Watch>,
     submetrics: Vec<Submetric>,
-    selectors: HashMap<usize, Vec<(usize, TagSet)>>,
+    /// The submetrics of each metric, and the tags they ask for.
+    selectors: Vec<Vec<(usize, TagSet)>>,
     unwatched: Watch,
     seen: Mutex<Seen>,
     counting: AtomicBool,
@@ -183,9 +185,8 @@ impl Shared {
     }
 
     /// The submetrics of a metric, and the tags they ask for.
-    pub(crate) fn selectors(&self, metric: &Metric) -> impl Iterator<Item = (usize, &TagSet)> {
-        let own = self.selectors.get(&metric.id());
-        own.into_iter().flatten().map(|(place, selector)| (*place, selector))
+    pub(crate) fn selectors(&self, metric: &Metric) -> &[(usize, TagSet)] {
+        self.selectors.get(metric.id()).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn watch(&self, key: &Key) -> &Watch {

@@ -10,7 +10,7 @@ use crate::registry::{Contains, Kind};
 pub enum Error {
     /// A metric's name that k6 does not take.
     #[error(
-        "invalid metric name `{name}`: a name is 2 to 128 ASCII letters, digits and underscores and does not start with a digit"
+        "invalid metric name `{name}`: a name is 2 to 129 ASCII letters, digits and underscores and does not start with a digit"
     )]
     Name {
         /// The name.

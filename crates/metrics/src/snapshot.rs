@@ -92,8 +92,8 @@ impl Snapshot {
         })
     }
 
-    /// The groups that samples came from, in the order in which they appeared; the root group and
-    /// groups without samples are not among them.
+    /// The groups that samples came from, in the order in which they appeared; the root group, where
+    /// samples carry it, has the empty path.
     pub fn groups(&self) -> &[Place] {
         &self.groups
     }

@@ -167,6 +167,23 @@ impl Pairs {
         (part(begin, name).unwrap_or_default(), part(name, value).unwrap_or_default())
     }
 
+    /// Whether it holds exactly these, in this order.
+    fn are(&self, pairs: &[(&str, &str)]) -> bool {
+        let text = self.text.as_bytes();
+        let mut begin = 0;
+        let mut same = |part: &str, end: u32| {
+            let own = text.get(begin..end as usize);
+            begin = end as usize;
+            own == Some(part.as_bytes())
+        };
+        self.spans.len() == pairs.len()
+            && self
+                .spans
+                .iter()
+                .zip(pairs)
+                .all(|(span, (name, value))| same(name, span.name) && same(value, span.value))
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
         (0..self.spans.len()).map(|position| self.at(position))
     }

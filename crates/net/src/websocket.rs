@@ -1,5 +1,6 @@
 //! WebSocket clients (RFC 6455): our own opening handshake, timed, then messages.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -24,9 +25,12 @@ use crate::request::{is, tokens};
 use crate::timings::Timings;
 use crate::url::Url;
 
+mod declined;
 mod message;
+mod sending;
 mod tally;
 
+pub use declined::{Answer, Declined};
 pub use message::{Close, Message};
 use tally::Tally;
 
@@ -58,11 +62,27 @@ pub async fn open(
     headers: Vec<(HeaderName, HeaderValue)>,
     timeout: Option<Duration>,
 ) -> Result<Socket, Failure> {
+    let opened = ask(options, origin, target, headers, timeout).await;
+    opened.map_err(|declined| declined.failure)
+}
+
+/// As [`open`]; a server that does not agree is heard out.
+///
+/// # Errors
+/// As [`open`], with the server's answer if there was one.
+pub async fn ask(
+    options: &Options,
+    origin: &Url,
+    target: impl Into<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    timeout: Option<Duration>,
+) -> Result<Socket, Declined> {
     let mut opening = Opening::new(options, timeout);
     let mut request = Request::get(target);
     request.headers = headers;
     // Large while it runs, and an open socket is to be small.
-    match Box::pin(shake_hands(&mut opening, origin, request)).await {
+    let mut answer = None;
+    match Box::pin(shake_hands(&mut opening, origin, request, &mut answer)).await {
         Ok((stream, headers)) => Ok(Socket {
             protocol: headers
                 .get(SEC_WEBSOCKET_PROTOCOL)
@@ -75,11 +95,12 @@ pub async fn open(
             clock: options.clock.clone(),
             opened: options.clock.now(),
             stream: Some(stream),
+            ahead: VecDeque::new(),
             sent: 0,
             received: 0,
             passed: (opening.meter.sent, opening.meter.received),
         }),
-        Err(error) => Err(opening.failed(error)),
+        Err(error) => Err(Declined { failure: opening.failed(error), answer }),
     }
 }
 
@@ -100,6 +121,8 @@ pub struct Socket {
     opened: Instant,
     /// `None` once it has ended.
     stream: Option<Box<WebSocketStream<Tally>>>,
+    /// Messages that came while one was sent.
+    ahead: VecDeque<Message>,
     sent: u64,
     received: u64,
     /// Bytes out and in: of the opening, and of everything once the socket has ended.
@@ -108,7 +131,8 @@ pub struct Socket {
 
 impl Socket {
     /// Sends a message, within the limit the socket was opened with. After a `Close` only
-    /// [`Socket::receive`] makes sense.
+    /// [`Socket::receive`] makes sense. A server that waits for us to read before it reads on is read
+    /// from meanwhile.
     ///
     /// # Errors
     /// `timeout` when the server takes no more, `message_too_large` for a message it could not be
@@ -121,8 +145,7 @@ impl Socket {
         let limit = Limit::new(self.clock.now(), self.limit);
         let most = self.most;
         let message = message.into_tungstenite()?;
-        let sending =
-            async { stream.send(message).await.map_err(|error| message::named(error, most)) };
+        let sending = sending::send(stream, message, &mut self.ahead, most);
         let result = limit.hold(sending).await;
         match &result {
             Ok(()) => self.sent += 1,
@@ -139,6 +162,10 @@ impl Socket {
     /// `message_too_large`, `protocol_error`, and what breaks a connection, also one that ends
     /// without a `Close`. After an error the socket has ended.
     pub async fn receive(&mut self) -> Result<Option<Message>, Error> {
+        if let Some(message) = self.ahead.pop_front() {
+            self.received += 1;
+            return Ok(Some(message));
+        }
         let Some(stream) = &mut self.stream else { return Ok(None) };
         let error = match stream.next().await {
             Some(Ok(message)) => {
@@ -175,6 +202,33 @@ impl Socket {
         let result = limit.hold(closing).await;
         self.end();
         result
+    }
+
+    /// The socket has ended for its owner, who is not to wait for the rest: saying `close` (`None` if
+    /// it was said), and hearing the server out for at most [`CLOSING`]. `None` when the connection
+    /// is gone.
+    pub fn parting(
+        &mut self,
+        close: Option<Close>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        let passed = (self.bytes_sent(), self.bytes_received());
+        let mut stream = self.stream.take()?;
+        self.passed = passed;
+        let limit = Limit::new(self.clock.now(), self.limit.min(CLOSING));
+        Some(async move {
+            let parting = async {
+                if let Some(close) = close {
+                    let message = Message::Close(Some(close)).into_tungstenite()?;
+                    stream.send(message).await.map_err(|error| message::named(error, 0))?;
+                }
+                while let Some(Ok(_)) = stream.next().await {
+                    tokio::task::coop::consume_budget().await;
+                }
+                Ok(())
+            };
+            // There is nobody left to tell.
+            let _: Result<(), Error> = limit.hold(parting).await;
+        })
     }
 
     /// Messages sent, control messages of ours included.
@@ -218,6 +272,7 @@ async fn shake_hands(
     opening: &mut Opening<'_>,
     origin: &Url,
     mut request: Request,
+    answer: &mut Option<Box<Answer>>,
 ) -> Result<(Box<WebSocketStream<Tally>>, HeaderMap), Error> {
     let mut nonce = [0; 16];
     seaworthy_base::chance::fill_secret(&mut nonce);
@@ -239,7 +294,9 @@ async fn shake_hands(
     let message = http1::Message::new(origin, &request)?;
     let begun = connection.begin(message, options.limits(limit), &mut opening.meter).await?;
     if let Err(reason) = agreed(begun.status, &begun.headers, &key, &request) {
-        return Err(Error::NotAWebSocket { status: begun.status, reason: reason.to_owned() });
+        let status = begun.status;
+        *answer = Some(Box::new(declined::rest(opening, connection, begun).await));
+        return Err(Error::NotAWebSocket { status, reason: reason.to_owned() });
     }
     let (wire, ahead) = connection.into_parts();
     let mut config = WebSocketConfig::default();

@@ -33,6 +33,10 @@ pub struct Unit {
     pub kind: Kind,
     /// What it imports: the words in the file, and the name of the unit or built-in module.
     pub links: BTreeMap<String, String>,
+    /// What it requires and cannot have: the words in the file, and why not.
+    pub broken: BTreeMap<String, String>,
+    /// Its path, as `__filename` gives it.
+    pub path: String,
 }
 
 /// What kind of module a file is.
@@ -59,6 +63,8 @@ pub struct Bundle {
 
 struct Compiled {
     links: BTreeMap<String, String>,
+    broken: BTreeMap<String, String>,
+    path: String,
     module: Bytecode,
     /// The function of a CommonJS module.
     function: Option<Bytecode>,
@@ -118,6 +124,11 @@ impl Bundle {
         self.units.values().map(of).sum()
     }
 
+    /// The path of a file of the script, by its name in stack traces.
+    pub fn path_of(&self, name: &str) -> Option<&str> {
+        self.units.get(name).map(|unit| unit.path.as_str())
+    }
+
     /// Whether the entry is a CommonJS module.
     pub(crate) fn entry_is_common_js(&self) -> bool {
         self.units.get(&self.entry).is_some_and(|unit| unit.function.is_some())
@@ -135,9 +146,14 @@ impl Bundle {
         base: &str,
         name: &str,
     ) -> JsResult<Value<'js>> {
-        let name = self.units.get(base).and_then(|unit| unit.links.get(name)).map_or(name, |it| it);
-        match self.units.get(name).and_then(|unit| unit.function.as_ref()) {
-            Some(function) => common_js(ctx, name, function),
+        let from = self.units.get(base);
+        if let Some(reason) = from.and_then(|unit| unit.broken.get(name)) {
+            return Err(Exception::throw_message(ctx, reason));
+        }
+        let name = from.and_then(|unit| unit.links.get(name)).map_or(name, |it| it);
+        let unit = self.units.get(name);
+        match unit.and_then(|unit| Some((unit, unit.function.as_ref()?))) {
+            Some((unit, function)) => common_js(ctx, name, &unit.path, function),
             None if self.units.contains_key(name) || self.builtin(name).is_some() => {
                 let namespace: Value<'js> = Module::import(ctx, name)?.finish()?;
                 Ok(namespace)
@@ -159,7 +175,12 @@ fn builtin(builtins: Builtins, name: &str) -> Option<Declare> {
 }
 
 /// Runs a CommonJS module, or finds what it gave before.
-fn common_js<'js>(ctx: &Ctx<'js>, name: &str, function: &Bytecode) -> JsResult<Value<'js>> {
+fn common_js<'js>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    path: &str,
+    function: &Bytecode,
+) -> JsResult<Value<'js>> {
     const CACHE: &str = "__seaworthy_modules";
     let globals = ctx.globals();
     let cache: Object<'js> = match globals.get::<_, Option<Object<'js>>>(CACHE)? {
@@ -183,7 +204,6 @@ fn common_js<'js>(ctx: &Ctx<'js>, name: &str, function: &Bytecode) -> JsResult<V
     let own = Function::new(ctx.clone(), move |name: String| -> JsResult<Value<'js>> {
         require.call((name, base.clone()))
     })?;
-    let path = name.strip_prefix("file://").unwrap_or(name);
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let arguments = (This(exports.clone()), exports, own, module.clone(), path, folder);
     if let Err(error) = function.call::<_, ()>(arguments) {
@@ -219,7 +239,8 @@ fn compile<'js>(
         Kind::CommonJs { exports } => Module::declare(ctx.clone(), name, facade(name, exports))?,
     };
     let bytecode = Bytecode::of_module(&module)?;
-    let unit = Compiled { links: unit.links.clone(), module: bytecode, function };
+    let (links, broken) = (unit.links.clone(), unit.broken.clone());
+    let unit = Compiled { links, broken, path: unit.path.clone(), module: bytecode, function };
     compiled.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), unit);
     Ok(module)
 }
@@ -264,7 +285,14 @@ impl Loader for Loading {
             return declare(ctx, name);
         }
         let unit = self.0.units.get(name).ok_or_else(|| JsError::new_loading(name))?;
-        sys::load_module(ctx, &unit.module)
+        let module = sys::load_module(ctx, &unit.module)?;
+        let base = name.to_owned();
+        let resolve = move |name: String| match name.starts_with("./") || name.starts_with("../") {
+            true => joined(&base, &name),
+            false => name,
+        };
+        module.meta()?.set("resolve", Function::new(ctx.clone(), resolve)?)?;
+        Ok(module)
     }
 }
 
@@ -279,6 +307,22 @@ impl Resolver for Loading {
         let links = self.0.units.get(base).map(|unit| &unit.links);
         Ok(linked(links, name))
     }
+}
+
+/// A relative path, as a URL beside a module's own.
+fn joined(base: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = base.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            // `file:///` stays.
+            ".." if parts.len() > 3 => drop(parts.pop()),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// Resolves what a unit imports by its links.

@@ -184,6 +184,12 @@ impl Realm {
         }
     }
 
+    /// Drops what goes on in the background and what was put off: whoever began it has failed.
+    pub fn abandon(&self) {
+        sys::forget_background();
+        drop(std::mem::take(&mut *self.rejected.borrow_mut()));
+    }
+
     /// Waits for one thing of the background and does what follows from it; `false` when there is
     /// none.
     fn step(&self, ctx: &Ctx<'_>) -> Result<bool, Error> {

@@ -17,6 +17,29 @@ pub(crate) enum Exit {
     CouldNotRun = 3,
     /// The trial was interrupted; what was measured is kept and sealed.
     Interrupted = 4,
+
+    // From here on k6's, for `seaworthy run` alone. 97 and 98 (k6's cloud), 102 (a
+    // timeout of something else), 103 and 106 (its REST interface) do not happen here.
+    /// A threshold was crossed.
+    Thresholds = 99,
+    /// `setup` took longer than `setupTimeout`.
+    SetupTimeout = 100,
+    /// `teardown` took longer than `teardownTimeout`.
+    TeardownTimeout = 101,
+    /// Options, a configuration file or a threshold are not valid.
+    InvalidOptions = 104,
+    /// A signal ended the run early.
+    Signal = 105,
+    /// The script threw outside of iterations, or is no script.
+    Exception = 107,
+    /// The script ended the run: `exec.test.abort()`.
+    Aborted = 108,
+    /// A fault of ours.
+    Panic = 109,
+    /// The script marked the run as failed: `exec.test.fail()`.
+    MarkedFailed = 110,
+    /// Anything else: a flag there is not, a file that cannot be read or written.
+    Unspecified = 255,
 }
 
 impl From<Verdict> for Exit {

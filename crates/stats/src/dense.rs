@@ -11,7 +11,7 @@ const BLOCKS: usize = LAST_INDEX as usize / BLOCK + 1;
 /// Counts of values in the buckets of a [`Histogram`], to be emptied into one now and then. Takes
 /// one kilobyte for each doubling in which values fell.
 #[derive(Clone, Debug)]
-pub(crate) struct Dense {
+pub struct Dense {
     blocks: [Option<Box<[u32; BLOCK]>>; BLOCKS],
     /// Which blocks hold something, by bit.
     used: u64,
@@ -30,7 +30,8 @@ impl Default for Dense {
 
 impl Dense {
     /// Counts one value.
-    pub(crate) fn record(&mut self, value: u64) {
+    #[inline]
+    pub fn record(&mut self, value: u64) {
         let index = usize::from(index_of(value));
         let block = self.blocks[index / BLOCK].get_or_insert_with(|| Box::new([0; BLOCK]));
         block[index % BLOCK] = block[index % BLOCK].saturating_add(1);
@@ -41,9 +42,15 @@ impl Dense {
         self.max = self.max.max(value);
     }
 
+    /// How many values were counted since it was last emptied. Empty it before a bucket can hold
+    /// 2^32 of them.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Takes what was counted. Blocks that were hardly used are given back to the allocator, so that
     /// a series that has gone quiet keeps nothing.
-    pub(crate) fn empty(&mut self) -> Histogram {
+    pub fn empty(&mut self) -> Histogram {
         const WORTH_KEEPING: u64 = 64;
         let mut buckets = Vec::new();
         let mut used = self.used;

@@ -24,6 +24,7 @@ pub mod timeline;
 pub mod trend;
 pub mod warmup;
 
+pub use dense::Dense;
 pub use error::Error;
 pub use histogram::Histogram;
 pub use judge::{Evidence, Judgement, judge};

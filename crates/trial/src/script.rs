@@ -59,6 +59,7 @@ pub(crate) struct Scripted {
 pub(crate) struct Given {
     pub(crate) script: Arc<Script>,
     pub(crate) queue: bool,
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
     pub(crate) outlet: Option<Outlet>,
 }
 
@@ -120,7 +121,7 @@ impl Scripted {
             timeline: lived.timeline.clone(),
             outlet,
             queue,
-            workers: None,
+            workers: self.given.as_ref().and_then(|given| given.workers),
         };
         let service = Service::new(&script, options).map_err(|error| told(error_words(&error)))?;
         Ok(Ready { script, service })

@@ -49,16 +49,16 @@ fn walk(at: String, theirs: &Value, ours: &Value, script: &Script, found: &mut V
                 found.push(difference(at, theirs, ours));
             }
         }
-        (Value::Array(one), Value::Array(other)) if is_set(one) && is_set(other) => {
-            // Sorted texts: what only one side has is all that has to be said.
-            let less: Vec<&Value> = one.iter().filter(|it| !other.contains(it)).collect();
-            let more: Vec<&Value> = other.iter().filter(|it| !one.contains(it)).collect();
+        (Value::Array(one), Value::Array(other)) if any_order(&at) => {
+            // What only one side has is all that has to be said.
+            let (less, more) = (without(one, other), without(other, one));
             if !less.is_empty() || !more.is_empty() {
-                let text = |values: &[&Value]| {
-                    let text = values.iter().map(|it| it.to_string()).collect::<Vec<_>>().join(" ");
-                    if text.is_empty() { "nothing more".to_owned() } else { text }
-                };
-                found.push(Difference { at, theirs: text(&less), ours: text(&more), wanted: None });
+                found.push(Difference { at, theirs: told(&less), ours: told(&more), wanted: None });
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                walk(format!("{at}.{index}"), one, other, script, found);
             }
         }
         _ if theirs == ours => {}
@@ -66,10 +66,31 @@ fn walk(at: String, theirs: &Value, ours: &Value, script: &Script, found: &mut V
     }
 }
 
-/// Whether an array is sorted texts, none twice.
-fn is_set(values: &[Value]) -> bool {
-    let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
-    texts.is_some_and(|texts| texts.windows(2).all(|two| two[0] < two[1]))
+/// Whether the order of a list means nothing.
+fn any_order(at: &str) -> bool {
+    ["groups", "lines", "tags.*", "metrics.submetrics"].iter().any(|pattern| matches(pattern, at))
+}
+
+/// What of `one` is left when each of `other` has taken its like.
+fn without<'a>(one: &'a [Value], other: &[Value]) -> Vec<&'a Value> {
+    let mut takers: Vec<&Value> = other.iter().collect();
+    let mut left = Vec::new();
+    for value in one {
+        match takers.iter().position(|taker| *taker == value) {
+            Some(index) => {
+                takers.swap_remove(index);
+            }
+            None => left.push(value),
+        }
+    }
+    left
+}
+
+fn told(values: &[&Value]) -> String {
+    match values {
+        [] => "nothing more".to_owned(),
+        _ => values.iter().map(|it| it.to_string()).collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn difference(at: String, theirs: &Value, ours: &Value) -> Difference {
@@ -98,14 +119,14 @@ mod tests {
             json!({"exit": 0, "counts": {"GET /a": 1, "GET /b": 2}, "console": ["x", "a"]});
         assert!(places(theirs.clone(), theirs.clone(), &script).is_empty());
         let ours = json!({"exit": 99, "counts": {"GET /a": 1, "GET /c": 2}, "console": ["a", "x"]});
-        let expected = ["exit", "counts.GET /b", "counts.GET /c", "console"];
+        let expected = ["exit", "counts.GET /b", "counts.GET /c", "console.0", "console.1"];
         assert_eq!(places(theirs, ours, &script), expected);
     }
 
     #[test]
-    fn of_sets_only_what_one_side_lacks_is_said() {
-        let found =
-            between(&json!({"t": ["a", "b"]}), &json!({"t": ["a", "c"]}), &Script::default());
+    fn where_order_means_nothing_only_what_one_side_lacks_is_said() {
+        let (theirs, ours) = (json!({"lines": ["a", "b", "b"]}), json!({"lines": ["b", "c", "a"]}));
+        let found = between(&theirs, &ours, &Script::default());
         assert_eq!((found[0].theirs.as_str(), found[0].ours.as_str()), ("\"b\"", "\"c\""));
     }
 

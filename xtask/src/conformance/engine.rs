@@ -99,6 +99,7 @@ impl Tool {
         command
             .current_dir(&here)
             .env("HOME", scratch.0.join("home"))
+            .env("SEAWORTHY_FOLDER", scratch.0.join("trials"))
             .env_remove("XDG_CONFIG_HOME");
         if self.peer {
             command.env("K6_NO_USAGE_REPORT", "true").env("K6_AUTO_EXTENSION_RESOLUTION", "false");
@@ -110,7 +111,7 @@ impl Tool {
         let start = now();
         let child =
             command.spawn().with_context(|| format!("{} did not start", self.program.display()))?;
-        let (exit, stdout, stderr) = wait(child, script.interrupted.then_some(&server))?;
+        let (exit, stdout, stderr) = wait(child, script.interrupted.map(|after| (&server, after)))?;
         let took = start.elapsed();
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
         Ok(Ran {
@@ -134,8 +135,11 @@ fn filled_in(text: &str, names: &[(String, String)]) -> String {
         .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
-/// Waits for the end; interrupts it once something has reached the server, if one is given.
-fn wait(mut child: Child, interrupt: Option<&Server>) -> Result<(Option<i32>, String, String)> {
+/// Waits for the end; interrupts it once so many requests have reached the server, if one is given.
+fn wait(
+    mut child: Child,
+    interrupt: Option<(&Server, u64)>,
+) -> Result<(Option<i32>, String, String)> {
     let mut interrupt = interrupt;
     let readers = [
         child.stdout.take().map(|pipe| reader(Box::new(pipe))),
@@ -151,8 +155,8 @@ fn wait(mut child: Child, interrupt: Option<&Server>) -> Result<(Option<i32>, St
             child.wait()?;
             bail!("it did not end within {} s", TOO_LONG.as_secs());
         }
-        if let Some(server) = interrupt
-            && server.counts()?["requests"].as_object().is_some_and(|it| !it.is_empty())
+        if let Some((server, after)) = interrupt
+            && server.requests()? >= after
         {
             let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
             kill_process(pid.context("a process has a number")?, Signal::INT)?;

@@ -13,7 +13,7 @@
 //!   one tag of all metrics
 //! - `says: word` what both must say on stderr or stdout, whatever their words
 //! - `differs: console: why` a known, wanted difference, with its reason
-//! - `interrupt:` an interrupt (SIGINT) is sent after the first request
+//! - `interrupt: after 3 requests` an interrupt (SIGINT) is sent once so many have reached the server
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,8 @@ pub(super) struct Script {
     pub(super) says: Vec<String>,
     /// Where it differs, and why that is wanted.
     pub(super) differs: Vec<(String, String)>,
-    pub(super) interrupted: bool,
+    /// Requests after which it is interrupted.
+    pub(super) interrupted: Option<u64>,
 }
 
 /// The scripts below `folder`, by name: every `.js` and `.ts` file of its topics. What scripts need
@@ -124,7 +125,10 @@ fn read(path: &Path, text: &str) -> Result<Script> {
                 let (what, why) = value.split_once(": ").context("`differs:` is WHAT: why")?;
                 script.differs.push((what.to_owned(), why.to_owned()));
             }
-            "interrupt" => script.interrupted = true,
+            "interrupt" => {
+                let number = value.split_whitespace().find_map(|word| word.parse().ok());
+                script.interrupted = Some(number.context("`interrupt:` is after N requests")?);
+            }
             _ => {}
         }
     }
@@ -182,7 +186,7 @@ mod tests {
     fn a_head_is_read_and_the_rest_is_not() {
         let text = "// Shows a thing.\n// run: --vus 2 -e 'A=b c'\n// env: K6_X=1=2\n\
             // compare: exit counts\n// near: 5% counts values\n// differs: console: our own words\n\
-            // interrupt: after the first request\n\nexport default 1;\n// run: --never\n";
+            // interrupt: after 2 requests\n\nexport default 1;\n// run: --never\n";
         let script = read(Path::new("/x/http/get.js"), text).unwrap();
         assert_eq!(script.name, "http/get");
         assert_eq!(script.flags, ["--vus", "2", "-e", "A=b c"]);
@@ -190,7 +194,7 @@ mod tests {
         assert!(script.compares("counts") && !script.compares("tags"));
         assert_eq!(script.near[1], ("values".to_owned(), 0.05));
         assert_eq!(script.differs, [("console".to_owned(), "our own words".to_owned())]);
-        assert!(script.interrupted);
+        assert_eq!(script.interrupted, Some(2));
         assert!(script.record().ends_with("get.expected.json"));
         assert!(script.is_meant(&["http/".to_owned()]) && !script.is_meant(&["ws".to_owned()]));
     }

@@ -55,6 +55,13 @@ impl Server {
         }
         Ok(counts)
     }
+
+    /// How many requests reached it so far.
+    pub(super) fn requests(&self) -> Result<u64> {
+        let counts = self.counts()?;
+        let requests = counts["requests"].as_object().into_iter().flat_map(Map::values);
+        Ok(requests.filter_map(Value::as_u64).sum())
+    }
 }
 
 impl Drop for Server {

@@ -5,9 +5,14 @@ use super::{File, Finding};
 /// Crates and the prefixes of their codes.
 const PREFIXES: &[(&str, &[&str])] = &[
     ("document", &["document"]),
+    ("k6", &["k6"]),
     ("ledger", &["ledger"]),
     ("load", &["load"]),
+    ("locust", &["locust"]),
+    ("metrics", &["metrics"]),
     ("process", &["process"]),
+    ("script", &["script"]),
+    ("seaworthy", &["run"]),
     ("stats", &["stats"]),
     ("trial", &["trial", "plan"]),
 ];

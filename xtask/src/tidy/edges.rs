@@ -17,14 +17,22 @@ const HOUSE: &[Room] = &[
     Room { floor: 1, name: "net", may: &["base"] },
     Room { floor: 1, name: "process", may: &["base"] },
     Room { floor: 1, name: "ledger", may: &["base"] },
+    Room { floor: 1, name: "script", may: &["base"] },
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
+    Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
     Room { floor: 3, name: "hub", may: &["base"] },
+    Room {
+        floor: 3,
+        name: "k6",
+        may: &["base", "document", "stats", "net", "load", "script", "metrics"],
+    },
+    Room { floor: 3, name: "locust", may: &["base", "document", "load"] },
     Room {
         floor: 4,
         name: "trial",
         may: &[
-            "base", "document", "stats", "net", "process", "ledger", "load", "report", "metrics",
+            "base", "document", "stats", "net", "process", "ledger", "load", "metrics", "report",
             "k6",
         ],
     },
@@ -32,8 +40,8 @@ const HOUSE: &[Room] = &[
         floor: 5,
         name: "seaworthy",
         may: &[
-            "base", "document", "stats", "net", "process", "ledger", "load", "report", "hub",
-            "trial",
+            "base", "document", "stats", "net", "process", "ledger", "load", "metrics", "report",
+            "hub", "k6", "locust", "trial",
         ],
     },
     // The chores know no crate, so that they run when a crate does not build.

@@ -4,7 +4,13 @@ use super::code::{self, Token};
 use super::{File, Finding};
 
 /// The modules that may say `unsafe`, each with its argument written at its head.
-const SYS_MODULES: &[&str] = &["crates/process/src/sys.rs"];
+const SYS_MODULES: &[&str] = &[
+    "crates/process/src/sys.rs",
+    "crates/script/src/sys.rs",
+    "crates/script/src/sys/buffer.rs",
+    "crates/script/src/sys/bytecode.rs",
+    "crates/script/src/sys/fiber.rs",
+];
 
 const MOST_LINES: usize = 500;
 

@@ -1,6 +1,6 @@
 // Shows an interrupt (Ctrl-C): teardown runs, the exit code is 105.
 // compare: exit lines
-// interrupt: after the first request
+// interrupt: after 4 requests
 import http from 'k6/http';
 import { sleep } from 'k6';
 

@@ -49,7 +49,7 @@ pub(super) fn rows(text: &str) -> Result<Vec<Vec<Cell>>, (u32, u32, &'static str
             }
         }
         let mut ended = true;
-        while let Some(letter) = letters.next() {
+        for letter in letters.by_ref() {
             match letter {
                 ',' => {
                     column += 1;

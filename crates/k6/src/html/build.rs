@@ -7,7 +7,7 @@ use html5ever::interface::{ElemName, ElementFlags, NodeOrText, QuirksMode, TreeS
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Token, TokenSink, TokenSinkResult, Tokenizer};
 use html5ever::tree_builder::TreeBuilder;
-use html5ever::{Attribute, LocalName, Namespace, QualName, TokenizerResult};
+use html5ever::{Attribute, LocalName, Namespace, QualName, TokenizerResult, ns};
 
 use super::error::Error;
 use super::tree::{Data, Node, NodeId};
@@ -31,8 +31,8 @@ fn nodes_within(text: &str, most: usize) -> Result<Vec<Node>, Error> {
     );
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(text));
-    // Scripts are not run: the tokenizer only pauses for them.
-    while let TokenizerResult::Script(_) = tokenizer.feed(&input) {}
+    // The tokenizer pauses for scripts, which are not run, and for encodings, which are known.
+    while !matches!(tokenizer.feed(&input), TokenizerResult::Done) {}
     tokenizer.end();
     let sink = tokenizer.sink.0.sink;
     match sink.excess.into_inner() {
@@ -188,9 +188,13 @@ impl TreeSink for Sink {
     fn create_element(
         &self,
         name: QualName,
-        attributes: Vec<Attribute>,
+        mut attributes: Vec<Attribute>,
         _: ElementFlags,
     ) -> NodeId {
+        if name.ns == ns!(html) && is_formatting(&name.local) {
+            // Go's parser sorts these to compare them, and markup shows it.
+            attributes.sort_by(|one, other| one.name.local.cmp(&other.name.local));
+        }
         self.create(Data::Element { name, attributes })
     }
 
@@ -287,9 +291,26 @@ impl TreeSink for Sink {
     }
 }
 
+fn is_formatting(tag: &str) -> bool {
+    const TAGS: [&str; 14] = [
+        "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt",
+        "u",
+    ];
+    TAGS.contains(&tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_goes_on_after_scripts_and_encodings() {
+        let nodes =
+            nodes("<meta charset=latin1><script>1</script><p>x<meta charset=utf-8><i>").unwrap();
+        let italic =
+            |node: &Node| matches!(&node.data, Data::Element { name, .. } if *name.local == *"i");
+        assert!(nodes.iter().any(italic));
+    }
 
     #[test]
     fn deep_nesting_ends_at_the_bound() {

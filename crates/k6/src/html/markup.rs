@@ -1,57 +1,62 @@
 //! Markup from nodes, byte for byte as Go's renderer writes it.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 use super::tree::{Data, Document, NodeId};
 
 /// What is inside a node, as markup.
 pub(super) fn inside(document: &Document, node: NodeId) -> String {
     let mut out = String::new();
-    for child in document.children(node) {
-        write(document, child, &mut out);
-    }
+    let _ = document.children(node).try_for_each(|child| write(document, child, &mut out));
     out
 }
 
 /// A node with all below it, as markup.
 pub(super) fn whole(document: &Document, node: NodeId) -> String {
     let mut out = String::new();
-    write(document, node, &mut out);
+    let _ = write(document, node, &mut out);
     out
 }
 
-fn write(document: &Document, top: NodeId, out: &mut String) {
-    let mut at = Some(top);
-    while let Some(node) = at {
-        open(document, node, out);
-        if let Some(child) = document.node(node).first {
-            at = Some(child);
+/// Goes on until the end, or until a `plaintext`: what comes after it would be its text.
+fn write(document: &Document, top: NodeId, out: &mut String) -> ControlFlow<()> {
+    let mut at = top;
+    loop {
+        open(document, at, out);
+        if let Some(child) = document.node(at).first {
+            at = child;
             continue;
         }
-        close(document, node, out);
-        at = next(document, node, top, out);
-    }
-}
-
-/// What comes after a node and all below it, closing the elements that end in between.
-fn next(document: &Document, node: NodeId, top: NodeId, out: &mut String) -> Option<NodeId> {
-    let mut at = node;
-    while at != top {
-        if let Some(next) = document.node(at).next {
-            return Some(next);
+        close(document, at, out)?;
+        loop {
+            if at == top {
+                return ControlFlow::Continue(());
+            }
+            let node = document.node(at);
+            match (node.next, node.parent) {
+                (Some(next), _) => {
+                    at = next;
+                    break;
+                }
+                (None, Some(parent)) => {
+                    at = parent;
+                    close(document, at, out)?;
+                }
+                (None, None) => return ControlFlow::Continue(()),
+            }
         }
-        at = document.node(at).parent?;
-        close(document, at, out);
     }
-    None
 }
 
 fn open(document: &Document, node: NodeId, out: &mut String) {
     match &document.node(node).data {
         Data::Document => {}
         Data::Text(text) => {
-            let parent = document.node(node).parent.and_then(|parent| document.tag(parent));
-            if parent.is_some_and(holds_raw_text) { out.push_str(text) } else { escape(text, out) }
+            let parent = document.node(node).parent;
+            let parent = parent.filter(|&parent| document.foreign(parent).is_none());
+            let tag = parent.and_then(|parent| document.tag(parent));
+            if tag.is_some_and(holds_raw_text) { out.push_str(text) } else { escape(text, out) }
         }
         Data::Comment(text) => {
             out.push_str("<!--");
@@ -90,14 +95,15 @@ fn open(document: &Document, node: NodeId, out: &mut String) {
     }
 }
 
-fn close(document: &Document, node: NodeId, out: &mut String) {
-    if let Some(tag) = document.tag(node)
-        && !is_void(tag)
-        // A page's text after this tag is all its own: there is no end to it.
-        && tag != "plaintext"
-    {
-        let _ = write!(out, "</{tag}>");
+fn close(document: &Document, node: NodeId, out: &mut String) -> ControlFlow<()> {
+    match document.tag(node) {
+        Some("plaintext") => return ControlFlow::Break(()),
+        Some(tag) if !is_void(tag) => {
+            let _ = write!(out, "</{tag}>");
+        }
+        _ => {}
     }
+    ControlFlow::Continue(())
 }
 
 fn doctype(name: &str, public: &str, system: &str, out: &mut String) {
@@ -213,6 +219,12 @@ mod tests {
     fn raw_text_stays_raw() {
         let page = "<p><script>if (a < b && \"c\") {}</script></p>";
         assert_eq!(body(page), page);
+    }
+
+    #[test]
+    fn nothing_comes_after_plain_text() {
+        assert_eq!(body("<p>a<div><plaintext>b</div>"), "<p>a</p><div><plaintext>b</div>");
+        assert_eq!(body("<svg><style>a&lt;b</style></svg>"), "<svg><style>a&lt;b</style></svg>");
     }
 
     #[test]

@@ -90,6 +90,15 @@ impl Selection {
         self.below(|node| self.is_match(selector, node))
     }
 
+    /// The descendants that are in the other selection.
+    #[must_use]
+    pub fn find_selection(&self, other: &Self) -> Self {
+        let same = Rc::ptr_eq(&self.document, &other.document);
+        let within =
+            |&node: &NodeId| self.nodes.iter().any(|&top| self.document.contains(top, node));
+        self.push(other.nodes.iter().copied().filter(|node| same && within(node)).collect())
+    }
+
     /// What lies below child elements and is wanted, these themselves too.
     pub(super) fn below(&self, wanted: impl Fn(NodeId) -> bool) -> Self {
         self.map_nodes(|node, found| {
@@ -151,6 +160,15 @@ impl Selection {
         self.map_nodes(|node, found| {
             let mut path = std::iter::once(node).chain(self.document.ancestors(node));
             found.extend(path.find(|&at| self.is_match(selector, at)));
+        })
+    }
+
+    /// For each node the nearest that is in the other selection: itself or one above it.
+    #[must_use]
+    pub fn closest_selection(&self, other: &Self) -> Self {
+        self.map_nodes(|node, found| {
+            let mut path = std::iter::once(node).chain(self.document.ancestors(node));
+            found.extend(path.find(|&at| other.holds(&self.document, at)));
         })
     }
 

@@ -151,9 +151,15 @@ impl Simple {
                 if !document.is_element(node) {
                     return false;
                 }
-                match (document.attribute(node, name), test) {
-                    (None, test) => matches!(test, Test::NotEqual(_)),
-                    (Some(value), test) => test.holds(value, *ignore_case),
+                // An element of SVG can have `href` and `xlink:href`, both under one name.
+                let mut values = document
+                    .attributes(node)
+                    .iter()
+                    .filter(|attribute| *attribute.name.local == **name)
+                    .map(|attribute| &*attribute.value);
+                match test {
+                    Test::NotEqual(_) => values.all(|value| test.holds(value, *ignore_case)),
+                    _ => values.any(|value| test.holds(value, *ignore_case)),
                 }
             }
             Self::Pseudo(pseudo) => pseudo.matches(document, node),
@@ -269,6 +275,9 @@ mod tests {
         assert_eq!(count("input[type=checkbox]"), 0);
         assert_eq!(found("input[type=checkbox i]"), ["c"]);
         assert_eq!(found("a[name!=n]"), ["a"]);
+        let svg = Document::parse("<svg xlink:href=x href=y>").unwrap();
+        let second = Selector::parse("[href=y]").unwrap();
+        assert!(svg.descendants(NodeId::ROOT).any(|node| second.matches(&svg, node)));
         assert_eq!(found(r"a[href#=(^/x\?y=\d+$)]"), ["a"]);
     }
 
@@ -346,5 +355,7 @@ mod tests {
             "selector `a:unknown`, column 2: there is no pseudo-class `:unknown`"
         );
         assert!(Selector::parse(&":not(".repeat(10_000)).is_err());
+        assert!(Selector::parse(&"a ".repeat(65)).is_ok());
+        assert!(Selector::parse(&"a ".repeat(66)).is_err());
     }
 }

@@ -16,20 +16,11 @@ pub const DEFAULT_LINK: &str = "a[href]";
 /// A form about to be sent.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    method: String,
-    address: Address,
-    fields: Vec<Field>,
-}
-
-/// What to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// In capitals, `GET` unless the form says otherwise.
+    /// In capitals: `GET` unless the form says otherwise.
     pub method: String,
-    /// Where to, with the fields as its query if the method is `GET`.
-    pub url: String,
-    /// The fields, encoded as `application/x-www-form-urlencoded`, for all other methods.
-    pub body: Option<String>,
+    /// Names and values, the pressed button's among them.
+    pub fields: Vec<Field>,
+    address: Address,
 }
 
 impl Submission {
@@ -48,13 +39,14 @@ impl Submission {
         }
         let address = resolve(&url, forms.attr("action").unwrap_or_default())?;
         let method = forms.attr("method").unwrap_or("GET").to_ascii_uppercase();
-        let mut submission = Self { method, address, fields: forms.serialize_object() };
+        let mut fields = forms.serialize_object();
         let button = found(&forms, submit);
         if let Some(name) = button.attr("name").filter(|name| !name.is_empty()) {
             let value = button.attr("value").unwrap_or_default().to_owned();
-            submission.set(name, FieldValue::One(value));
+            fields.retain(|field| field.name != name);
+            fields.push(Field { name: name.to_owned(), value: Some(FieldValue::One(value)) });
         }
-        Ok(submission)
+        Ok(Self { method, fields, address })
     }
 
     /// Whether the fields go into the URL.
@@ -62,46 +54,17 @@ impl Submission {
         self.method == "GET"
     }
 
-    /// The fields, by name.
-    pub fn fields(&self) -> &[Field] {
-        &self.fields
+    /// Where the form leads.
+    pub fn url(&self) -> String {
+        self.address.to_string()
     }
 
-    /// Sets a field, whether the form has it or not.
-    pub fn set(&mut self, name: &str, value: FieldValue) {
-        let value = Some(value);
-        match self.fields.iter_mut().find(|field| field.name == name) {
-            Some(field) => field.value = value,
-            None => self.fields.push(Field { name: name.to_owned(), value }),
-        }
-    }
-
-    /// The request. In a URL several values of one name are joined with commas, as k6 does.
-    pub fn into_request(self) -> Request {
-        let Self { method, mut address, fields } = self;
-        if method == "GET" {
-            let joined: Vec<(String, String)> = fields
-                .into_iter()
-                .map(|Field { name, value }| {
-                    (
-                        name,
-                        value.map_or_else(
-                            || "undefined".to_owned(),
-                            |value| value.texts().join(","),
-                        ),
-                    )
-                })
-                .collect();
-            let text = query(joined.iter().map(|(name, value)| (&**name, &**value)));
-            address.query = (!text.is_empty()).then_some(text);
-            return Request { method, url: address.to_string(), body: None };
-        }
-        let nothing = [String::new()];
-        let body = query(fields.iter().flat_map(|Field { name, value }| {
-            let texts = value.as_ref().map_or(&nothing[..], FieldValue::texts);
-            texts.iter().map(move |text| (&**name, &**text))
-        }));
-        Request { method, url: address.to_string(), body: Some(body) }
+    /// Where the form leads with these fields in place of the query it has.
+    pub fn url_with<'a>(&self, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+        let text = query(pairs);
+        let mut address = self.address.clone();
+        address.query = (!text.is_empty()).then_some(text);
+        address.to_string()
     }
 }
 
@@ -144,43 +107,44 @@ mod tests {
         Selection::of(&Document::parse_from(body, "http://h.example/dir/page?old=1").unwrap())
     }
 
-    fn submit(body: &str) -> Request {
-        Submission::of(&page(body), DEFAULT_FORM, DEFAULT_SUBMIT).unwrap().into_request()
+    fn submission(body: &str) -> Submission {
+        Submission::of(&page(body), DEFAULT_FORM, DEFAULT_SUBMIT).unwrap()
+    }
+
+    fn names(submission: &Submission) -> String {
+        let names: Vec<&str> = submission.fields.iter().map(|field| &*field.name).collect();
+        names.join(" ")
     }
 
     #[test]
-    fn a_post_has_its_fields_and_its_button_in_the_body() {
-        let request = submit(
-            "<form method=post action='/act?x=1'><input name=b value='1 2'><input name=a>
-             <select name=m multiple><option selected>p<option selected>q</select>
+    fn a_form_is_sent_with_the_button_that_was_pressed() {
+        let made = submission(
+            "<form method=post action='/act?x=1'><input name=b value='1 2'><input name=go>
              <button type=submit name=go value=yes>G</button><input type=submit name=other></form>",
         );
-        assert_eq!(request.method, "POST");
-        assert_eq!(request.url, "http://h.example/act?x=1");
-        assert_eq!(request.body.as_deref(), Some("a=&b=1+2&go=yes&m=p&m=q"));
+        assert_eq!((&*made.method, made.is_get()), ("POST", false));
+        assert_eq!(made.url(), "http://h.example/act?x=1");
+        assert_eq!(names(&made), "b go");
+        assert_eq!(made.fields[1].value, Some(FieldValue::One("yes".to_owned())));
+        let other =
+            page("<form method=put><button id=b>x</button><button name=n id=c>y</button></form>");
+        assert_eq!(names(&Submission::of(&other, "form", "#b").unwrap()), "");
+        assert_eq!(names(&Submission::of(&other, "form", "#c").unwrap()), "n");
+        assert_eq!(Submission::of(&other, "form", "[").unwrap().method, "PUT");
     }
 
     #[test]
-    fn a_get_has_its_fields_instead_of_the_query() {
-        let request = submit(
-            "<form action='go?x=1#part'><input name=a value=é>
-             <select name=m multiple><option selected>p<option selected>q</select></form>",
+    fn fields_take_the_place_of_the_query() {
+        let made = submission("<form action='go?x=1#part'><input name=a value=é></form>");
+        assert!(made.is_get());
+        let pairs = [("m", "p,q"), ("a", "é")];
+        assert_eq!(
+            made.url_with(pairs.into_iter()),
+            "http://h.example/dir/go?a=%C3%A9&m=p%2Cq#part"
         );
-        assert_eq!(request.url, "http://h.example/dir/go?a=%C3%A9&m=p%2Cq#part");
-        assert_eq!(request.body, None);
-        assert_eq!(submit("<form></form>").url, "http://h.example/dir/page");
-        assert_eq!(submit("<form method=post></form>").url, "http://h.example/dir/page?old=1");
-    }
-
-    #[test]
-    fn fields_are_set_over_those_of_the_form() {
-        let page = page("<form method=put><input name=a value=1></form>");
-        let mut submission = Submission::of(&page, "form", "[").unwrap();
-        submission.set("a", FieldValue::One("2".to_owned()));
-        submission.set("z", FieldValue::Many(vec!["x".to_owned(), "y".to_owned()]));
-        assert!(!submission.is_get());
-        let request = submission.into_request();
-        assert_eq!((&*request.method, request.body.as_deref()), ("PUT", Some("a=2&z=x&z=y")));
+        let empty = submission("<form></form>");
+        assert_eq!(empty.url_with(std::iter::empty()), "http://h.example/dir/page");
+        assert_eq!(empty.url(), "http://h.example/dir/page?old=1");
     }
 
     #[test]

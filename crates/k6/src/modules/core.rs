@@ -35,9 +35,10 @@ pub(crate) fn pause(ctx: &Ctx<'_>, length: Duration) -> rquickjs::Result<()> {
     slept.map_err(|Cut| end_script(ctx, "the iteration was ended"))
 }
 
-fn sleep(ctx: Ctx<'_>, seconds: Coerced<f64>) -> rquickjs::Result<()> {
+fn sleep(ctx: Ctx<'_>, seconds: Opt<Coerced<f64>>) -> rquickjs::Result<()> {
     // What is no length of time is none.
-    let length = Duration::try_from_secs_f64(seconds.0).unwrap_or_default();
+    let seconds = seconds.0.map_or(0.0, |seconds| seconds.0);
+    let length = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     pause(&ctx, length)
 }
 
@@ -53,7 +54,11 @@ fn random_seed(ctx: Ctx<'_>, seed: Coerced<f64>) -> rquickjs::Result<()> {
     ctx.globals().get::<_, Object<'_>>("Math")?.set("random", Func::from(random))
 }
 
-fn group<'js>(ctx: Ctx<'js>, name: String, call: Value<'js>) -> rquickjs::Result<Value<'js>> {
+fn group<'js>(
+    ctx: Ctx<'js>,
+    name: Coerced<String>,
+    call: Value<'js>,
+) -> rquickjs::Result<Value<'js>> {
     let vu = Vu::of(&ctx)?;
     let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
     if vu.stage.get() == Stage::Init {
@@ -63,8 +68,11 @@ fn group<'js>(ctx: Ctx<'js>, name: String, call: Value<'js>) -> rquickjs::Result
         return throw("group() needs a function as its second argument");
     };
     if is_async(&call) {
-        return throw("group() does not take async functions: what they begin could end outside of it");
+        return throw(
+            "group() does not take async functions: what they begin could end outside of it",
+        );
     }
+    let name = name.0;
     if name.contains("::") {
         return throw("a group's name may not contain `::`, which separates groups");
     }
@@ -104,8 +112,14 @@ fn check<'js>(
     if vu.stage.get() == Stage::Init {
         return Err(Exception::throw_message(&ctx, "check() cannot be used in the init context"));
     }
-    let Some(checks) = checks.as_object() else {
-        return Ok(true);
+    if checks.is_null() || checks.is_undefined() {
+        let words = "check() needs an object of checks as its second argument";
+        return Err(Exception::throw_type(&ctx, words));
+    }
+    // What is no object is made one: the letters of a text are checks, too.
+    let checks: Object<'js> = match checks.as_object() {
+        Some(checks) => checks.clone(),
+        None => ctx.globals().get::<_, rquickjs::Function<'js>>("Object")?.call((checks,))?,
     };
     let before = vu.tags();
     let own = match tags.0.as_ref().and_then(Value::as_object) {
@@ -115,10 +129,15 @@ fn check<'js>(
     let mut all = true;
     for entry in checks.props::<String, Value<'js>>() {
         let (name, check) = entry?;
+        if name.contains("::") {
+            let words = format!("the check {name:?} may not contain `::`, which separates groups");
+            return Err(Exception::throw_message(&ctx, &words));
+        }
         let result = match check.as_function() {
             Some(function) => {
                 if is_async(function) {
-                    let words = format!("check {name:?} is async; await what it needs before check()");
+                    let words =
+                        format!("check {name:?} is async; await what it needs before check()");
                     return Err(Exception::throw_type(&ctx, &words));
                 }
                 function.call::<_, Value<'js>>((value.clone(),))
@@ -161,12 +180,11 @@ pub(crate) fn with_tags<'js>(
     let mut pairs = Vec::new();
     for entry in given.props::<String, Value<'js>>() {
         let (name, value) = entry?;
-        if value.is_undefined() || value.is_null() {
-            continue;
+        if value.is_undefined() || value.is_null() || value.is_object() {
+            let words = format!("the tag {name:?} is neither text nor a number nor a boolean");
+            return Err(Exception::throw_type(ctx, &words));
         }
-        let value = value.get::<Coerced<String>>().map_err(|_| {
-            Exception::throw_type(ctx, &format!("the tag {name:?} is no text"))
-        })?;
+        let value = value.get::<Coerced<String>>()?;
         pairs.push((name, value.0));
     }
     let pairs: Vec<(&str, &str)> =

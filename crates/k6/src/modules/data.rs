@@ -100,4 +100,3 @@ fn element(ctx: Ctx<'_>, name: String, index: usize) -> rquickjs::Result<String>
         Exception::throw_range(&ctx, &format!("SharedArray {name:?} has no element {index}"))
     })
 }
-

@@ -68,7 +68,10 @@ fn decode<'js>(
     encoding: Opt<Value<'js>>,
     format: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
-    let mut text = input::text(&ctx, &input)?;
+    let mut text = match input.is_null() || input.is_undefined() {
+        true => String::new(),
+        false => input::text(&ctx, &input)?,
+    };
     // Line ends may stand anywhere.
     text.retain(|letter| letter != '\r' && letter != '\n');
     let bytes = named(encoding).decode(text.as_bytes()).map_err(|error| {

@@ -32,7 +32,15 @@ fn property<'js, T: rquickjs::IntoJs<'js> + 'js>(
     name: &str,
     get: impl Fn(&Ctx<'js>, &Vu) -> rquickjs::Result<T> + 'js,
 ) -> rquickjs::Result<()> {
-    let get = move |ctx: Ctx<'js>| get(&ctx, &*Vu::of(&ctx)?);
+    let known = name.to_owned();
+    let get = move |ctx: Ctx<'js>| {
+        let vu = Vu::of(&ctx)?;
+        if vu.stage.get() == Stage::Init {
+            let words = format!("{known} is not known in the init context");
+            return Err(Exception::throw_message(&ctx, &words));
+        }
+        get(&ctx, &vu)
+    };
     object.prop(name, Accessor::from(get).enumerable())
 }
 
@@ -44,7 +52,13 @@ fn instance<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     property(&object, "iterationsInterrupted", |_, vu| {
         Ok(vu.shared.counts.interrupted.load(Ordering::Relaxed))
     })?;
-    property(&object, "vusActive", |_, vu| Ok(vu.shared.counts.active.load(Ordering::Relaxed)))?;
+    property(&object, "vusActive", |ctx, vu| match vu.stage.get() {
+        Stage::Teardown => {
+            let words = "instance.vusActive is not known in teardown: none is active any more";
+            Err(Exception::throw_message(ctx, words))
+        }
+        _ => Ok(vu.shared.counts.active.load(Ordering::Relaxed)),
+    })?;
     property(&object, "vusInitialized", |_, vu| {
         Ok(vu.shared.counts.initialised.load(Ordering::Relaxed))
     })?;
@@ -84,7 +98,10 @@ fn scenario<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     })?;
     of_scenario(&object, "progress", |vu, it| it.progress(vu.shared.elapsed()))?;
     of_scenario(&object, "iterationInInstance", |vu, _| vu.numbers.get().in_scenario)?;
-    of_scenario(&object, "iterationInTest", |vu, _| vu.numbers.get().in_scenario)?;
+    of_scenario(&object, "iterationInTest", |vu, _| {
+        let own = vu.numbers.get().in_scenario;
+        vu.shared.settled().map_or(own, |settled| settled.partition.stripes().global(own))
+    })?;
     Ok(object)
 }
 
@@ -135,15 +152,9 @@ fn freeze<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<()> {
 fn user<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     let object = Object::new(ctx.clone())?;
     property(&object, "idInInstance", |_, vu| Ok(vu.id))?;
-    property(&object, "idInTest", |_, vu| Ok(vu.id))?;
+    property(&object, "idInTest", |_, vu| Ok(vu.id_in_test()))?;
     property(&object, "iterationInInstance", |_, vu| Ok(vu.numbers.get().of_user))?;
-    property(&object, "iterationInScenario", |ctx, vu| match vu.stage.get() {
-        Stage::Iteration => Ok(vu.numbers.get().of_user_in_scenario),
-        _ => Err(Exception::throw_message(
-            ctx,
-            "vu.iterationInScenario is known in iterations only",
-        )),
-    })?;
+    property(&object, "iterationInScenario", |_, vu| Ok(vu.numbers.get().of_user_in_scenario))?;
     let tags = map(ctx, Map::Tags)?;
     let metrics = Object::new(ctx.clone())?;
     metrics.set("tags", tags.clone())?;
@@ -178,7 +189,9 @@ fn map<'js>(ctx: &Ctx<'js>, which: Map) -> rquickjs::Result<Value<'js>> {
     })";
     let make: rquickjs::Function<'js> = ctx.eval(PROXY)?;
     make.call((
-        Func::from(move |ctx: Ctx<'js>, name: String| Ok::<_, rquickjs::Error>(which.get(&*Vu::of(&ctx)?, &name))),
+        Func::from(move |ctx: Ctx<'js>, name: String| {
+            Ok::<_, rquickjs::Error>(which.get(&*Vu::of(&ctx)?, &name))
+        }),
         Func::from(move |ctx: Ctx<'js>, name: String, value: Value<'js>| {
             let vu = Vu::of(&ctx)?;
             which.set(&ctx, &vu, &name, &value)

@@ -1,20 +1,33 @@
 //! `k6/http`: requests that block the script, and what came of them.
 
+mod asynchronous;
+mod batch;
+mod body;
 mod call;
 mod code;
 mod cookies;
+mod debug;
 mod exchange;
 mod expected;
 mod file;
 mod jar;
+mod page;
 mod parameters;
 mod response;
 
 use rquickjs::function::{Func, Opt};
-use rquickjs::{Class, Ctx, Object, Value};
+use rquickjs::{Class, Coerced, Ctx, Object, Value};
 
 use super::Exported;
+pub(crate) use exchange::Sent;
 pub(crate) use expected::Expected;
+pub(crate) use jar::of_value as jar_of_value;
+pub(crate) use response::canonical;
+
+/// What k6's users know a failure by, where they do.
+pub(crate) fn error_words(error: &seaworthy_net::Error) -> String {
+    code::of(error).1
+}
 
 /// Names of versions of TLS and of what is known of a certificate.
 const CONSTANTS: &[(&str, &str)] = &[
@@ -43,6 +56,26 @@ pub(crate) struct Http;
 impl Exported for Http {
     const NAMES: &'static [&'static str] = &[
         "CookieJar",
+        "OCSP_STATUS_GOOD",
+        "OCSP_STATUS_REVOKED",
+        "OCSP_STATUS_SERVER_FAILED",
+        "OCSP_STATUS_UNKNOWN",
+        "OCSP_REASON_AA_COMPROMISE",
+        "OCSP_REASON_AFFILIATION_CHANGED",
+        "OCSP_REASON_CA_COMPROMISE",
+        "OCSP_REASON_CERTIFICATE_HOLD",
+        "OCSP_REASON_CESSATION_OF_OPERATION",
+        "OCSP_REASON_KEY_COMPROMISE",
+        "OCSP_REASON_PRIVILEGE_WITHDRAWN",
+        "OCSP_REASON_REMOVE_FROM_CRL",
+        "OCSP_REASON_SUPERSEDED",
+        "OCSP_REASON_UNSPECIFIED",
+        "TLS_1_0",
+        "TLS_1_1",
+        "TLS_1_2",
+        "TLS_1_3",
+        "asyncRequest",
+        "batch",
         "cookieJar",
         "del",
         "expectedStatuses",
@@ -68,6 +101,8 @@ impl Exported for Http {
         object.set("patch", Func::from(patch))?;
         object.set("options", Func::from(options))?;
         object.set("request", Func::from(request))?;
+        object.set("asyncRequest", Func::from(asynchronous::async_request))?;
+        object.set("batch", Func::from(batch::batch))?;
         object.set("url", Func::from(parameters::url_template))?;
         object.set("expectedStatuses", Func::from(expected::expected_statuses))?;
         object.set("setResponseCallback", Func::from(expected::set_response_callback))?;
@@ -114,10 +149,11 @@ with_body!(del: "DELETE", options: "OPTIONS", patch: "PATCH", post: "POST", put:
 
 fn request<'js>(
     ctx: Ctx<'js>,
-    method: String,
+    method: Coerced<String>,
     url: Value<'js>,
     body: Opt<Value<'js>>,
     parameters: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
-    call::request(&ctx, &method.to_uppercase(), url, body.0, parameters.0)
+    // As it is written: k6 sends `get` where a script says so.
+    call::request(&ctx, &method.0, url, body.0, parameters.0)
 }

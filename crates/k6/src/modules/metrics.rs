@@ -120,7 +120,10 @@ fn add<'js>(
 
 /// Says that a value is none; an exception with the option `throw`.
 fn refused(ctx: &Ctx<'_>, vu: &Vu, metric: &Metric, value: &str) -> rquickjs::Result<bool> {
-    let words = format!("'{value}' is an invalid value for metric '{}', a number or a boolean value is expected", metric.name());
+    let words = format!(
+        "'{value}' is an invalid value for metric '{}', a number or a boolean value is expected",
+        metric.name()
+    );
     if vu.shared.settled().is_some_and(|it| it.options.throw == Some(true)) {
         return Err(Exception::throw_message(ctx, &words));
     }

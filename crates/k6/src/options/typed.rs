@@ -55,7 +55,7 @@ pub struct Options {
     /// The most of them to one host.
     pub batch_per_host: Option<u32>,
     /// Whether requests and answers are logged: with `full` with their bodies, with any other text
-    /// without.
+    /// without. Secrets in headers and bodies too, as in k6.
     pub http_debug: Option<String>,
     /// Whether certificates of servers are taken as they come.
     pub insecure_skip_tls_verify: Option<bool>,

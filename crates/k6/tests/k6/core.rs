@@ -66,18 +66,14 @@ async fn a_run_can_be_aborted_from_within() {
 
 #[tokio::test]
 async fn setup_that_throws_or_never_ends_stops_the_run() {
-    let ran = run(
-        "export function setup() { throw new Error('no database'); }
-         export default function () { console.log('never'); }",
-    )
+    let ran = run("export function setup() { throw new Error('no database'); }
+         export default function () { console.log('never'); }")
     .await;
     assert!(matches!(ran.report.fault, Some(Fault::Setup(_))), "{:?}", ran.report.fault);
     assert_eq!(ran.logged(), Vec::<&str>::new());
-    let ran = run(
-        "export const options = { setupTimeout: '300ms' };
+    let ran = run("export const options = { setupTimeout: '300ms' };
          export function setup() { for (;;) {} }
-         export default function () {}",
-    )
+         export default function () {}")
     .await;
     assert!(matches!(ran.report.fault, Some(Fault::SetupTimeout(_))), "{:?}", ran.report.fault);
 }
@@ -99,9 +95,15 @@ async fn an_endless_iteration_is_cut_off_and_others_go_on() {
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_told_before_the_run() {
     let flags = Flags::default();
-    let error = run_with("export default () => {}; export const options = { thresholds: { nosuch: ['rate<1'] } }", &flags, &[]).await;
+    let error = run_with(
+        "export default () => {}; export const options = { thresholds: { nosuch: ['rate<1'] } }",
+        &flags,
+        &[],
+    )
+    .await;
     assert!(matches!(error, Err(Error::Thresholds(_))));
-    let error = run_with("import grpc from 'k6/net/grpc'; export default () => {}", &flags, &[]).await;
+    let error =
+        run_with("import grpc from 'k6/net/grpc'; export default () => {}", &flags, &[]).await;
     let Err(Error::Module { module, place, .. }) = error else { panic!("it is refused") };
     assert_eq!(module, "k6/net/grpc");
     assert!(place.ends_with("script.js:1:18") || place.contains("script.js:1:"), "{place}");
@@ -109,7 +111,9 @@ async fn what_is_missing_or_wrong_is_told_before_the_run() {
     assert!(matches!(error, Err(Error::Source(_))));
     let error = run_with("throw new Error('at init')", &flags, &[]).await;
     assert!(matches!(error, Err(Error::Script(_))));
-    let error = run_with("export const options = { vus: 'many' }; export default () => {}", &flags, &[]).await;
+    let error =
+        run_with("export const options = { vus: 'many' }; export default () => {}", &flags, &[])
+            .await;
     assert!(matches!(error, Err(Error::Options(_))));
     let error = run_with("export function other() {}", &flags, &[]).await;
     assert!(matches!(error, Err(Error::Options(_))), "{:?}", error.map(|ran| ran.said));

@@ -1,16 +1,9 @@
-//! Runs a script as `seaworthy run` does, and a server for it to talk to.
+//! Runs a script as `seaworthy run` does.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use seaworthy_base::Clock;
 use seaworthy_k6::console::{Console, Level};
 use seaworthy_k6::options::Flags;
@@ -18,8 +11,9 @@ use seaworthy_k6::output::Outlet;
 use seaworthy_k6::{Error, Options, Reading, Report, Script, Service};
 use seaworthy_load::SharedTimeline;
 use seaworthy_metrics::{Sample, Snapshot};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use crate::server::{Server, Tls};
 
 /// What the console said.
 #[derive(Clone, Default)]
@@ -84,10 +78,7 @@ impl Ran {
 }
 
 fn checks(snapshot: &Snapshot) -> BTreeMap<String, (u64, u64)> {
-    snapshot
-        .checks()
-        .map(|check| (check.name.to_string(), (check.passes, check.fails)))
-        .collect()
+    snapshot.checks().map(|check| (check.name.to_string(), (check.passes, check.fails))).collect()
 }
 
 /// Runs a script that needs nothing.
@@ -157,92 +148,4 @@ pub async fn run_file(
         .map(|it| (it.target.name.clone(), it.threshold.source.clone(), it.passed))
         .collect();
     Ok(Ran { report, said: said.text(), samples: all, thresholds: held })
-}
-
-/// A server whose answers depend on the path.
-pub struct Server {
-    pub address: SocketAddr,
-    pub requests: Arc<Mutex<Vec<Seen>>>,
-}
-
-/// A request that came.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    pub method: String,
-    pub path: String,
-    pub headers: BTreeMap<String, String>,
-    pub body: Bytes,
-}
-
-impl Server {
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let seen = Arc::clone(&requests);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let seen = Arc::clone(&seen);
-                tokio::spawn(async move {
-                    let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
-                    let connection = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service);
-                    let _ = connection.await;
-                });
-            }
-        });
-        Self { address, requests }
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// The script with the server's URL in the place of `BASE`.
-    pub fn fill(&self, script: &str) -> String {
-        script.replace("BASE", &self.url())
-    }
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let headers = parts.headers.iter().map(|(name, value)| {
-        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
-    let one = Seen {
-        method: parts.method.to_string(),
-        path: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        headers: headers.collect(),
-        body: body.clone(),
-    };
-    let cookie = one.headers.get("cookie").cloned().unwrap_or_default();
-    seen.lock().unwrap().push(one.clone());
-    let response = Response::builder();
-    let path = parts.uri.path().to_owned();
-    let mut pieces = path.trim_start_matches('/').split('/');
-    let response = match (pieces.next().unwrap_or_default(), pieces.next()) {
-        ("status", Some(code)) => response.status(code.parse::<u16>().unwrap()).body(Bytes::from("status")),
-        ("json", _) => response
-            .header("content-type", "application/json")
-            .body(Bytes::from(r#"{"a":{"b":[1,2,{"c":"deep"}]},"name":"it"}"#)),
-        ("redirect", Some(left)) => {
-            let left: u32 = left.parse().unwrap();
-            let next = if left > 1 { format!("/redirect/{}", left - 1) } else { "/final".to_owned() };
-            response.status(302).header("location", next).body(Bytes::new())
-        }
-        ("setcookie", Some(pair)) => response
-            .header("set-cookie", format!("{pair}; Path=/; HttpOnly"))
-            .body(Bytes::from("set")),
-        ("cookie", _) => response.body(Bytes::from(cookie)),
-        ("echo", _) => response
-            .header("x-method", one.method.as_str())
-            .header("x-type", one.headers.get("content-type").cloned().unwrap_or_default())
-            .body(body),
-        _ => response.header("x-path", path.as_str()).body(Bytes::from("ok")),
-    };
-    Ok(response.unwrap().map(Full::new))
 }

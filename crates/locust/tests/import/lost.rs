@@ -87,3 +87,36 @@ fn arguments_without_a_place_are_said() {
         "@task\ndef a(self):\n    self.client.get('/')\n    self.client.cookies.set('a', 'b')\n";
     assert_eq!(lost(tasks), one("locust-call", 13));
 }
+
+#[test]
+fn verdicts_that_do_not_depend_on_the_answer_are_said() {
+    let task = |body: &str| {
+        format!(
+            "@task\ndef a(self):\n    with self.client.get('/', catch_response=True) as r:\n{body}"
+        )
+    };
+    assert_eq!(lost(&task("        r.success()\n")), one("locust-expectation", 13));
+    assert_eq!(lost(&task("        r.failure('x')\n")), one("locust-expectation", 13));
+    let unknown =
+        task("        if valid(r):\n            pass\n        else:\n            r.failure('x')\n");
+    assert_eq!(lost(&unknown), one("locust-expectation", 13));
+}
+
+#[test]
+fn numbers_that_are_not_known_are_said() {
+    let tasks = "weight = int(os.environ['W'])\n@task\ndef a(self):\n    self.client.get('/')\n";
+    assert_eq!(lost(tasks), one("locust-share", 5));
+    let shape = user("@task\ndef a(self):\n    self.client.get('/')\n")
+        + "\nclass S(LoadTestShape):\n    stages = [{'duration': 60, 'users': 5, 'user_classes': ['A']}]\n";
+    let (_, _, findings) = import("locustfile.py", &shape);
+    assert_eq!(said(&findings), [("locust-stage", 14), ("locust-rate", 14)]);
+}
+
+#[test]
+fn a_host_may_come_from_the_environment() {
+    let text = user("@task\ndef a(self):\n    self.client.get('/')\n")
+        .replace("host = \"http://127.0.0.1:8080\"", "host = os.environ['SHOP']");
+    let (plan, import, _) = import("locustfile.py", &text);
+    assert_eq!(plan.targets[0].url, "${env.SHOP}");
+    assert_eq!(import.environment, ["SHOP"]);
+}

@@ -325,8 +325,21 @@ proptest! {
 }
 
 #[test]
-fn random_pieces_are_sound_when_they_make_a_plan() {
-    // The same pieces in the order in which they stand make one file that has it all.
-    let text: String = PIECES.iter().filter(|piece| !piece.contains("tasks = ")).copied().collect();
-    let _ = read("locustfile.py", &text);
+fn what_is_deep_takes_no_more_stack_than_there_is() {
+    let sum = "'a'".to_owned() + &" + 'a'".repeat(350);
+    let call = "self.f(".repeat(150) + "1" + &")".repeat(150);
+    let list = "[".repeat(150) + &"]".repeat(150);
+    let lambda = "(lambda x: ".repeat(90) + "x" + &")(1)".repeat(90);
+    let table = "{'a': ".repeat(150) + "1" + &"}".repeat(150);
+    let text = "f'{".repeat(40) + "x" + &"}'".repeat(40);
+    for deep in [sum, call, list, lambda, table, text] {
+        let blocks: String = (0..60).map(|at| format!("{}if 1:\n", " ".repeat(at + 8))).collect();
+        let text = user(&format!(
+            "def f(self, x):\n    return x\n@task\ndef a(self):\n    self.client.get('/')\n    self.client.post('/', json={deep})\n"
+        )) + &blocks
+            + &format!("{}self.client.post('/', json={deep})\n", " ".repeat(70));
+        let (import, findings) = read("locustfile.py", &text);
+        assert!(import.is_some() || errors(&findings));
+        assert!(!findings.is_empty(), "what is too deep is said: {text}");
+    }
 }

@@ -8,7 +8,7 @@ const TASK: &str = "@task\ndef a(self):\n    self.client.get('/')\n";
 
 fn pause(wait: &str) -> Option<Pause> {
     let (plan, _, _) = import("locustfile.py", &user(&format!("{wait}\n{TASK}")));
-    plan.flow("a").steps.last().unwrap().pause.as_ref().map(|pause| pause.value)
+    plan.flow("a").steps[0].pause.as_ref().map(|pause| pause.value)
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::number;
 use crate::part::Submetric;
 use crate::registry::Metric;
 use crate::tags::TagSet;
-use crate::threshold::{Threshold, Thresholds};
+use crate::threshold::Thresholds;
 
 /// Writes JSON lines as `k6 run --out json` does.
 ///
@@ -57,7 +57,7 @@ impl<W: Write> Json<W> {
         let name = metric.name();
         let targets = self.thresholds.targets().iter();
         let own = targets.filter(|target| target.name == name);
-        let thresholds: Vec<_> = own.flat_map(|target| &target.thresholds).map(threshold).collect();
+        let thresholds: Vec<_> = own.flat_map(|target| &target.thresholds).collect();
         let parts = self.submetrics.iter().filter(|part| part.metric == *metric);
         let parts: Vec<_> = parts
             .map(
@@ -131,34 +131,6 @@ impl<W: Write + Send> Output for Json<W> {
 
     fn skipped(&self) -> u64 {
         self.skipped
-    }
-}
-
-/// Text, or an object when there is more to say than the text.
-fn threshold(threshold: &Threshold) -> Value {
-    if threshold.abort_on_fail {
-        json!({
-            "threshold": threshold.source,
-            "abortOnFail": true,
-            "delayAbortEval": threshold.delay_abort.map(duration),
-        })
-    } else {
-        Value::from(threshold.source.as_str())
-    }
-}
-
-/// As `1h0m0s`, `1.5s`, `500ms`.
-fn duration(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds == 0 {
-        return format!("{}ms", number::plain(duration.as_secs_f64() * 1e3));
-    }
-    let rest = duration - std::time::Duration::from_secs(seconds / 60 * 60);
-    let rest = number::plain(rest.as_secs_f64());
-    match (seconds / 3_600, seconds / 60 % 60) {
-        (0, 0) => format!("{rest}s"),
-        (0, minutes) => format!("{minutes}m{rest}s"),
-        (hours, minutes) => format!("{hours}h{minutes}m{rest}s"),
     }
 }
 

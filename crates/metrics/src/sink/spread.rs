@@ -1,6 +1,6 @@
 //! How values lie: all of them while they are few, buckets of bounded width when they are many.
 
-use seaworthy_stats::Histogram;
+use seaworthy_stats::{Dense, Histogram};
 
 /// As many values are kept one by one; from the next on they are counted in buckets.
 pub const FEW: usize = 1_000;
@@ -17,8 +17,9 @@ const LARGE: f64 = (1_u64 << 43) as f64;
 /// [`Histogram`] as the nearest whole number of millionths (for milliseconds: nanoseconds, as the
 /// timeline counts them), or of whole units from 2^43 on (about 8.8 · 10^12), with its own
 /// histogram for negative values. A value read back is within ±0.2 % of the one that was counted,
-/// or within half a millionth, whichever is more; sizes beyond 2^64 count as 2^64. Memory: 8 kB at
-/// most while exact, then about 10 bytes for each bucket in use, of which a doubling has 256.
+/// or within half a millionth, whichever is more; sizes beyond 2^64 count as 2^64. Where all values
+/// are whole numbers, sizes up to 268 are read back exactly: a bucket has room for one. Memory: 8 kB at
+/// most while exact, then one kilobyte for each doubling in which values fell.
 ///
 /// Whether it is exact depends on the number of values alone: merging in any order gives the same.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,13 +29,21 @@ pub struct Spread {
 }
 
 /// By sign and size.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 struct Many {
+    /// Where nearly all values fall: counted by an addition at a known place.
+    fast: Dense,
+    /// Whether a value was not a whole number.
+    fractions: bool,
+    /// What was in `fast` before it was emptied, or came from others.
     positive: Histogram,
     negative: Histogram,
     large: Histogram,
     large_negative: Histogram,
 }
+
+/// `fast` is emptied when it counted so many, so that no bucket can be full.
+const FULL: u64 = 1 << 31;
 
 impl Spread {
     /// Counts a value.
@@ -70,8 +79,11 @@ impl Spread {
             sorted.sort_by(f64::total_cmp);
             return sorted.into_iter().map(|value| Step { value, count: 1 }).collect();
         };
-        let middle =
-            |low: u64, high: u64, parts: f64| (low as f64 / 2.0 + high as f64 / 2.0) / parts;
+        let middle = |low: u64, high: u64, parts: f64| {
+            let middle = (low as f64 / 2.0 + high as f64 / 2.0) / parts;
+            let narrow = ((high - low) as f64) < parts;
+            if narrow && !many.fractions { middle.round() } else { middle }
+        };
         let read = |histogram: &Histogram, parts: f64, sign: f64| -> Vec<Step> {
             histogram
                 .buckets()
@@ -84,7 +96,7 @@ impl Spread {
         let mut steps = read(&many.large_negative, 1.0, -1.0);
         steps.reverse();
         steps.extend(read(&many.negative, PARTS, -1.0).into_iter().rev());
-        steps.extend(read(&many.positive, PARTS, 1.0));
+        steps.extend(read(&many.positive(), PARTS, 1.0));
         steps.extend(read(&many.large, 1.0, 1.0));
         steps
     }
@@ -95,7 +107,7 @@ impl Spread {
         let mut many = self.many.clone().unwrap_or_default();
         self.few.iter().for_each(|&value| many.add(value));
         let rest = [&many.negative, &many.large, &many.large_negative];
-        rest.iter().all(|histogram| histogram.count() == 0).then_some(many.positive)
+        rest.iter().all(|histogram| histogram.count() == 0).then(|| many.positive())
     }
 
     fn spill(&mut self) {
@@ -116,24 +128,55 @@ pub struct Step {
 }
 
 impl Many {
+    #[inline]
     fn add(&mut self, value: f64) {
+        if (0.0..LARGE).contains(&value) {
+            self.fractions = self.fractions || value != (value as u64) as f64;
+            // Half a part more, and the rest cut off: the nearest whole number.
+            self.fast.record((value * PARTS + 0.5) as u64);
+            if self.fast.count() >= FULL {
+                self.positive.merge(&self.fast.empty());
+            }
+        } else {
+            self.add_rare(value);
+        }
+    }
+
+    #[cold]
+    fn add_rare(&mut self, value: f64) {
         let size = value.abs();
+        self.fractions |= value.fract() != 0.0;
         // A cast from a float stops at the ends of the range.
-        let (large, scaled) =
-            if size < LARGE { (false, (size * PARTS).round() as u64) } else { (true, size as u64) };
-        let histogram = match (large, value < 0.0) {
-            (false, false) => &mut self.positive,
-            (false, true) => &mut self.negative,
-            (true, false) => &mut self.large,
-            (true, true) => &mut self.large_negative,
-        };
-        histogram.record(scaled);
+        match (size < LARGE, value < 0.0) {
+            (true, _) => self.negative.record((size * PARTS + 0.5) as u64),
+            (false, false) => self.large.record(size as u64),
+            (false, true) => self.large_negative.record(size as u64),
+        }
+    }
+
+    /// All that are positive, and not large.
+    fn positive(&self) -> Histogram {
+        let mut all = self.positive.clone();
+        all.merge(&self.fast.clone().empty());
+        all
     }
 
     fn merge(&mut self, other: &Self) {
-        self.positive.merge(&other.positive);
+        self.fractions |= other.fractions;
+        self.positive.merge(&other.positive());
         self.negative.merge(&other.negative);
         self.large.merge(&other.large);
         self.large_negative.merge(&other.large_negative);
+    }
+}
+
+/// Equal when they counted the same.
+impl PartialEq for Many {
+    fn eq(&self, other: &Self) -> bool {
+        self.fractions == other.fractions
+            && self.positive() == other.positive()
+            && self.negative == other.negative
+            && self.large == other.large
+            && self.large_negative == other.large_negative
     }
 }

@@ -68,6 +68,18 @@ fn few_values_are_exact() {
 }
 
 #[test]
+fn many_whole_values_stay_whole() {
+    let mut values: Vec<f64> = (0..30_000).map(|value| f64::from(value * 7 % 201) - 50.0).collect();
+    let sorted = trend(&values, &[]);
+    for q in [0.001, 0.5, 0.9, 0.95] {
+        assert_eq!(sorted.values().percentile(q), exact(&values, q));
+    }
+    values.push(0.5);
+    let sorted = trend(&values, &[]);
+    assert_ne!(sorted.values().percentile(0.95), exact(&values, 0.95));
+}
+
+#[test]
 fn nothing_is_zero_as_in_k6() {
     let trend = Trend::new(&Watch::default());
     let zeros = [trend.min(), trend.max(), trend.mean(), trend.values().percentile(0.95)];

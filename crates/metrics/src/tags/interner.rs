@@ -7,9 +7,9 @@ use super::{Pairs, TagSet};
 
 /// Remembers what [`TagSet::with_all`] made, for one thread.
 ///
-/// A hit costs a hash and a comparison of the tags given (about 60 ns for eight) and allocates
-/// nothing, and the set returned is the same object as last time, so that everything found by it
-/// ([`Writer::add`](crate::shard::Writer::add)) is found at once. Memory is bounded: when `limit`
+/// A hit costs a hash and a comparison of the tags given (0.25 µs for the six of a request) and
+/// allocates nothing, and the set returned is the same object as last time, so that everything found by it
+/// ([`Writer::record`](crate::shard::Writer::record)) is found at once. Memory is bounded: when `limit`
 /// sets are remembered, all are forgotten, which costs a run with endlessly many URLs a rebuild
 /// each and nothing else.
 #[derive(Debug)]
@@ -54,8 +54,7 @@ impl Interner {
         let hash = hash.finish();
         if let Some(entry) = self.known.get(&hash)
             && entry.base.is(base)
-            && entry.pairs.spans.len() == pairs.len()
-            && entry.pairs.iter().eq(pairs.iter().copied())
+            && entry.pairs.are(pairs)
         {
             return entry.set.clone();
         }

@@ -1,12 +1,14 @@
-//! Reads a script's `thresholds` option, in all the forms k6 takes, and binds it to metrics.
+//! A script's `thresholds` option: read in all the forms k6 takes, bound to metrics, and written.
 
 use std::time::Duration;
 
 use seaworthy_base::Span;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
 use super::{Target, Threshold, Thresholds, selector};
 use crate::Error;
+use crate::number;
 use crate::part::Part;
 use crate::registry::{Metric, Registry};
 
@@ -140,6 +142,35 @@ fn duration(value: &Value) -> Option<Duration> {
             Err(_) => text.parse::<Span>().ok().map(Span::get),
         },
         _ => None,
+    }
+}
+
+/// As k6 writes it: text, or an object when its failing ends the run.
+impl Serialize for Threshold {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !self.abort_on_fail {
+            return serializer.serialize_str(&self.source);
+        }
+        let mut object = serializer.serialize_struct("Threshold", 3)?;
+        object.serialize_field("threshold", &self.source)?;
+        object.serialize_field("abortOnFail", &true)?;
+        object.serialize_field("delayAbortEval", &self.delay_abort.map(written))?;
+        object.end()
+    }
+}
+
+/// As `1h0m0s`, `1.5s`, `500ms`.
+fn written(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", number::plain(duration.as_secs_f64() * 1e3));
+    }
+    let rest = duration - Duration::from_secs(seconds / 60 * 60);
+    let rest = number::plain(rest.as_secs_f64());
+    match (seconds / 3_600, seconds / 60 % 60) {
+        (0, 0) => format!("{rest}s"),
+        (0, minutes) => format!("{minutes}m{rest}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{rest}s"),
     }
 }
 

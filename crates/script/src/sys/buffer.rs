@@ -72,7 +72,7 @@ fn located(value: &Value<'_>) -> Option<NonNull<[u8]>> {
 
 /// A number of JavaScript's as a length.
 fn whole(number: f64) -> Option<usize> {
-    let sound = number >= 0.0 && number <= 9_007_199_254_740_991.0 && number.fract() == 0.0;
+    let sound = (0.0..=9_007_199_254_740_991.0).contains(&number) && number.fract() == 0.0;
     sound.then_some(number as usize)
 }
 

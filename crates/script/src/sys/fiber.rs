@@ -170,6 +170,9 @@ impl<I: 'static, O: 'static> Fiber<I, O> {
 
     /// Tasks in the background go on whenever the fiber waits for anything.
     fn poll_background(&self, context: &mut Context<'_>) {
+        if self.link.background.borrow().is_empty() {
+            return;
+        }
         loop {
             // Taken for each poll: a task that ends may have been told to begin another.
             let polled = self.link.background.borrow_mut().poll_next_unpin(context);

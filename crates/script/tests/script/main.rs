@@ -57,7 +57,15 @@ fn unit(name: &str, code: &str, links: &[(&str, &str)]) -> Unit {
         false => Kind::Module,
     };
     let links = links.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-    Unit { name: name.to_owned(), code: code.to_owned(), kind, links: links.collect() }
+    let path = name.trim_start_matches("file://").to_owned();
+    Unit {
+        name: name.to_owned(),
+        code: code.to_owned(),
+        kind,
+        links: links.collect(),
+        broken: std::collections::BTreeMap::new(),
+        path,
+    }
 }
 
 async fn on_fiber<T: 'static>(act: impl FnOnce() -> T + 'static) -> T {

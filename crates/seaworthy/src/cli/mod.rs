@@ -2,10 +2,14 @@
 
 pub(crate) mod heal;
 pub(crate) mod hub;
+pub(crate) mod import;
+pub(crate) mod inspect;
 pub(crate) mod load;
+pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod receipts;
+pub(crate) mod run;
 pub(crate) mod trial;
 pub(crate) mod watchdog;
 

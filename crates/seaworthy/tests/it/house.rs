@@ -191,6 +191,11 @@ impl Running {
         assert!(said.contains(text), "`{text}` is never said:\n{said}");
     }
 
+    /// What it has said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.0.lock().unwrap().clone()
+    }
+
     /// Sends a signal to its process group, as a terminal does.
     pub(crate) fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();

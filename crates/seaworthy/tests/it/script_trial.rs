@@ -166,7 +166,11 @@ fn refused(script: &str, rest: &str, wanted: &[&str]) {
 fn what_is_wrong_with_a_script_is_said_at_its_place() {
     const SOUND: &str = "export const options = { vus: 1, duration: '5s', thresholds: { checks: ['rate>0.9'] } };\nexport default function () {}\n";
     let env = "    env: {BASE: x}";
-    refused("export default function () {\n  const = 1;\n}\n", env, &["load.js:2:9", "plan-script"]);
+    refused(
+        "export default function () {\n  const = 1;\n}\n",
+        env,
+        &["load.js:2:9", "plan-script"],
+    );
     refused(
         "import http from 'k6/http';\nimport x from './nowhere.js';\nexport default function () {}\n",
         env,
@@ -188,7 +192,11 @@ fn what_is_wrong_with_a_script_is_said_at_its_place() {
         env,
         &["plan-empty", "no objectives"],
     );
-    refused(SOUND, "    options: {vus: 2, iterations: 1, stages: [{duration: 1s, target: 2}]}", &[]);
+    refused(
+        SOUND,
+        "    options: {vus: 2, iterations: 1, stages: [{duration: 1s, target: 2}]}",
+        &[],
+    );
     let house = House::new();
     house.write("plan.yaml", plan("http://127.0.0.1:1", env));
     let said = house.run(&["plan", "check", "plan.yaml"]).expect(3).all();
@@ -224,7 +232,8 @@ fn ended_by(body: &str, thresholds: &str, code: i32) -> (House, Ended) {
 #[test]
 fn a_script_that_ends_its_run_ends_the_trial() {
     let checks = "{ checks: ['rate>0.5'] }";
-    let (house, ended) = ended_by("check(1, {a: () => true}); exec.test.abort('enough');", checks, 4);
+    let (house, ended) =
+        ended_by("check(1, {a: () => true}); exec.test.abort('enough');", checks, 4);
     let evidence = Evidence::of(&house, &ended);
     let why = evidence.outcome.interrupted.clone().unwrap();
     assert!(why.contains("ended its run: test aborted: enough"), "{why}");
@@ -246,7 +255,8 @@ fn a_script_that_ends_its_run_ends_the_trial() {
 
 #[test]
 fn a_script_that_says_it_failed_does_not_pass() {
-    let (house, ended) = ended_by("exec.test.fail('that is wrong');", "{ checks: ['rate>0.5'] }", 1);
+    let (house, ended) =
+        ended_by("exec.test.fail('that is wrong');", "{ checks: ['rate>0.5'] }", 1);
     let evidence = Evidence::of(&house, &ended);
     let said = evidence.outcome.objectives.last().unwrap();
     assert_eq!((said.name.as_str(), said.verdict), ("test.fail in phase steady", Verdict::Fail));
@@ -279,7 +289,10 @@ export default function () {
 }
 "#;
     let (house, target) = (house(script), willing());
-    let rest = format!("    env: {{BASE: \"{}\", KEY: \"${{key}}\"}}\nsecrets: {{key: {{env: SHIP_KEY}}}}", target.url());
+    let rest = format!(
+        "    env: {{BASE: \"{}\", KEY: \"${{key}}\"}}\nsecrets: {{key: {{env: SHIP_KEY}}}}",
+        target.url()
+    );
     let mut command = house.trial_command(&plan(&target.url(), &rest));
     command.env("SHIP_KEY", SECRET);
     let ended = Running::start(command).end().expect(2);

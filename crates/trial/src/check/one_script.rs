@@ -1,6 +1,7 @@
 //! A trial around one k6 script, without a plan: no targets, one phase, its thresholds as objectives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct OneScript {
     pub consolidated: Consolidated,
     /// Whether arrivals that find no virtual user wait, as in any trial; k6 drops them.
     pub queue: bool,
+    /// How many threads virtual users run on; one for each core when not given.
+    pub workers: Option<NonZeroUsize>,
     /// Where whole samples go, if anywhere.
     pub outlet: Option<Outlet>,
 }
@@ -44,7 +47,7 @@ impl Checked {
     /// # Errors
     /// Thresholds on what does not exist, scenarios that cannot be driven, a file that is gone.
     pub fn of_script(one: OneScript) -> Result<Self, Error> {
-        let OneScript { name, script, consolidated, queue, outlet } = one;
+        let OneScript { name, script, consolidated, queue, workers, outlet } = one;
         let thresholds = script.thresholds(&consolidated)?;
         let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
         if seaworthy_document::errors(&findings) {
@@ -77,7 +80,7 @@ impl Checked {
             files,
             consolidated,
             thresholds,
-            given: Some(Given { script, queue, outlet }),
+            given: Some(Given { script, queue, workers, outlet }),
         };
         let phase = Phase {
             name: PHASE.to_owned(),

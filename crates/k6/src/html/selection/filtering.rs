@@ -118,6 +118,11 @@ impl Selection {
         self.nodes.iter().map(|&node| self.push(vec![node]))
     }
 
+    /// Each in a selection that was made from none, as callbacks get it.
+    pub fn singles(&self) -> impl ExactSizeIterator<Item = Self> {
+        self.nodes.iter().map(|&node| self.alone(vec![node]))
+    }
+
     /// How many elements stand before the first node under its parent.
     pub fn index(&self) -> Option<usize> {
         let first = *self.nodes.first()?;

@@ -5,15 +5,19 @@ use regex::{Regex, RegexBuilder};
 use super::pseudo::{Nth, Pseudo};
 use super::{Combinator, Complex, Compound, Error, Group, Simple, Test};
 
-/// How deep `:not(:has(…))` may nest.
-const MAX_NESTING: usize = 16;
+/// How deep `:not(:has(…))` may nest. This and the next bound what a match takes of the small stack
+/// that scripts run on.
+const MAX_NESTING: usize = 8;
+
+/// How many combinators a selector may have, those inside `:not(…)` and the like included.
+const MAX_COMBINATORS: usize = 64;
 
 /// How large a regular expression may become.
 const MAX_EXPRESSION: usize = 1 << 20;
 
 /// Reads selectors with commas between them, to the end of the text.
 pub(super) fn group(text: &str) -> Result<Group, Error> {
-    let mut reader = Reader { text, at: 0, nesting: 0 };
+    let mut reader = Reader { text, at: 0, nesting: 0, combinators: 0 };
     let group = reader.group().and_then(|group| match reader.peek() {
         None => Ok(group),
         Some(other) => reader.fail(format!("a selector does not go on with `{other}`")),
@@ -35,6 +39,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     nesting: usize,
+    combinators: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -111,6 +116,10 @@ impl<'a> Reader<'a> {
                 Some(_) if spaced => Combinator::Descendant,
                 Some(_) => break,
             };
+            self.combinators += 1;
+            if self.combinators > MAX_COMBINATORS {
+                return self.fail(format!("a selector has at most {MAX_COMBINATORS} combinators"));
+            }
             if combinator != Combinator::Descendant {
                 self.bump();
                 self.space();

@@ -37,8 +37,16 @@ pub(super) struct Nth {
 
 impl Pseudo {
     pub(super) fn matches(&self, document: &Document, node: NodeId) -> bool {
-        // Text can contain a text; everything else is asked of elements only.
+        // Text has a language and can contain a text; everything else is asked of elements only.
         match self {
+            Self::Language(wanted) => {
+                return std::iter::once(node).chain(document.ancestors(node)).any(|at| {
+                    document.attribute(at, "lang").is_some_and(|lang| {
+                        let rest = lang.strip_prefix(&**wanted);
+                        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                    })
+                });
+            }
             Self::Contains { text, own } => {
                 return asked_text(document, node, *own).to_lowercase().contains(text);
             }
@@ -73,14 +81,6 @@ impl Pseudo {
                 .parent
                 .is_some_and(|parent| document.node_type(parent) == NodeType::Document),
             Self::Link => matches!(tag, "a" | "area" | "link") && has("href"),
-            Self::Language(wanted) => {
-                std::iter::once(node).chain(document.ancestors(node)).any(|at| {
-                    document.attribute(at, "lang").is_some_and(|lang| {
-                        lang.strip_prefix(&**wanted)
-                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                    })
-                })
-            }
             Self::Enabled => match tag {
                 "a" | "area" | "link" => has("href"),
                 "optgroup" | "menuitem" | "fieldset" => !has("disabled"),
@@ -101,7 +101,7 @@ impl Pseudo {
                 "option" => has("selected"),
                 _ => false,
             },
-            Self::Never | Self::Contains { .. } | Self::Matches { .. } => false,
+            Self::Never | Self::Language(_) | Self::Contains { .. } | Self::Matches { .. } => false,
         }
     }
 }

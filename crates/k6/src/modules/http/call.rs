@@ -7,7 +7,7 @@ use std::time::Duration;
 use rquickjs::{Ctx, Exception, Value};
 use seaworthy_script::{Cut, end_script, wait};
 
-use super::exchange::{Outcome, Sent, perform};
+use super::exchange::{Answer, Echo, Hop, Outcome, Sent, answered, perform, record};
 use super::parameters::{Read, Refused, read};
 use super::response::{Form, hand_over};
 use crate::shared::Settled;
@@ -43,7 +43,9 @@ pub(crate) fn get<'js>(
     let vu = Vu::of(ctx)?;
     let settled = vu.settled(ctx, "making HTTP requests")?;
     let bare = parameters.as_ref().is_none_or(|it| it.is_undefined() || it.is_null());
-    let simple = bare && settled.options.user_agent.is_none() && vu.jar.borrow().is_empty();
+    let options = &settled.options;
+    let plain = options.user_agent.is_none() && options.http_debug.is_none();
+    let simple = bare && plain && vu.jar.borrow().is_empty();
     let (Some(text), Some(worker), true) = (url.as_string(), &vu.worker, simple) else {
         return request(ctx, "GET", url, None, parameters);
     };
@@ -58,13 +60,46 @@ pub(crate) fn get<'js>(
     let pool = pool(ctx, &vu)?;
     take_turn(ctx, &vu, settled)?;
     let answer = wait(pool.repeat(&address.origin, prepared)).map_err(|Cut| ended(ctx))?;
-    let read = read(ctx, &vu, settled, "GET", &url, None, None);
+    if let Ok(response) = &answer
+        && (response.status < 300 || response.status >= 400)
+        && !response.headers.contains_key(http::header::SET_COOKIE)
+    {
+        // Nothing follows from it.
+        let number = super::code::of_status(response.status);
+        let (tags, expected) = (vu.tags.borrow(), vu.expected.borrow());
+        let (url, name) = (&*address.text, None);
+        let hop = Hop { method: "GET", url, name, tags: &tags, expected: &expected };
+        record(&vu, &hop, &Echo::answered(response, "", number));
+    } else {
+        return after(ctx, &vu, settled, &url, pool, answer);
+    }
+    let Ok(response) = answer else { return Err(ended(ctx)) };
+    let form = match settled.options.discard_response_bodies {
+        Some(true) => Form::None,
+        _ => Form::Text,
+    };
+    let number = super::code::of_status(response.status);
+    let (url, sent) = (Rc::clone(&address.text), address.sent());
+    let outcome = answered(form != Form::None, response, url, sent, String::new(), number);
+    hand_over(ctx, &vu, outcome, form, settled.options.throw == Some(true))
+}
+
+/// Goes on with a plain `GET` whose answer leads elsewhere, or that failed.
+fn after<'js>(
+    ctx: &Ctx<'js>,
+    vu: &Rc<Vu>,
+    settled: &Settled,
+    url: &Value<'js>,
+    pool: &seaworthy_net::Pool,
+    answer: Answer,
+) -> rquickjs::Result<Value<'js>> {
+    let read = read(ctx, vu, settled, "GET", url, None, None);
     let Read { order, form, throws } = match read {
         Ok(read) => read,
-        Err(refused) => return refuse(ctx, &vu, "GET", refused),
+        Err(refused) => return refuse(ctx, vu, "GET", refused),
     };
-    let outcome = wait(perform(&vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
-    hand_over(ctx, &vu, outcome, form, throws)
+    let outcome = wait(perform(vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
+    hand_over(ctx, vu, outcome, form, throws)
 }
 
 pub(crate) fn ended(ctx: &Ctx<'_>) -> rquickjs::Error {
@@ -86,8 +121,15 @@ pub(crate) fn take_turn(ctx: &Ctx<'_>, vu: &Vu, settled: &Settled) -> rquickjs::
     }
 }
 
+/// The same for a request that does not block its script.
+pub(crate) async fn paced(vu: &Vu, settled: &Settled) {
+    if let Some(delay) = turn(vu, settled) {
+        tokio::time::sleep(delay).await;
+    }
+}
+
 /// How long to wait for a request's turn.
-pub(crate) fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
+fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
     let rate = settled.options.rps()?;
     let every = 1_000_000_000 / u64::from(rate.max(1));
     let now = vu.shared.elapsed().as_nanos() as u64;
@@ -97,34 +139,59 @@ pub(crate) fn turn(vu: &Vu, settled: &Settled) -> Option<Duration> {
     (mine > now).then(|| Duration::from_nanos(mine - now))
 }
 
-/// Throws, or answers with status 0 as k6 does for a URL that cannot be called.
+/// Throws, or answers with status 0 as k6 does for a request that cannot be made.
 pub(crate) fn refuse<'js>(
     ctx: &Ctx<'js>,
     vu: &Vu,
     method: &str,
     refused: Refused,
 ) -> rquickjs::Result<Value<'js>> {
-    match refused {
-        Refused::Thrown(error) => Err(error),
-        Refused::Url { url, error, throws } => {
-            hand_over(ctx, vu, unsent(method, url, &error), Form::Text, throws)
-        }
-    }
+    let (outcome, throws) = unsent(vu, method, refused)?;
+    hand_over(ctx, vu, outcome, Form::Text, throws)
 }
 
-/// An outcome of what was never sent, and is not measured.
-pub(crate) fn unsent(method: &str, url: String, error: &seaworthy_net::Error) -> Outcome {
-    let (error_code, error) = super::code::of(error);
-    Outcome {
+/// An outcome of what was never sent, and whether it is to be thrown.
+///
+/// # Errors
+/// What the script threw.
+pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Result<(Outcome, bool)> {
+    let mut outcome = Outcome {
         status: 0,
         version: http::Version::HTTP_11,
         headers: http::HeaderMap::new(),
         body: None,
         timings: seaworthy_net::Timings::default(),
         peer: seaworthy_net::Peer::default(),
-        url: url.clone(),
-        error,
-        error_code,
-        sent: Rc::new(Sent { method: method.to_owned(), url, ..Sent::default() }),
+        url: "".into(),
+        error: String::new(),
+        error_code: 0,
+        sent: Rc::default(),
+    };
+    match refused {
+        Refused::Thrown(error) => Err(error),
+        Refused::Unmade { words, error_code, throws } => {
+            (outcome.error, outcome.error_code) = (words, error_code);
+            Ok((outcome, throws))
+        }
+        Refused::Unspoken(it) => {
+            let name = it.name.as_deref();
+            let hop = Hop { method, url: &it.url, name, tags: &it.tags, expected: &it.expected };
+            let echo = Echo {
+                status: 0,
+                version: None,
+                timings: outcome.timings,
+                peer: outcome.peer,
+                sent: 0,
+                received: 0,
+                error: &it.words,
+                error_code: 1000,
+            };
+            record(vu, &hop, &echo);
+            let url: Rc<str> = it.url.into();
+            let sent = Sent { method: method.to_owned(), url: Rc::clone(&url), ..Sent::default() };
+            outcome.sent = Rc::new(sent);
+            (outcome.url, outcome.error, outcome.error_code) = (url, it.words, 1000);
+            Ok((outcome, it.throws))
+        }
     }
 }

@@ -36,7 +36,8 @@ fn words(error: &Error, code: u32) -> String {
     match code {
         1050 => "request timeout".to_owned(),
         1101 => "lookup: no such host".to_owned(),
-        1110 => format!("ip: {error}"),
+        1110 => "ip is blacklisted".to_owned(),
+        1111 => "hostname is blocked".to_owned(),
         1201 => "write: broken pipe".to_owned(),
         1211 => "dial: i/o timeout".to_owned(),
         1212 => "dial: connection refused".to_owned(),
@@ -49,4 +50,3 @@ fn words(error: &Error, code: u32) -> String {
 pub(crate) const fn of_status(status: u16) -> u32 {
     if status >= 400 { 1000 + status as u32 } else { 0 }
 }
-

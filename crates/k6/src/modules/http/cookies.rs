@@ -2,7 +2,12 @@
 
 use http::HeaderMap;
 use http::header::SET_COOKIE;
-use rquickjs::{Array, Ctx, Object};
+use rquickjs::{Array, Ctx, IntoJs, Object};
+use seaworthy_net::cookies::SetCookie;
+
+/// The `expires` of a cookie that does not say when it ends: what k6 has there, the milliseconds of a
+/// time that overflowed.
+const NEVER: i64 = -6_795_364_578_871;
 
 /// The cookies an answer sets: lists of objects, by name.
 pub(crate) fn of_response<'js>(
@@ -11,41 +16,43 @@ pub(crate) fn of_response<'js>(
 ) -> rquickjs::Result<Object<'js>> {
     let all = Object::new(ctx.clone())?;
     for value in headers.get_all(SET_COOKIE) {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let mut parts = text.split(';').map(str::trim);
-        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
-            continue;
-        };
+        let said = SetCookie::parse(&String::from_utf8_lossy(value.as_bytes()));
+        // A cookie without a name has no place to be looked up at.
+        let Some(said) = said.filter(|said| !said.name.is_empty()) else { continue };
         let cookie = Object::new(ctx.clone())?;
-        cookie.set("name", name)?;
-        cookie.set("value", value.trim_matches('"'))?;
-        let (mut domain, mut path, mut secure, mut http_only) = ("", "", false, false);
-        let (mut max_age, mut expires) = (0_i64, 0_i64);
-        for part in parts {
-            let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            match key.to_ascii_lowercase().as_str() {
-                "domain" => domain = value.trim_start_matches('.'),
-                "path" => path = value,
-                "secure" => secure = true,
-                "httponly" => http_only = true,
-                "max-age" => max_age = value.parse().unwrap_or(0),
-                "expires" => expires = seaworthy_net::cookies::expires_ms(value).unwrap_or(0),
-                _ => {}
-            }
-        }
-        cookie.set("domain", domain)?;
-        cookie.set("path", path)?;
-        cookie.set("http_only", http_only)?;
-        cookie.set("secure", secure)?;
-        cookie.set("max_age", max_age)?;
-        cookie.set("expires", expires)?;
-        let known: Option<Array<'js>> = all.get(name)?;
-        let list = match known {
-            Some(list) => list,
-            None => Array::new(ctx.clone())?,
-        };
-        list.set(list.len(), cookie)?;
-        all.set(name, list)?;
+        cookie.set("name", said.name.as_str())?;
+        let value = &*said.value;
+        let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        cookie.set("value", unquoted.unwrap_or(value))?;
+        cookie.set("domain", said.domain.unwrap_or_default())?;
+        cookie.set("path", said.path.unwrap_or_default())?;
+        cookie.set("http_only", said.http_only)?;
+        cookie.set("secure", said.secure)?;
+        // At once is -1.
+        cookie.set("max_age", said.max_age.map_or(0, |age| if age > 0 { age } else { -1 }))?;
+        let expires = said.expires.map(|at| at.as_nanos() / 1_000_000);
+        let expires = expires.and_then(|ms| i64::try_from(ms).ok());
+        cookie.set("expires", expires.unwrap_or(NEVER))?;
+        add(ctx, &all, &said.name, cookie)?;
     }
     Ok(all)
+}
+
+/// Adds a value to the list of a name.
+pub(crate) fn add<'js>(
+    ctx: &Ctx<'js>,
+    all: &Object<'js>,
+    name: &str,
+    value: impl IntoJs<'js>,
+) -> rquickjs::Result<()> {
+    let known: Option<Array<'js>> = all.get(name)?;
+    let list = match known {
+        Some(list) => list,
+        None => {
+            let list = Array::new(ctx.clone())?;
+            all.set(name, list.clone())?;
+            list
+        }
+    };
+    list.set(list.len(), value)
 }

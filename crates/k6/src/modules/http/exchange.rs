@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{COOKIE, HeaderName, HeaderValue};
+use http::header::{COOKIE, HeaderName, HeaderValue, REFERER};
 use seaworthy_load::Counters;
 use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
@@ -13,8 +13,10 @@ use seaworthy_net::session::{leads_to, redirect};
 use seaworthy_net::{Failure, Peer, Pool, Request, Timings, Url, coding};
 
 use super::code;
+use super::debug::Debug;
 use super::expected::Expected;
 use crate::address::Address;
+use crate::console::Level;
 use crate::vu::Vu;
 
 /// What a script wants to be sent.
@@ -26,6 +28,8 @@ pub(crate) struct Order {
     /// The virtual user's tags and the request's own.
     pub(crate) tags: TagSet,
     pub(crate) redirects: u8,
+    /// Whether the script or an option says how many redirects are followed.
+    pub(crate) redirects_said: bool,
     pub(crate) expected: Expected,
     pub(crate) jar: Rc<RefCell<Jar>>,
     /// Cookies of the request itself, as `name=value`.
@@ -45,7 +49,7 @@ pub(crate) struct Outcome {
     pub(crate) timings: Timings,
     pub(crate) peer: Peer,
     /// Where the answer came from.
-    pub(crate) url: String,
+    pub(crate) url: Rc<str>,
     pub(crate) error: String,
     pub(crate) error_code: u32,
     /// What was sent at first.
@@ -56,7 +60,7 @@ pub(crate) struct Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) method: String,
-    pub(crate) url: String,
+    pub(crate) url: Rc<str>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
     pub(crate) cookies: Vec<(String, String)>,
@@ -94,17 +98,19 @@ pub(crate) async fn perform(
     mut answer: Option<Answer>,
 ) -> Outcome {
     let mut origin = order.address.origin.clone();
-    let mut url = order.address.text.clone();
+    let mut url = Rc::clone(&order.address.text);
     let limit = order.request.timeout.unwrap_or(pool.options().request_timeout);
     let clock = &vu.shared.clock;
     let deadline = clock.now().checked_add(limit);
     let mut sent: Option<Rc<Sent>> = None;
     let mut followed = 0;
+    let own_referer = order.request.headers.iter().any(|(name, _)| name == REFERER);
+    let debug = vu.shared.settled().and_then(|settled| Debug::of(&settled.options));
     loop {
         order.request.timeout =
             Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
         let cookies = add_cookies(&mut order, &origin);
-        let first = sent.get_or_insert_with(|| Rc::new(what(&order, &url, cookies)));
+        let first = sent.get_or_insert_with(|| Rc::new(what(&order, Rc::clone(&url), cookies)));
         let first = Rc::clone(first);
         let method = order.request.method.as_str().to_owned();
         let hop = Hop {
@@ -114,11 +120,17 @@ pub(crate) async fn perform(
             tags: &order.tags,
             expected: &order.expected,
         };
+        let shown = debug.map(|debug| debug.begin(vu, &origin, &order.request));
         let answer = match (answer.take(), &order.login) {
             (Some(answer), _) => answer,
             (None, Some((scheme, login))) => {
                 let mut told = |response: &seaworthy_net::Response| {
-                    record(vu, &hop, &Echo::answered(response, "", 0));
+                    shown.iter().for_each(|shown| shown.answer(vu, response));
+                    // A challenge is what is to be expected.
+                    let passing = Expected::Statuses(vec![(0, 999)]);
+                    let hop = Hop { expected: &passing, ..hop };
+                    let number = code::of_status(response.status);
+                    record(vu, &hop, &Echo::answered(response, "", number));
                 };
                 auth::send(pool, &origin, &order.request, *scheme, login, &mut told).await
             }
@@ -128,6 +140,7 @@ pub(crate) async fn perform(
             Ok(response) => response,
             Err(failure) => return failed(vu, &hop, failure, first),
         };
+        shown.iter().for_each(|shown| shown.answer(vu, &response));
         order.jar.borrow_mut().store(&origin, &order.request.target, &response.headers);
         let onward = match order.redirects > 0 || followed > 0 {
             true => leads_to(&origin, &order.request.target, &response),
@@ -138,24 +151,36 @@ pub(crate) async fn perform(
             Err(error) => {
                 let (number, words) = code::of(&error);
                 record(vu, &hop, &Echo::answered(&response, &words, number));
-                return answered(&order, response, url, first, words, number);
+                return answered(order.keeps_body, response, url, first, words, number);
             }
         };
         let number = code::of_status(response.status);
         let Some(next) = next else {
             record(vu, &hop, &Echo::answered(&response, "", number));
-            return answered(&order, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, url, first, String::new(), number);
         };
         record(vu, &hop, &Echo::answered(&response, "", number));
         if followed == order.redirects {
-            let words = format!("stopped after {followed} redirects");
-            vu.shared.console.say(crate::console::Level::Warning, &words, &format!("url={url}"));
-            return answered(&order, response, url, first, String::new(), number);
+            if !order.redirects_said {
+                let words = format!(
+                    "stopped after {followed} redirects, with the next one as the answer; \
+                     `redirects` in a request's parameters or the option `maxRedirects` says how many \
+                     are wanted, and silences this"
+                );
+                let first = &order.address.text;
+                vu.shared.console.say(Level::Warning, &words, &format!("url={first:?}"));
+            }
+            return answered(order.keeps_body, response, url, first, String::new(), number);
         }
         followed += 1;
         strip_cookies(&mut order);
+        if !own_referer {
+            order.request.headers.retain(|(name, _)| name != REFERER);
+            let referer = HeaderValue::from_str(&url).ok();
+            order.request.headers.extend(referer.map(|value| (REFERER, value)));
+        }
         redirect(&mut order.request, response.status, &origin, &next);
-        url = whole(&next);
+        url = whole(&next).into();
         origin = next;
     }
 }
@@ -165,43 +190,49 @@ fn whole(url: &Url) -> String {
     format!("{}://{authority}{}", url.scheme().as_str(), url.base())
 }
 
-fn what(order: &Order, url: &str, cookies: Vec<(String, String)>) -> Sent {
+fn what(order: &Order, url: Rc<str>, cookies: Vec<(String, String)>) -> Sent {
     Sent {
         method: order.request.method.to_string(),
-        url: url.to_owned(),
+        url,
         headers: order.request.headers.clone(),
         body: order.request.body.clone(),
         cookies,
     }
 }
 
-/// Adds the cookies that go to `origin`: the jar's, then the request's own. Returns them.
+/// Adds the cookies that go to `origin`: the request's own, then the jar's. Returns them.
 fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
-    let jar = order.jar.borrow_mut().header(origin, &order.request.target);
-    if jar.is_none() && order.cookies.is_empty() {
-        return Vec::new();
-    }
-    let jar = jar.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let mut cookies: Vec<(String, String)> = jar
-        .iter()
-        .flat_map(|text| text.split("; "))
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    for (name, value, replace) in &order.cookies {
-        if *replace {
-            cookies.retain(|(known, _)| known != name);
+    let mut cookies: Vec<(String, String)> = Vec::new();
+    let Order { request, jar, cookies: own, .. } = order;
+    {
+        let mut jar = jar.borrow_mut();
+        if jar.is_empty() && own.is_empty() {
+            return cookies;
         }
-        cookies.push((name.clone(), value.clone()));
+        cookies.extend(own.iter().map(|(name, value, _)| (name.clone(), value.clone())));
+        let replaced = |name: &str| own.iter().any(|(own, _, replace)| *replace && own == name);
+        let kept = jar.cookies(origin, &request.target).into_iter();
+        let kept = kept.filter(|(name, _)| !replaced(name));
+        cookies.extend(kept.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let own = order.request.headers.iter_mut().find(|(name, _)| name == COOKIE);
-    let own_text = own.as_ref().map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let text = own_text.into_iter().chain(text).collect::<Vec<_>>().join("; ");
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        match own {
-            Some((_, own)) => *own = value,
-            None => order.request.headers.push((COOKIE, value)),
+    let known = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
+    let mut text = known.as_ref().map_or_else(Vec::new, |(_, value)| value.as_bytes().to_vec());
+    for (name, value) in &cookies {
+        if !text.is_empty() {
+            text.extend_from_slice(b"; ");
+        }
+        if !name.is_empty() {
+            text.extend_from_slice(name.as_bytes());
+            text.push(b'=');
+        }
+        text.extend_from_slice(value.as_bytes());
+    }
+    if let Ok(value) = HeaderValue::from_bytes(&text)
+        && !text.is_empty()
+    {
+        match known {
+            Some((_, known)) => *known = value,
+            None => request.headers.push((COOKIE, value)),
         }
     }
     cookies
@@ -233,23 +264,24 @@ fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
         body: None,
         timings,
         peer,
-        url: hop.url.to_owned(),
+        url: hop.url.into(),
         error: words,
         error_code,
         sent,
     }
 }
 
-fn answered(
-    order: &Order,
+/// What a script gets of an answer.
+pub(crate) fn answered(
+    keeps_body: bool,
     response: seaworthy_net::Response,
-    url: String,
+    url: Rc<str>,
     sent: Rc<Sent>,
     mut error: String,
     mut error_code: u32,
 ) -> Outcome {
     let bodiless = matches!(response.status, 100..=199 | 204 | 304);
-    let body = match order.keeps_body && !bodiless {
+    let body = match keeps_body && !bodiless {
         true => match coding::decode(&response.headers, response.body, usize::MAX) {
             Ok(body) => Some(body),
             Err(broken) => {
@@ -331,7 +363,11 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         }
     }
     if let Some(held) = held {
-        list.add(wanted.expected_response, "expected_response", if held { "true" } else { "false" });
+        list.add(
+            wanted.expected_response,
+            "expected_response",
+            if held { "true" } else { "false" },
+        );
     }
     if let Some(version) = echo.peer.tls_version() {
         list.add(wanted.tls_version, "tls_version", version.as_str());
@@ -366,16 +402,13 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         (&builtin.http_req_failed, f64::from(u8::from(held == Some(false)))),
     ];
     let samples = if held.is_some() { &samples[..] } else { &samples[..8] };
-    worker.record(vu, &tags, samples);
     let own = match vu.due.take() {
         // Waiting for a virtual user included.
         Some(due) => vu.shared.clock.now().saturating_duration_since(due).as_nanos() as u64,
         None if vu.is_open_model() => timings.total(),
         None => service,
     };
-    if vu.stage.get() == crate::vu::Stage::Iteration {
-        worker.response_time(&tags, own);
-    }
+    worker.record_request(vu, &tags, samples, Some(own));
 }
 
 /// Tags in a place of a fixed size.
@@ -416,4 +449,3 @@ impl Digits {
         std::str::from_utf8(&self.bytes[self.from..]).unwrap_or("0")
     }
 }
-

@@ -75,26 +75,23 @@ pub(crate) fn expected_statuses<'js>(
     Class::instance(ctx.clone(), ExpectedStatuses { expected: Expected::Statuses(spans) })
 }
 
-/// The callback a script gave; `null` is none.
-pub(crate) fn read<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<Expected> {
+/// What is said of a callback that is none.
+pub(crate) const UNKNOWN: &str =
+    "a response callback is what http.expectedStatuses() returns, or null";
+
+/// The callback a script gave; `null` is none, and `None` is for what is neither.
+pub(crate) fn read(value: &Value<'_>) -> Option<Expected> {
     if value.is_null() {
-        return Ok(Expected::Unasked);
+        return Some(Expected::Unasked);
     }
-    match Class::<ExpectedStatuses>::from_value(value) {
-        Ok(statuses) => Ok(statuses.borrow().expected.clone()),
-        Err(_) => {
-            let words = "a response callback is what http.expectedStatuses(…) returns, or null";
-            Err(Exception::throw_type(ctx, words))
-        }
-    }
+    let statuses = Class::<ExpectedStatuses>::from_value(value).ok()?;
+    let expected = statuses.borrow().expected.clone();
+    Some(expected)
 }
 
 /// `http.setResponseCallback(…)`: for all requests of this virtual user from now on.
-pub(crate) fn set_response_callback<'js>(
-    ctx: Ctx<'js>,
-    value: Value<'js>,
-) -> rquickjs::Result<()> {
-    let expected = read(&ctx, &value)?;
+pub(crate) fn set_response_callback<'js>(ctx: Ctx<'js>, value: Value<'js>) -> rquickjs::Result<()> {
+    let expected = read(&value).ok_or_else(|| Exception::throw_type(&ctx, UNKNOWN))?;
     *Vu::of(&ctx)?.expected.borrow_mut() = expected;
     Ok(())
 }

@@ -5,7 +5,7 @@ use rquickjs::class::Trace;
 use rquickjs::function::Opt;
 use rquickjs::{Class, Ctx, Exception, JsLifetime, Value};
 
-use super::parameters::bytes_of;
+use super::body::bytes_of;
 
 /// A file to be sent.
 #[derive(Clone, Trace, JsLifetime)]

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use rquickjs::class::Trace;
 use rquickjs::function::Opt;
-use rquickjs::{Array, Class, Coerced, Ctx, Exception, JsLifetime, Object, Value};
-use seaworthy_net::cookies::Jar;
+use rquickjs::{Class, Coerced, Ctx, Exception, JsLifetime, Object, Value};
+use seaworthy_net::cookies::{Jar, SetCookie, expires_ms};
 
 use crate::address::Address;
 use crate::vu::{Stage, Vu};
@@ -31,18 +31,9 @@ impl CookieJar {
     #[qjs(rename = "cookiesForURL")]
     fn cookies_for_url<'js>(&self, ctx: Ctx<'js>, url: String) -> rquickjs::Result<Object<'js>> {
         let address = address(&ctx, &url)?;
-        let header = self.jar.borrow_mut().header(&address.origin, &address.target);
-        let text = header.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let all = Object::new(ctx.clone())?;
-        for pair in text.iter().flat_map(|text| text.split("; ")) {
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let known: Option<Array<'js>> = all.get(name)?;
-            let list = match known {
-                Some(list) => list,
-                None => Array::new(ctx.clone())?,
-            };
-            list.set(list.len(), value)?;
-            all.set(name, list)?;
+        for (name, value) in self.jar.borrow_mut().cookies(&address.origin, &address.target) {
+            super::cookies::add(&ctx, &all, name, value)?;
         }
         Ok(all)
     }
@@ -58,12 +49,23 @@ impl CookieJar {
     ) -> rquickjs::Result<bool> {
         let address = address(&ctx, &url)?;
         let mut text = format!("{name}={}", value.0);
+        let throw = |words: &str| Exception::throw_message(&ctx, words);
         let options = options.0.as_ref().and_then(Value::as_object).cloned();
         if let Some(options) = options {
-            for (key, attribute) in
-                [("domain", "Domain"), ("path", "Path"), ("expires", "Expires"), ("max_age", "Max-Age")]
-            {
+            for (key, attribute) in [
+                ("domain", "Domain"),
+                ("path", "Path"),
+                ("expires", "Expires"),
+                ("max_age", "Max-Age"),
+            ] {
                 if let Some(value) = options.get::<_, Option<Coerced<String>>>(key)? {
+                    if key == "expires" && expires_ms(&value.0).is_none() {
+                        let words = format!(
+                            "a cookie's `expires` is a time like \"Wed, 21 Oct 2037 07:28:00 GMT\", not {:?}",
+                            value.0
+                        );
+                        return Err(throw(&words));
+                    }
                     text.push_str(&format!("; {attribute}={}", value.0));
                 }
             }
@@ -73,11 +75,10 @@ impl CookieJar {
                 }
             }
         }
-        let mut headers = http::HeaderMap::new();
-        let value = http::HeaderValue::from_str(&text)
-            .map_err(|_| Exception::throw_message(&ctx, "a cookie's text has bytes it may not have"))?;
-        headers.insert(http::header::SET_COOKIE, value);
-        self.jar.borrow_mut().store(&address.origin, &address.target, &headers);
+        if SetCookie::parse(&text).is_none() {
+            return Err(throw("a cookie's text has bytes it may not have, or is too long"));
+        }
+        self.jar.borrow_mut().set(&address.origin, &address.target, &text);
         Ok(true)
     }
 

@@ -1,26 +1,26 @@
 //! What a script says about a request: URL, body and parameters, read into an [`Order`].
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
 use rquickjs::function::Rest;
-use rquickjs::{Array, Coerced, Ctx, Exception, Object, Value};
+use rquickjs::{Array, Coerced, Ctx, Object, Value};
+use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
-use seaworthy_net::cookies::Jar;
-use seaworthy_net::{Request, coding, form};
-use seaworthy_script::copy_bytes;
+use seaworthy_net::{Names, Request, coding};
 
 use super::exchange::Order;
-use super::expected;
+use super::expected::{self, Expected};
 use super::response::Form;
 use crate::modules::core::with_tags;
 use crate::options::duration;
 use crate::shared::Settled;
 use crate::vu::Vu;
+
+/// What requests call themselves where neither script nor options say.
+pub(crate) const AGENT: &str = concat!("seaworthy/", env!("CARGO_PKG_VERSION"));
 
 /// The names of a request's parameters.
 const NAMES: &[&str] = &[
@@ -46,10 +46,23 @@ pub(crate) struct Read {
 
 /// Why there is no request.
 pub(crate) enum Refused {
-    /// The script did something wrong: an exception.
+    /// The script threw while it was read.
     Thrown(rquickjs::Error),
-    /// The URL cannot be called: k6 answers with status 0, unless `throw` is set.
-    Url { url: String, error: seaworthy_net::Error, throws: bool },
+    /// What the script says makes no request. As in k6 it gets an answer with status 0 that is not
+    /// measured, or an exception where it wants these.
+    Unmade { words: String, error_code: u32, throws: bool },
+    /// The URL is none that is called by HTTP: to k6 that is a request that failed, and measured.
+    Unspoken(Box<Unspoken>),
+}
+
+/// A request to a URL of another scheme, or of none.
+pub(crate) struct Unspoken {
+    pub(crate) url: String,
+    pub(crate) words: String,
+    pub(crate) name: Option<String>,
+    pub(crate) tags: TagSet,
+    pub(crate) expected: Expected,
+    pub(crate) throws: bool,
 }
 
 impl From<rquickjs::Error> for Refused {
@@ -58,15 +71,33 @@ impl From<rquickjs::Error> for Refused {
     }
 }
 
-/// The text of a URL, and the name it gives the request (`` http.url`…` ``).
-pub(crate) fn url_of<'js>(value: &Value<'js>) -> rquickjs::Result<(String, Option<String>)> {
-    if let Some(object) = value.as_object() {
-        let url: Option<String> = object.get("url").ok();
-        if let Some(url) = url {
-            return Ok((url, object.get::<_, Option<String>>("name")?));
-        }
+/// The text of a URL, and the name it gives the request (`` http.url`…` ``); `None` for what is no
+/// URL at all.
+fn url_of<'js>(value: &Value<'js>) -> rquickjs::Result<Option<(String, Option<String>)>> {
+    if let Some(text) = value.as_string() {
+        return Ok(Some((text.to_string()?, None)));
     }
-    Ok((value.get::<Coerced<String>>()?.0, None))
+    let Some(object) = value.as_object() else { return Ok(None) };
+    let url: Value<'js> = object.get("url")?;
+    if let Some(url) = url.as_string() {
+        return Ok(Some((url.to_string()?, object.get::<_, Option<String>>("name")?)));
+    }
+    Ok(Some((value.get::<Coerced<String>>()?.0, None)))
+}
+
+/// Why a URL is not called, if that is not for how it is written but for its scheme or its lack of a
+/// host.
+fn unspoken(text: &str) -> Option<String> {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let scheme = if scheme.bytes().all(letters) { scheme } else { "" };
+    if !["http", "https"].iter().any(|spoken| spoken.eq_ignore_ascii_case(scheme)) {
+        return Some(format!("unsupported protocol scheme {scheme:?}"));
+    }
+    let rest = text.get(scheme.len() + 1..).unwrap_or_default();
+    let host = rest.strip_prefix("//").unwrap_or_default();
+    let lacks = host.is_empty() || host.starts_with(['/', '?', '#']);
+    lacks.then(|| "there is no host in the URL".to_owned())
 }
 
 /// `` http.url`https://host/${id}` ``: a URL whose name has no values in it.
@@ -104,30 +135,52 @@ pub(crate) fn read<'js>(
     let options = &settled.options;
     let mut throws = options.throw == Some(true);
     let parameters = parameters.filter(|value| !value.is_undefined() && !value.is_null());
-    let given = match parameters {
-        None => None,
-        Some(value) => match value.as_object() {
-            Some(object) => Some(object),
-            None => {
-                let words = "a request's parameters must be an object";
-                return Err(Exception::throw_type(ctx, words).into());
-            }
-        },
-    };
-    let (text, name) = url_of(url)?;
+    let given = parameters.and_then(Value::as_object);
+    if parameters.is_some() && given.is_none() {
+        vu.shared.warn_once("a request's parameters must be an object; others are left out");
+    }
     if let Some(throw) = given.map(|given| given.get::<_, Option<Coerced<bool>>>("throw")) {
         throws = throw?.map_or(throws, |throw| throw.0);
     }
+    let Some((text, name)) = url_of(url)? else {
+        let words = format!("invalid URL: {}", url.get::<Coerced<String>>()?.0);
+        return Err(Refused::Unmade { words, error_code: 1020, throws });
+    };
     let worker = vu.worker.as_ref();
     let address = match worker {
         Some(worker) => worker.addresses.find(&text),
         None => crate::address::Address::parse(&text).map(Rc::new),
     };
-    let address = address.map_err(|error| Refused::Url { url: text, error, throws })?;
-    let method = Method::from_bytes(method.as_bytes())
-        .map_err(|_| Exception::throw_message(ctx, &format!("{method:?} is no HTTP method")))?;
+    let address = match address {
+        Ok(address) => address,
+        Err(error) => {
+            let Some(words) = unspoken(&text) else {
+                let words = format!("invalid URL: {error}");
+                return Err(Refused::Unmade { words, error_code: 1020, throws });
+            };
+            let mut refused = Unspoken {
+                url: text,
+                words,
+                name,
+                tags: vu.tags(),
+                expected: vu.expected.borrow().clone(),
+                throws,
+            };
+            if let Some(tags) = given.and_then(|given| given.get::<_, Object<'js>>("tags").ok()) {
+                refused.tags = with_tags(ctx, vu, &tags)?;
+            }
+            return Err(Refused::Unspoken(Box::new(refused)));
+        }
+    };
+    let Ok(method) = Method::from_bytes(method.as_bytes()) else {
+        let words = format!("{method:?} is no HTTP method");
+        return Err(Refused::Unmade { words, error_code: 1000, throws });
+    };
     let mut request = Request::new(method, address.target.clone());
-    if let Some(agent) = options.user_agent.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) {
+    // As k6 writes them: some servers care.
+    request.names = Names::Canonical;
+    if let Some(agent) = options.user_agent.as_deref().and_then(|it| HeaderValue::from_str(it).ok())
+    {
         request.headers.push((USER_AGENT, agent));
     }
     let form = match options.discard_response_bodies {
@@ -141,13 +194,15 @@ pub(crate) fn read<'js>(
         name,
         tags: vu.tags(),
         redirects: u8::try_from(options.max_redirects()).unwrap_or(u8::MAX),
+        redirects_said: options.max_redirects.is_some(),
         expected: vu.expected.borrow().clone(),
         jar: Rc::clone(&vu.jar),
         cookies: Vec::new(),
         login: None,
         keeps_body: true,
     };
-    let mut reading = Reading { ctx, vu, order, form, compression: Vec::new(), basic: login };
+    let compression = Vec::new();
+    let mut reading = Reading { ctx, vu, order, form, throws, compression, basic: login };
     if let Some(body) = body {
         reading.body(body)?;
     }
@@ -183,17 +238,18 @@ fn compress(request: &mut Request, codings: &[coding::Coding]) {
     }
 }
 
-struct Reading<'r, 'js> {
+pub(super) struct Reading<'r, 'js> {
     ctx: &'r Ctx<'js>,
-    vu: &'r Vu,
-    order: Order,
+    pub(super) vu: &'r Vu,
+    pub(super) order: Order,
     form: Form,
+    throws: bool,
     compression: Vec<coding::Coding>,
     basic: Option<Login>,
 }
 
 impl<'js> Reading<'_, 'js> {
-    fn all(&mut self, given: &Object<'js>) -> rquickjs::Result<()> {
+    fn all(&mut self, given: &Object<'js>) -> Result<(), Refused> {
         let mut scheme = None;
         for entry in given.props::<String, Value<'js>>() {
             let (name, value) = entry?;
@@ -207,6 +263,7 @@ impl<'js> Reading<'_, 'js> {
                 "redirects" => {
                     let most = value.get::<Coerced<f64>>()?.0;
                     self.order.redirects = most.clamp(0.0, 255.0) as u8;
+                    self.order.redirects_said = true;
                 }
                 "responseType" => {
                     let text = value.get::<Coerced<String>>()?.0;
@@ -218,18 +275,21 @@ impl<'js> Reading<'_, 'js> {
                             let words = format!(
                                 "responseType is \"text\", \"binary\" or \"none\", not {other:?}"
                             );
-                            return self.throw(&words);
+                            return self.refuse(words);
                         }
                     };
                 }
-                "responseCallback" => self.order.expected = expected::read(self.ctx, &value)?,
+                "responseCallback" => match expected::read(&value) {
+                    Some(expected) => self.order.expected = expected,
+                    None => return self.refuse(expected::UNKNOWN.to_owned()),
+                },
                 "cookies" => self.cookies(&value)?,
-                "jar" => self.jar(&value)?,
+                "jar" => self.jar(&value),
                 "compression" => {
                     let text = value.get::<Coerced<String>>()?.0;
                     self.compression = match coding::Coding::list(&text) {
                         Ok(list) => list,
-                        Err(error) => return self.throw(&error.to_string()),
+                        Err(error) => return self.refuse(error.to_string()),
                     };
                 }
                 "auth" => {
@@ -239,9 +299,10 @@ impl<'js> Reading<'_, 'js> {
                         "digest" => Some(auth::Scheme::Digest),
                         "ntlm" => Some(auth::Scheme::Ntlm),
                         other => {
-                            let words =
-                                format!("auth is \"basic\", \"digest\" or \"ntlm\", not {other:?}");
-                            return self.throw(&words);
+                            self.vu.shared.warn_once(&format!(
+                                "auth is \"basic\", \"digest\" or \"ntlm\"; {other:?} is taken for \"basic\""
+                            ));
+                            None
                         }
                     };
                 }
@@ -255,8 +316,18 @@ impl<'js> Reading<'_, 'js> {
         Ok(())
     }
 
-    fn throw<T>(&self, words: &str) -> rquickjs::Result<T> {
-        Err(Exception::throw_message(self.ctx, words))
+    pub(super) fn refuse<T>(&self, words: String) -> Result<T, Refused> {
+        Err(Refused::Unmade { words, error_code: 0, throws: self.throws })
+    }
+
+    /// A parameter that must be an object. k6 passes over others; here that is said.
+    fn object<'v>(&self, name: &str, value: &'v Value<'js>) -> Option<&'v Object<'js>> {
+        let object = value.as_object();
+        if object.is_none() && !value.is_null() {
+            let words = format!("a request's {name} must be an object; others are left out");
+            self.vu.shared.warn_once(&words);
+        }
+        object
     }
 
     /// k6 passes over what it does not know; here it is said once for each name.
@@ -267,17 +338,15 @@ impl<'js> Reading<'_, 'js> {
         self.vu.shared.warn_once(&format!("requests have no parameter `{name}`{hint}"));
     }
 
-    fn headers(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        let Some(headers) = value.as_object() else { return self.throw("headers must be an object") };
+    fn headers(&mut self, value: &Value<'js>) -> Result<(), Refused> {
+        let Some(headers) = self.object("headers", value) else { return Ok(()) };
         for entry in headers.props::<String, Value<'js>>() {
             let (name, value) = entry?;
-            if value.is_undefined() || value.is_null() {
-                continue;
-            }
+            // `undefined` and `null` too are sent as they are written.
             let text = value.get::<Coerced<String>>()?.0;
             let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&text));
             let (Ok(header), Ok(value)) = parsed else {
-                return self.throw(&format!("the header {name:?} cannot be sent: {text:?}"));
+                return self.refuse(format!("the header {name:?} cannot be sent: {text:?}"));
             };
             if header == CONTENT_LENGTH {
                 self.vu.shared.warn_once(
@@ -292,7 +361,7 @@ impl<'js> Reading<'_, 'js> {
     }
 
     fn tags(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        let Some(tags) = value.as_object() else { return self.throw("tags must be an object") };
+        let Some(tags) = self.object("tags", value) else { return Ok(()) };
         // A request that is named has that name for a URL too.
         if let Some(name) = tags.get::<_, Option<Coerced<String>>>("name")? {
             self.order.name = Some(name.0);
@@ -301,26 +370,35 @@ impl<'js> Reading<'_, 'js> {
         Ok(())
     }
 
-    fn timeout(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        let length = match value.as_number() {
-            Some(ms) => Duration::try_from_secs_f64(ms / 1e3).ok(),
-            None => {
-                let text = value.get::<Coerced<String>>()?.0;
+    fn timeout(&mut self, value: &Value<'js>) -> Result<(), Refused> {
+        let length = match (value.as_number(), value.as_string()) {
+            (Some(ms), _) => Duration::try_from_secs_f64(ms / 1e3).ok(),
+            (None, None) => None,
+            (None, Some(text)) => {
+                let text = text.to_string()?;
                 let nanos = duration::lenient(&text).and_then(|nanos| u64::try_from(nanos).ok());
                 nanos.map(Duration::from_nanos)
             }
         };
         match length {
             // No limit is what an hour-long request has.
-            Some(length) if length.is_zero() => self.order.request.timeout = Some(Duration::from_secs(86_400)),
+            Some(length) if length.is_zero() => {
+                self.order.request.timeout = Some(Duration::from_secs(86_400))
+            }
             Some(length) => self.order.request.timeout = Some(length),
-            None => return self.throw("timeout is a number of milliseconds or a length of time like \"30s\""),
+            None => {
+                let given = value.get::<Coerced<String>>()?.0;
+                return self.refuse(format!(
+                    "invalid timeout value: {given:?} is neither a number of milliseconds nor a length \
+                     of time like \"30s\""
+                ));
+            }
         }
         Ok(())
     }
 
     fn cookies(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        let Some(cookies) = value.as_object() else { return self.throw("cookies must be an object") };
+        let Some(cookies) = self.object("cookies", value) else { return Ok(()) };
         for entry in cookies.props::<String, Value<'js>>() {
             let (name, value) = entry?;
             let (value, replace) = match value.as_object() {
@@ -335,78 +413,16 @@ impl<'js> Reading<'_, 'js> {
         Ok(())
     }
 
-    fn jar(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        let Some(jar) = super::jar::of_value(value) else {
-            return self.throw("jar must be a CookieJar");
-        };
-        let jar: Rc<RefCell<Jar>> = jar;
-        self.order.jar = jar;
-        Ok(())
-    }
-
-    fn body(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
-        if value.is_null() || value.is_undefined() {
-            return Ok(());
-        }
-        if let Some(bytes) = bytes_of(value) {
-            self.order.request.body = bytes;
-            return Ok(());
-        }
-        let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
-            self.order.request.body = Bytes::from(value.get::<Coerced<String>>()?.0);
-            return Ok(());
-        };
-        let mut parts = Vec::new();
-        let mut fields = Vec::new();
-        let mut files = false;
-        for entry in object.props::<String, Value<'js>>() {
-            let (name, value) = entry?;
-            if let Some(file) = super::file::of_value(&value)? {
-                files = true;
-                let kind = HeaderValue::from_str(&file.media_type);
-                let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-                parts.push(form::Part::file(&name, &file.name, kind, file.data));
-                continue;
-            }
-            let values = match value.as_array() {
-                Some(list) => list.iter::<Value<'js>>().collect::<Result<Vec<_>, _>>()?,
-                None => vec![value],
-            };
-            for value in values {
-                let text = value.get::<Coerced<String>>()?.0;
-                parts.push(form::Part::text(&name, text.clone()));
-                fields.push((name.clone(), text));
+    fn jar(&mut self, value: &Value<'js>) {
+        match super::jar::of_value(value) {
+            Some(jar) => self.order.jar = jar,
+            None => {
+                self.vu
+                    .shared
+                    .warn_once("a request's jar must be a CookieJar; others are left out");
             }
         }
-        let (media_type, body) = if files {
-            let boundary = format!("{:016x}{:016x}", self.vu.draw().to_bits(), self.vu.draw().to_bits());
-            form::multipart(&parts, &boundary)
-        } else {
-            // As Go encodes forms: by name.
-            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-            (kind, form::urlencode(fields))
-        };
-        self.order.request.body = body;
-        self.order.request.headers.push((CONTENT_TYPE, media_type));
-        Ok(())
     }
-}
-
-/// The bytes of a binary value.
-pub(crate) fn bytes_of(value: &Value<'_>) -> Option<Bytes> {
-    if let Some(text) = value.as_string() {
-        return text.to_string().ok().map(Bytes::from);
-    }
-    let object = value.as_object()?;
-    if let Some(buffer) = object.as_array_buffer() {
-        return copy_bytes(buffer).map(Bytes::from);
-    }
-    let view: Option<Object<'_>> = object.get("buffer").ok();
-    let buffer = view.as_ref().and_then(|view| view.as_array_buffer())?;
-    let from: usize = object.get("byteOffset").ok()?;
-    let length: usize = object.get("byteLength").ok()?;
-    copy_bytes(buffer)?.get(from..from.checked_add(length)?).map(Bytes::copy_from_slice)
 }
 
 /// How many letters two words differ in (Levenshtein).

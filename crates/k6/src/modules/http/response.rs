@@ -5,11 +5,10 @@ use std::rc::Rc;
 
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
-use rquickjs::{
-    Array, ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value,
-};
+use rquickjs::{ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value};
 
 use super::exchange::{Outcome, ms, protocol};
+use super::parameters::AGENT;
 use crate::vu::Vu;
 
 /// In which form a script wants a body.
@@ -89,18 +88,12 @@ impl<'js> Response<'js> {
 
     #[qjs(get, enumerable)]
     fn status_text(&self) -> String {
-        let status = self.outcome.status;
-        if status == 0 {
-            return String::new();
-        }
-        let reason = http::StatusCode::from_u16(status).ok();
-        let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
-        format!("{status} {reason}").trim_end().to_owned()
+        status_text(self.outcome.status)
     }
 
     #[qjs(get, enumerable)]
     fn url(&self) -> String {
-        self.outcome.url.clone()
+        self.outcome.url.to_string()
     }
 
     #[qjs(get, enumerable)]
@@ -218,33 +211,25 @@ impl<'js> Response<'js> {
                 let sent = &self.outcome.sent;
                 let object = Object::new(ctx.clone())?;
                 object.set("method", sent.method.as_str())?;
-                object.set("url", sent.url.as_str())?;
+                object.set("url", &*sent.url)?;
                 object.set("body", String::from_utf8_lossy(&sent.body).as_ref())?;
                 let headers = Object::new(ctx.clone())?;
+                if !sent.headers.iter().any(|(name, _)| name == http::header::USER_AGENT) {
+                    super::cookies::add(&ctx, &headers, "User-Agent", AGENT)?;
+                }
                 for (name, value) in &sent.headers {
                     let name = canonical(name.as_str());
-                    let list: Option<Array<'js>> = headers.get(name.as_str())?;
-                    let list = match list {
-                        Some(list) => list,
-                        None => Array::new(ctx.clone())?,
-                    };
-                    list.set(list.len(), String::from_utf8_lossy(value.as_bytes()).as_ref())?;
-                    headers.set(name, list)?;
+                    let value = String::from_utf8_lossy(value.as_bytes());
+                    super::cookies::add(&ctx, &headers, &name, value.as_ref())?;
                 }
                 object.set("headers", headers)?;
                 let cookies = Object::new(ctx.clone())?;
                 for (name, value) in &sent.cookies {
-                    let list: Option<Array<'js>> = cookies.get(name.as_str())?;
-                    let list = match list {
-                        Some(list) => list,
-                        None => Array::new(ctx.clone())?,
-                    };
                     let cookie = Object::new(ctx.clone())?;
                     cookie.set("name", name.as_str())?;
                     cookie.set("value", value.as_str())?;
                     cookie.set("replace", false)?;
-                    list.set(list.len(), cookie)?;
-                    cookies.set(name.as_str(), list)?;
+                    super::cookies::add(&ctx, &cookies, name, cookie)?;
                 }
                 object.set("cookies", cookies)?;
                 Ok(object.into_value())
@@ -256,15 +241,21 @@ impl<'js> Response<'js> {
     fn json(&self, ctx: Ctx<'js>, selector: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
         let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
         let Some(body) = &self.outcome.body else {
-            return throw("the body is null so we can't transform it to JSON - this likely was because of a request error getting the response");
+            return throw(
+                "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
+            );
         };
         if let Some(Coerced(selector)) = selector.0 {
             let text = String::from_utf8_lossy(body);
             let found = gjson::get(&text, &selector);
-            return match found.exists() {
-                true => ctx.json_parse(found.json()),
-                false => Ok(Value::new_undefined(ctx)),
-            };
+            if !found.exists() {
+                return Ok(Value::new_undefined(ctx));
+            }
+            // What is found in a body that is broken further on may be broken itself.
+            return ctx.json_parse(found.json()).or_else(|_| {
+                drop(ctx.catch());
+                Ok(Value::new_undefined(ctx))
+            });
         }
         let parse = || match ctx.json_parse(&body[..]) {
             Ok(value) => Ok(value),
@@ -274,6 +265,33 @@ impl<'js> Response<'js> {
             }
         };
         self.part(|made| &mut made.json, parse)
+    }
+
+    /// The body as a page, or what a selector finds in it.
+    fn html(
+        &self,
+        ctx: Ctx<'js>,
+        selector: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Class<'js, crate::modules::html::Selection>> {
+        super::page::selection(&ctx, &self.outcome, selector.0)
+    }
+
+    #[qjs(rename = "submitForm")]
+    fn submit_form(
+        &self,
+        ctx: Ctx<'js>,
+        arguments: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Value<'js>> {
+        super::page::submit_form(&ctx, &self.outcome, arguments.0)
+    }
+
+    #[qjs(rename = "clickLink")]
+    fn click_link(
+        &self,
+        ctx: Ctx<'js>,
+        arguments: Opt<Value<'js>>,
+    ) -> rquickjs::Result<Value<'js>> {
+        super::page::click_link(&ctx, &self.outcome, arguments.0)
     }
 
     #[qjs(rename = "toJSON")]
@@ -299,12 +317,24 @@ impl<'js> Response<'js> {
     }
 }
 
-/// Where a body stops being JSON.
-fn why_not(body: &[u8]) -> String {
-    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-        Ok(_) => "cannot parse json".to_owned(),
-        Err(error) => format!("cannot parse json due to an error at line {}, character {}, error: {error}", error.line(), error.column()),
+/// A status and its reason: `200 OK`.
+pub(crate) fn status_text(status: u16) -> String {
+    if status == 0 {
+        return String::new();
     }
+    let reason = http::StatusCode::from_u16(status).ok();
+    let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
+    format!("{status} {reason}").trim_end().to_owned()
+}
+
+/// Where a body stops being JSON, and why.
+fn why_not(body: &[u8]) -> String {
+    let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) else {
+        return "cannot parse json".to_owned();
+    };
+    let (line, column, said) = (error.line(), error.column(), error.to_string());
+    let reason = said.rsplit_once(" at line ").map_or(&*said, |(reason, _)| reason);
+    format!("cannot parse json due to an error at line {line}, character {column}, error: {reason}")
 }
 
 /// A header's name as Go writes it: `content-type` is `Content-Type`.
@@ -318,6 +348,18 @@ pub(crate) fn canonical(name: &str) -> String {
     name.chars().map(letter).collect()
 }
 
+/// What there is to say of a request that failed.
+pub(crate) fn failure(outcome: &Outcome) -> Option<String> {
+    if outcome.status != 0 || outcome.error.is_empty() {
+        return None;
+    }
+    Some(match &*outcome.url {
+        // It never got as far as that.
+        "" => outcome.error.clone(),
+        url => format!("{} {url:?}: {}", outcome.sent.method, outcome.error),
+    })
+}
+
 /// Hands the answer to the script, or throws where that is wanted.
 pub(crate) fn hand_over<'js>(
     ctx: &Ctx<'js>,
@@ -326,8 +368,7 @@ pub(crate) fn hand_over<'js>(
     form: Form,
     throws: bool,
 ) -> rquickjs::Result<Value<'js>> {
-    if outcome.status == 0 && !outcome.error.is_empty() {
-        let words = format!("{} {:?}: {}", outcome.sent.method, outcome.url, outcome.error);
+    if let Some(words) = failure(&outcome) {
         if throws {
             return Err(Exception::throw_message(ctx, &words));
         }

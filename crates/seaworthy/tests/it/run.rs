@@ -1,0 +1,286 @@
+//! `seaworthy run` as a k6 user runs it: exit codes, flags, sources of options, signals.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::house::{Ended, House, Running};
+
+/// Runs a script with these flags.
+pub(crate) fn run(house: &House, script: &str, flags: &[&str]) -> Ended {
+    house.write("script.js", script);
+    let words: Vec<&str> =
+        ["run", "-q"].iter().chain(flags).chain(&["script.js"]).copied().collect();
+    house.run(&words)
+}
+
+/// What the script said on its console, a line each.
+pub(crate) fn console(ended: &Ended) -> Vec<String> {
+    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let own = lines.filter(|line| line["source"] == "console");
+    own.map(|line| line["msg"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn exit_codes_are_k6s() {
+    let house = House::new();
+    let body = "export default function () {}";
+    let exec = "import exec from 'k6/execution';";
+    let crossed = "import { Rate } from 'k6/metrics'; const r = new Rate('lost_ships'); \
+        export const options = { thresholds: { lost_ships: ['rate<0.5'] } };";
+    let slow = "import { sleep } from 'k6'; export const options =";
+    let cases = [
+        (0, body.to_owned(), ""),
+        (0, "export default function () { throw new Error('leak'); }".to_owned(), "leak"),
+        (99, format!("{crossed} export default function () {{ r.add(true); }}"), "lost_ships"),
+        (
+            100,
+            format!(
+                "{slow} {{ setupTimeout: '200ms' }}; export function setup() {{ sleep(9); }} {body}"
+            ),
+            "setup()",
+        ),
+        (
+            101,
+            format!(
+                "{slow} {{ teardownTimeout: '200ms' }}; export function teardown() {{ sleep(9); }} {body}"
+            ),
+            "teardown()",
+        ),
+        (104, format!("export const options = {{ vus: 'many' }}; {body}"), "vus"),
+        (
+            104,
+            format!("export const options = {{ thresholds: {{ no_metric: ['rate<1'] }} }}; {body}"),
+            "no_metric",
+        ),
+        (
+            104,
+            format!(
+                "export const options = {{ scenarios: {{ a: {{ executor: 'per-vu-iterations', exec: 'nobody' }} }} }}; {body}"
+            ),
+            "nobody",
+        ),
+        (107, "export default function () {".to_owned(), "script.js:1:"),
+        (107, format!("throw new Error('storm'); {body}"), "storm"),
+        (107, format!("import 'k6/harbour'; {body}"), "k6/harbour"),
+        (107, format!("import './not_there.js'; {body}"), "not_there.js"),
+        (
+            107,
+            format!("export function setup() {{ throw new Error('no pilot'); }} {body}"),
+            "no pilot",
+        ),
+        (
+            107,
+            format!("export function teardown() {{ throw new Error('no port'); }} {body}"),
+            "no port",
+        ),
+        (
+            108,
+            format!("{exec} export default function () {{ exec.test.abort('enough'); }}"),
+            "enough",
+        ),
+        (108, format!("{exec} exec.test.abort('at once'); {body}"), "at once"),
+        (110, format!("{exec} export default function () {{ exec.test.fail('leaky'); }}"), "leaky"),
+        // What the script said goes before thresholds.
+        (
+            110,
+            format!(
+                "{exec} {crossed} export default function () {{ r.add(true); exec.test.fail('both'); }}"
+            ),
+            "both",
+        ),
+        (255, "export const nothing = 1;".to_owned(), "exports no functions"),
+    ];
+    for (code, script, said) in cases {
+        let ended = run(&house, &script, &[]).expect(code);
+        assert!(ended.stderr.contains(said), "{script}: `{said}` is not said:\n{}", ended.stderr);
+    }
+    house.run(&["run", "no_such_file.js"]).expect(255);
+    house.run(&["run", "--no-such-flag", "script.js"]).expect(255);
+    house.run(&["run"]).expect(255);
+}
+
+#[test]
+fn a_threshold_that_aborts_ends_the_run_early() {
+    let house = House::new();
+    let script = "import { Counter } from 'k6/metrics'; import { sleep } from 'k6';
+        const c = new Counter('leaks');
+        export const options = { duration: '5m',
+            thresholds: { leaks: [{ threshold: 'count<1', abortOnFail: true }] } };
+        export default function () { c.add(1); sleep(0.05); }";
+    let ended = run(&house, script, &[]).expect(99);
+    assert!(
+        ended.stderr.contains("leaks") && ended.stderr.contains("abortOnFail"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn later_sources_go_before_earlier_ones() {
+    let house = House::new();
+    let script = "import exec from 'k6/execution';
+        export const options = { iterations: 2 };
+        export default function () { console.log(exec.test.options.scenarios.default.iterations); }";
+    let iterations = |flags: &[&str], variable: Option<&str>| {
+        house.write("script.js", script);
+        let words: Vec<&str> = ["run", "-q", "--log-format", "json"]
+            .iter()
+            .chain(flags)
+            .chain(&["script.js"])
+            .copied()
+            .collect();
+        let mut command = house.command(&words);
+        if let Some(value) = variable {
+            command.env("K6_ITERATIONS", value);
+        }
+        console(&Running::start(command).end().expect(0)).len()
+    };
+    house.write("config.json", r#"{ "iterations": 7 }"#);
+    assert_eq!(iterations(&[], None), 2);
+    assert_eq!(iterations(&["--config", "config.json"], None), 2);
+    assert_eq!(iterations(&[], Some("3")), 3);
+    assert_eq!(iterations(&["-i", "4"], Some("3")), 4);
+    // A script's variable is no option.
+    assert_eq!(iterations(&["-e", "K6_ITERATIONS=9"], None), 2);
+    let ended = house.run(&["run", "--config", "nowhere.json", "script.js"]).expect(104);
+    assert!(ended.stderr.contains("nowhere.json"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_script_sees_the_variables_it_is_meant_to_see() {
+    let house = House::new();
+    let script = "export default function () { console.log(String(__ENV.PORT_OF_CALL), String(__ENV.HAUL)); }";
+    let seen = |flags: &[&str]| {
+        house.write("script.js", script);
+        let words: Vec<&str> = ["run", "-q", "--log-format=json"]
+            .iter()
+            .chain(flags)
+            .chain(&["script.js"])
+            .copied()
+            .collect();
+        let mut command = house.command(&words);
+        command.env("PORT_OF_CALL", "Bergen");
+        console(&Running::start(command).end().expect(0)).remove(0)
+    };
+    assert_eq!(seen(&["-e", "HAUL=salt=fish"]), "Bergen salt=fish");
+    assert_eq!(seen(&["-e", "PORT_OF_CALL=Cadiz"]), "Cadiz undefined");
+    assert_eq!(seen(&["--include-system-env-vars=false"]), "undefined undefined");
+    run(&house, script, &["-e", "=x"]).expect(255);
+}
+
+#[test]
+fn a_script_may_come_from_stdin() {
+    let house = House::new();
+    let mut command = house.command(&["run", "-q", "-i", "3", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"export default function () { console.log('piped'); }")
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("piped").count(), 3, "{said}");
+}
+
+#[test]
+fn asked_once_it_tears_down_and_sums_up_and_asked_twice_it_is_gone() {
+    let script = "import { sleep } from 'k6';
+        export const options = { vus: 2, duration: '10m' };
+        export default function () { console.log('at sea'); sleep(0.1); }
+        export function teardown() { console.log('in port'); if (__ENV.LONG) sleep(50); }";
+    let house = House::new();
+    house.write("script.js", script);
+    let running = Running::start(house.command(&["run", "script.js"]));
+    running.wait_said("at sea");
+    running.signal(Signal::INT);
+    let ended = running.end().expect(105);
+    assert!(ended.stderr.contains("in port"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("TOTAL RESULTS"), "{}", ended.stdout);
+
+    let running = Running::start(house.command(&["run", "-e", "LONG=1", "script.js"]));
+    running.wait_said("at sea");
+    running.signal(Signal::INT);
+    running.wait_said("in port");
+    running.signal(Signal::INT);
+    let ended = running.end().expect(105);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn flags_that_do_nothing_here_are_refused_by_name() {
+    let house = House::new();
+    let script = "export default function () { console.log('it ran'); }";
+    let refused: &[(&[&str], i32)] = &[
+        (&["--address=localhost:6565"], 255),
+        (&["--secret-source=file=x"], 255),
+        (&["--traces-output=otel"], 255),
+        (&["--new-machine-readable-summary"], 255),
+        (&["--profiling-enabled"], 255),
+        (&["--no-summary"], 255),
+        (&["--type=archive"], 255),
+        (&["--compatibility-mode=base"], 255),
+        (&["--log-output=loki=127.0.0.1:3100"], 255),
+        (&["--log-format=xml"], 255),
+        (&["--out=html"], 255),
+        (&["--out=cloud"], 255),
+        (&["--out=carrier-pigeon"], 255),
+        (&["--summary-mode=legacy"], 255),
+        (&["--paused"], 104),
+    ];
+    for (flags, code) in refused {
+        let ended = run(&house, script, flags).expect(*code);
+        let name = flags[0].trim_start_matches('-').split('=').next().unwrap();
+        let name = if name == "out" { flags[0].split('=').nth(1).unwrap() } else { name };
+        assert!(ended.stderr.contains(name), "{flags:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("it ran"), "{flags:?}: {}", ended.stderr);
+    }
+    let html = run(&house, script, &["--out=html"]).stderr;
+    assert!(html.contains("report"), "{html}");
+    run(&house, script, &["--traces-output=none", "--type=js", "--compatibility-mode=extended"])
+        .expect(0);
+}
+
+#[test]
+fn log_lines_go_where_they_were_sent() {
+    let house = House::new();
+    let script = "export default function () { console.log('ahoy'); console.debug('psst'); }";
+    let json = run(&house, script, &["--log-format", "json"]).expect(0);
+    assert_eq!(console(&json), ["ahoy"]);
+    let verbose = run(&house, script, &["--log-format", "json", "--verbose"]).expect(0);
+    assert_eq!(console(&verbose), ["ahoy", "psst"]);
+    let raw = run(&house, script, &["--log-format", "raw"]).expect(0);
+    assert_eq!(raw.stderr, "ahoy\n");
+    let none = run(&house, script, &["--log-output", "none"]).expect(0);
+    assert_eq!(none.stderr, "");
+    let stdout = run(&house, script, &["--log-output", "stdout"]).expect(0);
+    assert!(stdout.stdout.contains("msg=ahoy source=console"), "{}", stdout.stdout);
+    run(&house, script, &["--log-output", "file=run.log"]).expect(0);
+    let file = std::fs::read_to_string(house.root().join("run.log")).unwrap();
+    assert!(file.contains("level=info msg=ahoy source=console"), "{file}");
+    let own = run(&house, script, &["--console-output", "console.log"]).expect(0);
+    assert!(!own.stderr.contains("ahoy"), "{}", own.stderr);
+    let file = std::fs::read_to_string(house.root().join("console.log")).unwrap();
+    assert!(file.contains("level=info msg=ahoy"), "{file}");
+}
+
+#[test]
+fn progress_says_how_far_it_is() {
+    let house = House::new();
+    house.write(
+        "script.js",
+        "import { sleep } from 'k6'; export default function () { sleep(0.4); }",
+    );
+    let words = ["run", "--vus", "2", "--duration", "2s", "script.js"];
+    let said = house.run(&words).expect(0).stderr;
+    for part in ["script: script.js", "default: constant-vus", "2 max VUs", "2/2 VUs", "[ 100% ]"] {
+        assert!(said.contains(part), "`{part}` is missing:\n{said}");
+    }
+    assert_eq!(run(&house, "export default function () {}", &[]).expect(0).stderr, "");
+}
