@@ -146,7 +146,7 @@ impl Asked {
         match objective.statement.parse() {
             Ok(Statement::Throughput { .. }) => as_given(Unit::PerSecond),
             Ok(Statement::Ratio { comparison: Comparison::Above, bound })
-                if (objective.bound - (1.0 - bound)).abs() < (objective.bound - bound).abs() =>
+                if (objective.bound - (1.0 - bound)).abs() <= (objective.bound - bound).abs() =>
             {
                 Self { unit: Unit::Share, bound, direction: Direction::Above, turned: true }
             }

@@ -155,7 +155,7 @@ pub fn check_as(file: &str, text: &str, choice: Choice) -> (Option<Checked>, Vec
     let mut notes = phases::scale_note(choice.time_scale);
     if !errors(&checker.findings) {
         notes.extend(checker.decidable(&phases, &flows, &objectives, &assumptions));
-        notes.extend(checker.decidable_thresholds(&phases, &assumptions));
+        checker.decidable_thresholds(&plan, &phases, &assumptions);
     }
     notes.extend(plan.targets.iter().filter(|target| target.insecure).map(|target| {
         warning(format!("Target `{}`: its certificate was not checked (`insecure`).", target.name))

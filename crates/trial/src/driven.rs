@@ -130,7 +130,7 @@ pub(crate) fn remember(
         halt = halt.or(Some(Halt::Stopped(format!("{text} in phase `{phase}`"))));
     }
     if let Some(reason) = &report.ended.aborted {
-        let text = told(&format!("the script of phase `{phase}` aborted the test: {reason}"));
+        let text = told(&format!("the script of phase `{phase}` ended its run: {reason}"));
         diary.tell("script.aborted", phase, text.clone());
         halt = halt.or(Some(Halt::Stopped(text)));
     }

@@ -100,11 +100,9 @@ impl World {
         for (name, value) in &options.plan.plan().variables {
             scope.set(name, value.clone());
         }
-        for value in options.plan.confidential_environment() {
-            scope.hide_secret(value);
-        }
-        for literal in options.plan.literals() {
-            scope.hide_secret(literal);
+        let literals = options.plan.literals().iter().map(String::as_str);
+        for text in literals.chain(options.plan.confidential_environment()) {
+            scope.hide_secret(text);
         }
         Ok(Self {
             scope,

@@ -152,12 +152,11 @@ impl Room<'_> {
 
     /// A threshold that the judge has no verdict on: inconclusive, with k6's answer.
     fn unjudged(&self, outcome: &Outcome<'_>, why: &str) -> Objective {
-        let answer = format!("{} ({}); ", word(outcome.passed), value(outcome));
+        let answer = format!("{} ({})", word(outcome.passed), value(outcome));
         let mut objective = self.missing(outcome.target, outcome.threshold);
         objective.n = outcome.n;
-        objective.k6 = Some(answer.trim_end_matches("; ").to_owned());
-        objective.reason =
-            format!("it is not judged: {why}; by k6's rule it {}", answer.trim_end_matches("; "));
+        objective.reason = format!("it is not judged: {why}; by k6's rule it {answer}");
+        objective.k6 = Some(answer);
         objective.needs = Some("a threshold that can be judged: a percentile or a rate".to_owned());
         objective
     }
@@ -317,6 +316,9 @@ fn statement(outcome: &Outcome<'_>, judgement: &Judgement) -> Statement {
 /// What k6 compared, as a person reads it.
 fn value(outcome: &Outcome<'_>) -> String {
     let aggregation = outcome.threshold.expression.aggregation;
+    if outcome.n == 0 {
+        return "there are no samples".to_owned();
+    }
     let number = number::trimmed(&number::three_digits(outcome.value)).to_owned();
     let unit = match (outcome.target.metric.kind(), outcome.target.metric.contains()) {
         (seaworthy_metrics::Kind::Rate, _) => {

@@ -64,6 +64,14 @@ const ERRORS: &[Case] = &[
     Case("plan-name", "{name: sound}", "{name: ../up}", "../up", "`../up`", "letters"),
     Case("plan-name", "name: steady", "name: a/b", "a/b", "`a/b`", "letters"),
     Case("plan-name", "key: {file", "port: {file", "{file", "`port`", "letters"),
+    Case(
+        "plan-script",
+        "    warmup: 10s",
+        "    warmup: 10s\n    env: {BASE: here}",
+        "here}",
+        "`env`, but no script",
+        "load.js",
+    ),
     Case("plan-target", "ready: {path: /ready}", "ready: {path: ready}", "ready}", "path", "`/`"),
     Case(
         "plan-metrics",
@@ -287,7 +295,8 @@ fn every_documented_finding_is_shown_here() {
         .filter(|code| code.contains('-') && !code.ends_with('…'))
         .collect();
     assert!(documented.len() > 10, "{documented:?}");
-    let elsewhere = ["document-too-large", "plan-time-scale"];
+    // What is wrong with scripts is shown in `script_trial`.
+    let elsewhere = ["document-too-large", "plan-time-scale", "plan-threshold"];
     let shown = ERRORS.iter().chain(WARNINGS).map(|case| case.0).chain(elsewhere);
     let shown: BTreeSet<&str> = shown.filter(|code| !code.starts_with("load-")).collect();
     assert_eq!(documented, shown, "documented on the left, shown by a broken plan on the right");

@@ -7,6 +7,7 @@ use seaworthy_stats::plan::{Decidability, decidable};
 use seaworthy_stats::{Assumptions, Comparison, Statement};
 
 use super::{Checker, Objective, Phase, warning};
+use crate::plan::Plan;
 
 impl Checker<'_> {
     /// Warns of objectives that this plan cannot pass, and gives the notes that say so in the
@@ -34,17 +35,20 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
-    /// Warns of thresholds that the judge cannot decide at all, or not in so short a time.
+    /// Warns of thresholds that the judge cannot decide at all, or not in so short a time. In the
+    /// report k6's answer and what is missing stand beside each of them.
     pub(super) fn decidable_thresholds(
         &mut self,
+        plan: &Plan,
         phases: &[Phase],
         assumptions: &Assumptions,
-    ) -> Vec<Note> {
-        let mut notes = Vec::new();
+    ) {
         for phase in phases {
             let Some(script) = &phase.script else { continue };
-            let (seconds, gate) =
-                (phase.load_ends().as_secs_f64(), f64::from(assumptions.pass_after));
+            let seconds = phase.load_ends().as_secs_f64();
+            let gate = f64::from(assumptions.pass_after);
+            let typed = plan.phases.iter().find(|typed| typed.name.value == phase.name);
+            let place = typed.and_then(|typed| typed.script.as_ref()).map(|it| it.place(self.file));
             for target in script.thresholds.targets() {
                 for threshold in &target.thresholds {
                     let why = match target.judgeable(threshold) {
@@ -54,19 +58,16 @@ impl Checker<'_> {
                         }
                         Ok(()) => continue,
                     };
-                    let text = format!(
-                        "threshold `{}: {}` of {} {why}",
-                        target.name, threshold.source, script.shown
-                    );
-                    self.findings.push(
-                        Finding::warning("plan-undecidable", text.clone())
-                            .hint("it stays inconclusive; k6's own answer stands beside it"),
-                    );
-                    notes.push(warning(format!("Known before the run: {text}.")));
+                    let text = format!("threshold `{}: {}` {why}", target.name, threshold.source);
+                    let finding = Finding::warning("plan-undecidable", text)
+                        .hint("it stays inconclusive; k6's own answer stands beside it");
+                    self.findings.push(match &place {
+                        Some(place) => finding.at(place.clone()),
+                        None => finding,
+                    });
                 }
             }
         }
-        notes
     }
 }
 

@@ -40,7 +40,7 @@ impl Checker<'_> {
                 .into_iter()
                 .any(|target| matches!(target.metric.name(), "http_req_failed" | "checks"))
         };
-        if let Some(first) = objectives.first()
+        if let Some(first) = objectives.first().filter(|_| !unread)
             && !objectives.iter().any(notices)
             && !phases.iter().any(threshold)
         {
