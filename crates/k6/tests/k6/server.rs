@@ -159,7 +159,7 @@ async fn answer(
         headers: headers.collect(),
         body: body.clone(),
         peer,
-        at: Instant::now(),
+        at: seaworthy_base::Clock::system().now().into_std(),
     };
     let header = |name| one.headers.get(name).cloned().unwrap_or_default();
     let cookie = header("cookie");
