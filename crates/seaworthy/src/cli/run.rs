@@ -195,7 +195,9 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     let told = written.write().await;
     worth::say(log, &report, &thresholds, arguments.queue);
     let (headline, shown) = (finished.outcome.headline(), &finished.shown);
-    log.say(&format!("{headline} The report: {shown}/report.html, signed in {shown}/receipts"));
+    log.say(&format!(
+        "as a trial: {headline}; its report is {shown}/report.html, signed in {shown}/receipts"
+    ));
     ending.say(log);
     let written_out = written_out.inspect_err(|stop| stop.say(log));
     if consolidated.settings().linger == Some(true) {

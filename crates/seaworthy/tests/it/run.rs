@@ -99,6 +99,8 @@ fn exit_codes_are_k6s() {
     }
     house.run(&["run", "no_such_file.js"]).expect(255);
     house.run(&["run", "--no-such-flag", "script.js"]).expect(255);
+    run(&house, body, &["--vus", "many"]).expect(255);
+    run(&house, body, &["--vus", "-3"]).expect(104);
     house.run(&["run"]).expect(255);
 }
 
@@ -256,7 +258,7 @@ fn log_lines_go_where_they_were_sent() {
     let verbose = run(&house, script, &["--log-format", "json", "--verbose"]).expect(0);
     assert_eq!(console(&verbose), ["ahoy", "psst"]);
     let raw = run(&house, script, &["--log-format", "raw"]).expect(0);
-    assert_eq!(raw.stderr, "ahoy\n");
+    assert_eq!(raw.stderr.lines().next(), Some("ahoy"));
     let none = run(&house, script, &["--log-output", "none"]).expect(0);
     assert_eq!(none.stderr, "");
     let stdout = run(&house, script, &["--log-output", "stdout"]).expect(0);
@@ -282,5 +284,8 @@ fn progress_says_how_far_it_is() {
     for part in ["script: script.js", "default: constant-vus", "2 max VUs", "2/2 VUs", "[ 100% ]"] {
         assert!(said.contains(part), "`{part}` is missing:\n{said}");
     }
-    assert_eq!(run(&house, "export default function () {}", &[]).expect(0).stderr, "");
+    // Quiet, it says how it ended and nothing else.
+    let quiet = run(&house, "export default function () {}", &[]).expect(0).stderr;
+    assert_eq!(quiet.lines().count(), 1, "{quiet}");
+    assert!(quiet.contains("as a trial: ") && quiet.contains("report.html"), "{quiet}");
 }

@@ -76,7 +76,8 @@ fn handle_summary_decides_what_is_written() {
     let written =
         with("return { stdout: 'out', stderr: 'err', 'end.txt': data.setup_data.tide };", &[])
             .expect(0);
-    assert_eq!((written.stdout.as_str(), written.stderr.trim_end()), ("out", "err"));
+    assert_eq!(written.stdout, "out");
+    assert!(written.stderr.starts_with("err"), "{}", written.stderr);
     assert_eq!(std::fs::read_to_string(house.root().join("end.txt")).unwrap(), "high");
     for nothing in ["return null;", "return;", "return 0;", "return '';"] {
         let ended = with(nothing, &[]).expect(0);

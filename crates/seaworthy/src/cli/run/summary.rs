@@ -96,7 +96,8 @@ impl Writing<'_> {
     /// What `handleSummary` returned.
     async fn handled(&self, summary: &Summary<'_>) -> Made {
         let state = State {
-            setup_data: self.report.setup.clone(),
+            // There in k6 whether anything was returned or not.
+            setup_data: Some(self.report.setup.clone().unwrap_or_default()),
             no_color: self.log.no_color(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
