@@ -38,8 +38,7 @@ fn later<'js>(ctx: Ctx<'js>, ms: u64, call: Function<'js>) -> rquickjs::Result<(
     let call = rquickjs::Persistent::save(&ctx, call);
     let begun = background(async move {
         tokio::time::sleep(Duration::from_millis(ms)).await;
-        let done: Box<dyn for<'a> FnOnce(&Ctx<'a>) -> rquickjs::Result<()>> =
-            Box::new(move |ctx| call.restore(ctx)?.call(()));
+        let done: seaworthy_script::Completion = Box::new(move |ctx| call.restore(ctx)?.call(()));
         done
     });
     begun.map_err(|Cut| rquickjs::Exception::throw_message(&ctx, "cut"))
