@@ -119,6 +119,7 @@ fn main() {
     println!("cargo:rerun-if-env-changed=CARGO_CFG_SANITIZE");
 
     let src_dir = Path::new("quickjs");
+    println!("cargo:rerun-if-changed=quickjs");
 
     let out_dir = env::var("OUT_DIR").expect("No OUT_DIR env var is set by cargo");
     let out_dir = Path::new(&out_dir);
@@ -154,6 +155,7 @@ fn main() {
     builder
         .extra_warnings(false)
         .flag_if_supported("-Wno-implicit-const-int-float-conversion")
+        .flag_if_supported("-fno-semantic-interposition")
         //.flag("-Wno-array-bounds")
         //.flag("-Wno-format-truncation")
         ;

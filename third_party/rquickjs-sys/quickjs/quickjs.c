@@ -5848,7 +5848,8 @@ static no_inline int resize_properties(JSContext *ctx, JSShape **psh,
     intptr_t h;
 
     sh = *psh;
-    new_size = max_int(count, sh->prop_size * 3 / 2);
+    /* small objects are resized less often */
+    new_size = max_int(count, sh->prop_size < 8 ? sh->prop_size * 2 : sh->prop_size * 3 / 2);
     /* Reallocate prop array first to avoid crash or size inconsistency
        in case of memory allocation failure */
     if (p) {
@@ -11524,6 +11525,30 @@ int JS_DefinePropertyValue(JSContext *ctx, JSValueConst this_obj,
     ret = JS_DefinePropertyValueConst(ctx, this_obj, prop, val, flags);
     JS_FreeValue(ctx, val);
     return ret;
+}
+
+/* JS_DefinePropertyValue for a field of an object literal or of JSON: nearly always
+   a new property of an ordinary object, for which there is nothing to check. */
+static int js_define_field(JSContext *ctx, JSValueConst this_obj,
+                           JSAtom prop, JSValue val, int flags)
+{
+    JSObject *p;
+    JSProperty *pr;
+
+    if (likely(JS_VALUE_GET_TAG(this_obj) == JS_TAG_OBJECT)) {
+        p = JS_VALUE_GET_OBJ(this_obj);
+        if (likely(p->class_id == JS_CLASS_OBJECT && p->extensible &&
+                   !p->is_exotic && !find_own_property1(p, prop))) {
+            pr = add_property(ctx, p, prop, JS_PROP_C_W_E);
+            if (unlikely(!pr)) {
+                JS_FreeValue(ctx, val);
+                return -1;
+            }
+            pr->u.value = val;
+            return true;
+        }
+    }
+    return JS_DefinePropertyValue(ctx, this_obj, prop, val, flags);
 }
 
 int JS_DefinePropertyValueValue(JSContext *ctx, JSValueConst this_obj,
@@ -19734,8 +19759,8 @@ static JSValue JS_CallInternal(JSContext *caller_ctx, JSValueConst func_obj,
                 atom = get_u32(pc);
                 pc += 4;
 
-                ret = JS_DefinePropertyValue(ctx, sp[-2], atom, sp[-1],
-                                             JS_PROP_C_W_E | JS_PROP_THROW);
+                ret = js_define_field(ctx, sp[-2], atom, sp[-1],
+                                      JS_PROP_C_W_E | JS_PROP_THROW);
                 sp--;
                 if (unlikely(ret < 0))
                     goto exception;
@@ -23544,12 +23569,34 @@ static int json_parse_error(JSParseState *s, const uint8_t *curp, const char *ms
                           msg, position, line, (int)(p - line_start) + 1);
 }
 
+/* bytes of a JSON string that stand for themselves */
+static const uint8_t json_plain[256] = {
+    [0x20 ... 0x21] = 1, [0x23 ... 0x5b] = 1, [0x5d ... 0x7f] = 1,
+};
+
 static int json_parse_string(JSParseState *s, const uint8_t **pp)
 {
     const uint8_t *p, *p_next;
     int i;
     uint32_t c;
     StringBuffer b_s, *b = &b_s;
+
+    p = *pp;
+
+    // Nearly all strings are plain ASCII without escapes: made at their size.
+    // (The zero behind the text stops it, too.)
+    while (json_plain[*p])
+        p++;
+    if (*p == '"') {
+        JSValue str = js_new_string8_len(s->ctx, (const char *)*pp, p - *pp);
+        if (JS_IsException(str))
+            return -1;
+        s->token.val = TOK_STRING;
+        s->token.u.str.sep = '"';
+        s->token.u.str.str = str;
+        *pp = p + 1;
+        return 0;
+    }
 
     if (string_buffer_init(s->ctx, b, 48))
         goto fail;
@@ -23635,6 +23682,40 @@ static int json_parse_string(JSParseState *s, const uint8_t **pp)
     return -1;
 }
 
+/* A number of at most 15 digits without an exponent: its digits are a double without
+   rounding, as is their power of ten, so that one division gives the nearest double
+   (Clinger, "How to read floating point numbers accurately", 1990). */
+static bool json_short_number(const uint8_t *p, const uint8_t *end, JSValue *pval)
+{
+    static const double powers[] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15
+    };
+    bool negative = (*p == '-');
+    const uint8_t *point = NULL;
+    int64_t digits = 0;
+    double d;
+
+    if (negative)
+        p++;
+    if (end - p > 16 || (end - p == 16 && !memchr(p, '.', 16)))
+        return false;
+    for (; p < end; p++) {
+        if (is_digit(*p))
+            digits = digits * 10 + (*p - '0');
+        else if (*p == '.')
+            point = p + 1;
+        else
+            return false;
+    }
+    if (!point && digits <= INT32_MAX && (digits || !negative)) {
+        *pval = js_int32(negative ? -(int32_t)digits : (int32_t)digits);
+        return true;
+    }
+    d = point ? (double)digits / powers[end - point] : (double)digits;
+    *pval = js_float64(negative ? -d : d);
+    return true;
+}
+
 static int json_parse_number(JSParseState *s, const uint8_t **pp)
 {
     const uint8_t *p = *pp;
@@ -23669,7 +23750,8 @@ static int json_parse_number(JSParseState *s, const uint8_t **pp)
             p++;
     }
     s->token.val = TOK_NUMBER;
-    s->token.u.num.val = js_float64(strtod((const char *)p_start, NULL));
+    if (!json_short_number(p_start, p, &s->token.u.num.val))
+        s->token.u.num.val = js_float64(strtod((const char *)p_start, NULL));
     *pp = p;
     return 0;
 }
@@ -51052,8 +51134,7 @@ static JSValue json_parse_value(JSParseState *s, JSONParseRecord *pr)
                         JS_FreeAtom(ctx, prop_name);
                         goto fail;
                     }
-                    ret = JS_DefinePropertyValue(ctx, val, prop_name,
-                                                 prop_val, JS_PROP_C_W_E);
+                    ret = js_define_field(ctx, val, prop_name, prop_val, JS_PROP_C_W_E);
                     JS_FreeAtom(ctx, prop_name);
                     if (ret < 0)
                         goto fail;
@@ -51102,7 +51183,8 @@ static JSValue json_parse_value(JSParseState *s, JSONParseRecord *pr)
                     el = json_parse_value(s, pr1);
                     if (JS_IsException(el))
                         goto fail;
-                    ret = JS_DefinePropertyValueUint32(ctx, val, idx, el, JS_PROP_C_W_E);
+                    // Nobody else has seen this array: it is a fast one, and ends here.
+                    ret = add_fast_array_element(ctx, JS_VALUE_GET_OBJ(val), el, 0);
                     if (ret < 0)
                         goto fail;
                     if (s->token.val == ']')
