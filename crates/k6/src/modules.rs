@@ -93,6 +93,10 @@ fn declare<'js, M: Exported>(
 
 /// Whether a value is an `async` function, which some callbacks may not be.
 pub(crate) fn is_async(function: &Function<'_>) -> bool {
+    // Nearly all are functions as any, whose prototype says so.
+    if function.get_prototype() == Some(Function::prototype(function.ctx().clone())) {
+        return false;
+    }
     let constructor = function.get::<_, Object<'_>>("constructor");
     constructor.and_then(|it| it.get::<_, String>("name")).is_ok_and(|name| name == "AsyncFunction")
 }

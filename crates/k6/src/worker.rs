@@ -12,6 +12,7 @@ use seaworthy_metrics::{Contains, Interner, Kind, Metric, Sample, Shard, TagSet}
 use seaworthy_stats::timeline::{Key, Kind as SeriesKind, SeriesId};
 
 use crate::address::Addresses;
+use crate::modules::http::RequestTags;
 use crate::shared::{Settled, Shared};
 use crate::vu::{Stage, Vu};
 
@@ -27,6 +28,7 @@ pub(crate) struct Worker {
     pub(crate) number: usize,
     pub(crate) interner: RefCell<Interner>,
     pub(crate) addresses: Addresses,
+    pub(crate) requests: RequestTags,
     shard: Shard,
     rows: RefCell<HashMap<usize, Rc<Row>, BuildHasherDefault<Places>>>,
     /// The row that was asked for last.
@@ -70,6 +72,7 @@ impl Worker {
                     number,
                     interner: RefCell::default(),
                     addresses: Addresses::default(),
+                    requests: RequestTags::default(),
                     shard: settled.collector.shard(number),
                     rows: RefCell::default(),
                     last: RefCell::default(),
@@ -160,6 +163,7 @@ impl Worker {
         row
     }
 
+    #[cold]
     fn find(
         &self,
         settled: &Settled,
@@ -231,10 +235,13 @@ impl Row {
 
     fn at(&self, place: usize, find: impl FnOnce() -> Series) -> Series {
         let mut series = self.series.borrow_mut();
+        if let Some(Some(known)) = series.get(place) {
+            return *known;
+        }
         if series.len() <= place {
             series.resize(place + 1, None);
         }
-        *series[place].get_or_insert_with(find)
+        *series[place].insert(find())
     }
 }
 
@@ -244,11 +251,11 @@ impl Series {
             Self::Nowhere => {}
             Self::Times(id) => {
                 // From milliseconds; what is negative or no number is nothing.
-                shard.writer.trend(id, second, (value * 1e6).round() as u64);
+                shard.writer.trend(id, second, (value * 1e6 + 0.5) as u64);
             }
             Self::Openings(id) => {
                 if value > 0.0 {
-                    shard.writer.trend(id, second, (value * 1e6).round() as u64);
+                    shard.writer.trend(id, second, (value * 1e6 + 0.5) as u64);
                 }
             }
             Self::Amounts(id) => shard.writer.counter(id, second, value),

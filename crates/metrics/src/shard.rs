@@ -140,19 +140,28 @@ impl Sinks {
 
     fn record(&mut self, shared: &Shared, at: Duration, tags: &TagSet, samples: &[(&Metric, f64)]) {
         let address = tags.address();
-        let known = |row: &Row| samples.iter().all(|(metric, _)| row.handle(metric).is_some());
-        if !self.rows.get(&address).is_some_and(known) {
-            for (metric, _) in samples {
-                self.handle(shared, metric, tags);
-            }
-        }
-        // From here on the row has a handle for each sample.
-        let Some(row) = self.rows.get(&address) else { return };
-        for (metric, value) in samples {
-            let Some(handle) = row.handle(metric) else { continue };
+        let row = self.rows.get(&address);
+        for (position, (metric, value)) in samples.iter().enumerate() {
+            let Some(handle) = row.and_then(|row| row.handle(metric)) else {
+                return self.record_new(shared, at, tags, &samples[position..]);
+            };
             for &sink in &self.routes[handle.0 as usize] {
                 self.sinks[sink as usize].1.add(at, *value);
             }
+        }
+    }
+
+    #[cold]
+    fn record_new(
+        &mut self,
+        shared: &Shared,
+        at: Duration,
+        tags: &TagSet,
+        samples: &[(&Metric, f64)],
+    ) {
+        for (metric, value) in samples {
+            let handle = self.handle(shared, metric, tags);
+            self.add(at, handle, *value);
         }
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use seaworthy_base::Clock;
 
 use crate::connection::{Answer, Connection, Order};
 use crate::dial::Limit;
 use crate::error::{Error, Failure};
+use crate::headers::Headers;
 use crate::meter::Meter;
 use crate::network::{Network, Tcp};
 use crate::peer::Peer;
@@ -117,7 +117,7 @@ pub struct Response {
     /// The version of HTTP it came in.
     pub version: http::Version,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The whole body.
     pub body: Bytes,
     /// Where the time went.

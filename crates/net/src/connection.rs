@@ -1,12 +1,13 @@
 //! A kept connection to one origin, in whichever version of HTTP it speaks.
 
 use bytes::Bytes;
-use http::{HeaderMap, Version};
+use http::Version;
 use tokio::time::timeout_at;
 
 use crate::client::{Http, Options};
 use crate::dial::Limit;
 use crate::error::Error;
+use crate::headers::Headers;
 use crate::http1::{self, Limits, Message};
 use crate::http2;
 use crate::meter::Meter;
@@ -21,7 +22,7 @@ use crate::url::{Scheme, Url};
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
 

@@ -15,11 +15,12 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
     USER_AGENT,
 };
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 
 use crate::client::Options;
 use crate::connection::Answer;
 use crate::error::{Error, Refusal};
+use crate::headers::Headers;
 use crate::meter::Meter;
 use crate::request::{AGENT, Request, wire_target};
 use crate::url::Url;
@@ -50,7 +51,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     body: RecvStream,
 }
 
@@ -99,7 +100,7 @@ impl Connection {
             }
         }
         meter.last_read = Some(options.clock.now());
-        let headers = if kept { begun.headers } else { HeaderMap::new() };
+        let headers = if kept { begun.headers } else { Headers::default() };
         let (status, version) = (begun.status, Version::HTTP_2);
         Ok(Answer { status, version, headers, body: joined.finish() })
     }
@@ -155,7 +156,7 @@ impl Connection {
         if head.headers.len() > MOST_HEADERS || sizes.sum::<usize>() > longest_head(options) {
             return Err(Error::HeadersTooLarge);
         }
-        Ok(Begun { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Begun { status: head.status.as_u16(), headers: head.headers.into(), body })
     }
 
     /// The next piece of the body; `None` at its end. Dropping the call loses nothing.

@@ -26,6 +26,7 @@ pub mod websocket;
 mod connection;
 mod dial;
 mod error;
+mod headers;
 mod http1;
 mod http2;
 mod meter;
@@ -40,6 +41,7 @@ mod wire;
 
 pub use client::{Client, Exception, Http, Keep, Names, Options, Prepared, Request, Response};
 pub use error::{Error, Failure, Refusal, Trouble};
+pub use headers::Headers;
 pub use network::{Network, Pending, Plain, Stream, Tcp};
 pub use pattern::Pattern;
 pub use peer::Peer;

@@ -8,13 +8,14 @@ use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
     HOST, HeaderName, LOCATION, PROXY_AUTHORIZATION, REFERER,
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 
 use crate::client::{Client, Keep, Options, Prepared, Request, Response};
 use crate::connection::Order;
 use crate::cookies::Jar;
 use crate::dial::Limit;
 use crate::error::{Error, Failure};
+use crate::headers::Headers;
 use crate::timings::Timings;
 use crate::url::{Scheme, Url};
 
@@ -234,7 +235,7 @@ fn add_cookies(request: &mut Request, name: HeaderName, value: HeaderValue) {
 /// The answer without what its request did not want kept.
 fn trimmed(mut response: Response, keep: Keep) -> Response {
     if keep == Keep::Failures && response.status < 400 {
-        response.headers = HeaderMap::new();
+        response.headers = Headers::default();
         response.body = Bytes::new();
     }
     response

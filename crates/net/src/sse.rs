@@ -8,6 +8,7 @@ use http::{HeaderMap, Version};
 
 use crate::client::{Http, Keep, Options, Request};
 use crate::error::{Error, Failure};
+use crate::headers::Headers;
 use crate::meter::Meter;
 use crate::opening::Opening;
 use crate::peer::Peer;
@@ -54,7 +55,7 @@ pub struct Events {
     /// The version of HTTP it came in.
     pub version: Version,
     /// The answer's headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Where the time of the opening went, up to the answer's head.
     pub timings: Timings,
     /// Whom the events come from.
@@ -146,7 +147,7 @@ async fn begin(
     opening: &mut Opening<'_>,
     origin: &Url,
     mut request: Request,
-) -> Result<(Source, Version, HeaderMap), Error> {
+) -> Result<(Source, Version, Headers), Error> {
     request.keep = Keep::Everything;
     if !request.headers.iter().any(|(name, _)| name == ACCEPT) {
         request.headers.push((ACCEPT, HeaderValue::from_static(KIND)));

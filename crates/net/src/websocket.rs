@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::client::{Http, Options, Request};
 use crate::dial::Limit;
 use crate::error::{Error, Failure};
+use crate::headers::Headers;
 use crate::http1;
 use crate::opening::Opening;
 use crate::peer::Peer;
@@ -108,7 +109,7 @@ pub async fn ask(
 #[derive(Debug)]
 pub struct Socket {
     /// The answer's headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The subprotocol the server chose, if one was offered.
     pub protocol: Option<String>,
     /// Where the time of the opening went, up to the server's agreement.
@@ -273,7 +274,7 @@ async fn shake_hands(
     origin: &Url,
     mut request: Request,
     answer: &mut Option<Box<Answer>>,
-) -> Result<(Box<WebSocketStream<Tally>>, HeaderMap), Error> {
+) -> Result<(Box<WebSocketStream<Tally>>, Headers), Error> {
     let mut nonce = [0; 16];
     seaworthy_base::chance::fill_secret(&mut nonce);
     let key = STANDARD.encode(nonce);

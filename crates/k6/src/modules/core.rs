@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rquickjs::function::{Func, Opt};
 use rquickjs::{Coerced, Ctx, Exception, Object, Value};
-use seaworthy_script::{Cut, end_script, wait};
+use seaworthy_script::{Cut, Entries, Text, end_script, wait};
 
 use super::{Exported, is_async};
 use crate::vu::{Stage, Vu};
@@ -127,8 +127,9 @@ fn check<'js>(
         None => before,
     };
     let mut all = true;
-    for entry in checks.props::<String, Value<'js>>() {
+    for entry in Entries::of(&checks)? {
         let (name, check) = entry?;
+        let name: &str = &name;
         if name.contains("::") {
             let words = format!("the check {name:?} may not contain `::`, which separates groups");
             return Err(Exception::throw_message(&ctx, &words));
@@ -148,11 +149,11 @@ fn check<'js>(
             Ok(result) => {
                 let held = truthy(&result);
                 all &= held;
-                note(&vu, &own, &name, held);
+                note(&vu, &own, name, held);
             }
             Err(error) => {
                 // A check that throws has failed, and the exception goes on.
-                note(&vu, &own, &name, false);
+                note(&vu, &own, name, false);
                 return Err(error);
             }
         }
@@ -178,21 +179,19 @@ pub(crate) fn with_tags<'js>(
     given: &Object<'js>,
 ) -> rquickjs::Result<seaworthy_metrics::TagSet> {
     let mut pairs = Vec::new();
-    for entry in given.props::<String, Value<'js>>() {
+    for entry in Entries::of(given)? {
         let (name, value) = entry?;
         if value.is_undefined() || value.is_null() || value.is_object() {
-            let words = format!("the tag {name:?} is neither text nor a number nor a boolean");
+            let words = format!("the tag {:?} is neither text nor a number nor a boolean", &*name);
             return Err(Exception::throw_type(ctx, &words));
         }
-        let value = value.get::<Coerced<String>>()?;
-        pairs.push((name, value.0));
+        pairs.push((name, Text::of(&value)?));
     }
-    let pairs: Vec<(&str, &str)> =
-        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
     Ok(vu.tags_with(&pairs))
 }
 
 /// As `Boolean(value)`.
 pub(crate) fn truthy(value: &Value<'_>) -> bool {
-    value.get::<Coerced<bool>>().is_ok_and(|value| value.0)
+    value.as_bool().unwrap_or_else(|| value.get::<Coerced<bool>>().is_ok_and(|value| value.0))
 }

@@ -14,6 +14,7 @@ mod jar;
 mod page;
 mod parameters;
 mod response;
+mod tags;
 
 use rquickjs::function::{Func, Opt};
 use rquickjs::{Class, Coerced, Ctx, Object, Value};
@@ -23,6 +24,7 @@ pub(crate) use exchange::Sent;
 pub(crate) use expected::Expected;
 pub(crate) use jar::of_value as jar_of_value;
 pub(crate) use response::canonical;
+pub(crate) use tags::RequestTags;
 
 /// What k6's users know a failure by, where they do.
 pub(crate) fn error_words(error: &seaworthy_net::Error) -> String {

@@ -8,6 +8,7 @@ use http::{StatusCode, Version};
 use httparse::{ParserConfig, Status};
 
 use crate::error::Error;
+use crate::headers::Headers;
 use crate::http1::Rules;
 use crate::http1::body::{Chunked, Framing};
 use crate::request::{is, tokens};
@@ -28,7 +29,7 @@ pub(crate) struct Head {
     /// Whether headers and body are to be kept.
     pub(crate) keeps: bool,
     /// Empty unless they are to be kept.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
 }
 
 /// Reads a head from the beginning of `bytes`; `None` when it is not whole yet.
@@ -57,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
     let framing = said.framing(status, version, rules)?;
     let keeps = rules.keep.keeps(status, said.sets_cookie);
     let headers =
-        if keeps { headers(&bytes[..length], response.headers)? } else { HeaderMap::new() };
+        if keeps { headers(&bytes[..length], response.headers)? } else { Headers::default() };
     let lasts = said.lasts(version) && !matches!(framing, Framing::UntilClose);
     Ok(Some(Head { length, status, version, framing, lasts, keeps, headers }))
 }
@@ -150,7 +151,7 @@ fn digits(value: &[u8]) -> Option<u64> {
 }
 
 /// All values share one copy of the head.
-fn headers(head: &[u8], parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
+fn headers(head: &[u8], parsed: &[httparse::Header<'_>]) -> Result<Headers, Error> {
     let shared = Bytes::copy_from_slice(head);
     let mut headers = HeaderMap::with_capacity(parsed.len());
     for header in parsed {
@@ -166,7 +167,7 @@ fn headers(head: &[u8], parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Er
             .map_err(|error| Error::ProtocolError(error.to_string()))?;
         headers.append(name, value);
     }
-    Ok(headers)
+    Ok(headers.into())
 }
 
 fn wrong(reason: &str) -> Error {

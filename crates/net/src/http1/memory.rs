@@ -2,8 +2,6 @@
 
 use std::cell::Cell;
 
-use http::HeaderMap;
-
 use crate::error::Error;
 use crate::http1::Rules;
 use crate::http1::head::{self, Head};
@@ -35,8 +33,7 @@ pub(super) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
         && bytes.starts_with(&seen.bytes)
         && (seen.rules, seen.longest) == (rules, longest)
     {
-        // Cloning even an empty map of headers is more than the rest together.
-        let headers = if head.keeps { head.headers.clone() } else { HeaderMap::new() };
+        let headers = head.headers.clone();
         let framing = head.framing.clone();
         let Head { length, status, version, lasts, keeps, .. } = *head;
         LAST.set(last);

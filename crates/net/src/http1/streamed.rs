@@ -3,9 +3,10 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Version};
+use http::Version;
 
 use crate::error::Error;
+use crate::headers::Headers;
 use crate::http1::body::{Body, Framing};
 use crate::http1::exchange::Exchange;
 use crate::http1::{Connection, Limits, Message, poll_bytes, scratch};
@@ -16,7 +17,7 @@ use crate::meter::Meter;
 pub(crate) struct Begun {
     pub(crate) status: u16,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// `None` once the body is whole.
     pub(super) framing: Option<Framing>,
     /// What is wrong behind the bytes handed on last.

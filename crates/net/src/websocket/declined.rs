@@ -1,9 +1,9 @@
 //! What a server says that does not agree to a WebSocket.
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 
 use crate::error::Failure;
+use crate::headers::Headers;
 use crate::http1::{Begun, Connection};
 use crate::opening::Opening;
 
@@ -25,7 +25,7 @@ pub struct Answer {
     /// Its status.
     pub status: u16,
     /// Its headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// How its body begins: at most the first kilobyte.
     pub body: Bytes,
 }

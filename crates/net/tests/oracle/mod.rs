@@ -112,7 +112,7 @@ pub(crate) async fn ours(method: Method, script: Script) -> Understood {
     };
     let url = Url::parse("http://service/").map_err(|error| error.to_string())?;
     match Client::new(options).send(&url, Request::new(method, "/")).await {
-        Ok(response) => Ok((response.status, response.headers, response.body)),
+        Ok(response) => Ok((response.status, response.headers.into_map(), response.body)),
         Err(failure) => Err(format!("{}: {failure}", failure.code())),
     }
 }

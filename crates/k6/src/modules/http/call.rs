@@ -1,5 +1,6 @@
 //! Requests that block the script: sent, waited for, handed over.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) fn request<'js>(
     };
     let pool = pool(ctx, &vu)?;
     take_turn(ctx, &vu, settled)?;
-    let outcome = wait(perform(&vu, pool, order, None)).map_err(|Cut| ended(ctx))?;
+    let outcome = wait(pin!(perform(&vu, pool, order, None))).map_err(|Cut| ended(ctx))?;
     hand_over(ctx, &vu, outcome, form, throws)
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn get<'js>(
     };
     let pool = pool(ctx, &vu)?;
     take_turn(ctx, &vu, settled)?;
-    let answer = wait(pool.repeat(&address.origin, prepared)).map_err(|Cut| ended(ctx))?;
+    let answer = wait(pin!(pool.repeat(&address.origin, prepared))).map_err(|Cut| ended(ctx))?;
     if let Ok(response) = &answer
         && (response.status < 300 || response.status >= 400)
         && !response.headers.contains_key(http::header::SET_COOKIE)
@@ -98,7 +99,7 @@ fn after<'js>(
         Ok(read) => read,
         Err(refused) => return refuse(ctx, vu, "GET", refused),
     };
-    let outcome = wait(perform(vu, pool, order, Some(answer))).map_err(|Cut| ended(ctx))?;
+    let outcome = wait(pin!(perform(vu, pool, order, Some(answer)))).map_err(|Cut| ended(ctx))?;
     hand_over(ctx, vu, outcome, form, throws)
 }
 
@@ -158,7 +159,7 @@ pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Resul
     let mut outcome = Outcome {
         status: 0,
         version: http::Version::HTTP_11,
-        headers: http::HeaderMap::new(),
+        headers: seaworthy_net::Headers::default(),
         body: None,
         timings: seaworthy_net::Timings::default(),
         peer: seaworthy_net::Peer::default(),

@@ -66,7 +66,7 @@ impl Shown {
     pub(crate) fn answer(&self, vu: &Vu, response: &Response) {
         let status = status_text(response.status);
         let mut text = format!("Response:\n{} {status}\n", protocol(response.version));
-        for (name, value) in &response.headers {
+        for (name, value) in response.headers.iter() {
             line(&mut text, name, value);
         }
         self.say(vu, text, &response.body);

@@ -10,7 +10,7 @@ use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
 use seaworthy_net::cookies::Jar;
 use seaworthy_net::session::{leads_to, redirect};
-use seaworthy_net::{Failure, Peer, Pool, Request, Timings, Url, coding};
+use seaworthy_net::{Failure, Headers, Peer, Pool, Request, Timings, Url, coding};
 
 use super::code;
 use super::debug::Debug;
@@ -44,7 +44,7 @@ pub(crate) struct Order {
 pub(crate) struct Outcome {
     pub(crate) status: u16,
     pub(crate) version: http::Version,
-    pub(crate) headers: http::HeaderMap,
+    pub(crate) headers: Headers,
     pub(crate) body: Option<Bytes>,
     pub(crate) timings: Timings,
     pub(crate) peer: Peer,
@@ -260,7 +260,7 @@ fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
     Outcome {
         status: 0,
         version: http::Version::HTTP_11,
-        headers: http::HeaderMap::new(),
+        headers: Headers::default(),
         body: None,
         timings,
         peer,
@@ -342,43 +342,7 @@ pub(crate) fn protocol(version: http::Version) -> &'static str {
 pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
     vu.passed(echo.sent, echo.received);
     let (Some(worker), Some(settled)) = (&vu.worker, vu.shared.settled()) else { return };
-    let wanted = settled.system_tags;
     let held = hop.expected.holds(echo.status);
-    let (status, number) = (Digits::of(echo.status.into()), Digits::of(echo.error_code));
-    let ip;
-    let mut pairs: [(&str, &str); 12] = [("", ""); 12];
-    let mut list = Tags { pairs: &mut pairs, count: 0 };
-    let name = hop.name.unwrap_or(hop.url);
-    list.add(wanted.name, "name", name);
-    list.add(wanted.url, "url", name);
-    list.add(wanted.method, "method", hop.method);
-    list.add(wanted.status, "status", status.text());
-    if let Some(version) = echo.version {
-        list.add(wanted.proto, "proto", protocol(version));
-    }
-    if echo.error_code > 0 {
-        list.add(wanted.error_code, "error_code", number.text());
-        if !echo.error.is_empty() {
-            list.add(wanted.error, "error", echo.error);
-        }
-    }
-    if let Some(held) = held {
-        list.add(
-            wanted.expected_response,
-            "expected_response",
-            if held { "true" } else { "false" },
-        );
-    }
-    if let Some(version) = echo.peer.tls_version() {
-        list.add(wanted.tls_version, "tls_version", version.as_str());
-    }
-    if wanted.ip
-        && let Some(address) = echo.peer.address()
-    {
-        ip = address.ip().to_string();
-        list.add(true, "ip", &ip);
-    }
-    let count = list.count;
     if let Some(scenario) = vu.scenario.borrow().as_ref() {
         let counters = &scenario.counters[worker.number % scenario.counters.len()];
         Counters::add(&counters.requests);
@@ -386,7 +350,8 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
             Counters::add(&counters.failed);
         }
     }
-    let tags = worker.interner.borrow_mut().with(hop.tags, &pairs[..count]);
+    let wanted = &settled.system_tags;
+    let tags = worker.requests.of(&worker.interner, wanted, hop, echo, held);
     let builtin = vu.shared.registry.builtin();
     let timings = &echo.timings;
     let service = timings.service();
@@ -409,43 +374,4 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         None => service,
     };
     worker.record_request(vu, &tags, samples, Some(own));
-}
-
-/// Tags in a place of a fixed size.
-struct Tags<'p, 't> {
-    pairs: &'p mut [(&'t str, &'t str); 12],
-    count: usize,
-}
-
-impl<'t> Tags<'_, 't> {
-    fn add(&mut self, wanted: bool, name: &'t str, value: &'t str) {
-        if wanted && let Some(place) = self.pairs.get_mut(self.count) {
-            *place = (name, value);
-            self.count += 1;
-        }
-    }
-}
-
-/// A small number's digits, without allocating.
-struct Digits {
-    bytes: [u8; 10],
-    from: usize,
-}
-
-impl Digits {
-    fn of(mut number: u32) -> Self {
-        let (mut bytes, mut from) = ([b'0'; 10], 10);
-        loop {
-            from -= 1;
-            bytes[from] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return Self { bytes, from };
-            }
-        }
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.from..]).unwrap_or("0")
-    }
 }

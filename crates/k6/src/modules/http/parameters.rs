@@ -10,6 +10,7 @@ use rquickjs::{Array, Coerced, Ctx, Object, Value};
 use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
 use seaworthy_net::{Names, Request, coding};
+use seaworthy_script::{Entries, Text};
 
 use super::exchange::Order;
 use super::expected::{self, Expected};
@@ -251,12 +252,12 @@ pub(super) struct Reading<'r, 'js> {
 impl<'js> Reading<'_, 'js> {
     fn all(&mut self, given: &Object<'js>) -> Result<(), Refused> {
         let mut scheme = None;
-        for entry in given.props::<String, Value<'js>>() {
+        for entry in Entries::of(given)? {
             let (name, value) = entry?;
             if value.is_undefined() {
                 continue;
             }
-            match name.as_str() {
+            match &*name {
                 "headers" => self.headers(&value)?,
                 "tags" => self.tags(&value)?,
                 "timeout" => self.timeout(&value)?,
@@ -340,13 +341,14 @@ impl<'js> Reading<'_, 'js> {
 
     fn headers(&mut self, value: &Value<'js>) -> Result<(), Refused> {
         let Some(headers) = self.object("headers", value) else { return Ok(()) };
-        for entry in headers.props::<String, Value<'js>>() {
+        for entry in Entries::of(headers)? {
             let (name, value) = entry?;
             // `undefined` and `null` too are sent as they are written.
-            let text = value.get::<Coerced<String>>()?.0;
+            let text = Text::of(&value)?;
             let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&text));
             let (Ok(header), Ok(value)) = parsed else {
-                return self.refuse(format!("the header {name:?} cannot be sent: {text:?}"));
+                let words = format!("the header {:?} cannot be sent: {:?}", &*name, &*text);
+                return self.refuse(words);
             };
             if header == CONTENT_LENGTH {
                 self.vu.shared.warn_once(
@@ -399,7 +401,7 @@ impl<'js> Reading<'_, 'js> {
 
     fn cookies(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
         let Some(cookies) = self.object("cookies", value) else { return Ok(()) };
-        for entry in cookies.props::<String, Value<'js>>() {
+        for entry in Entries::of(cookies)? {
             let (name, value) = entry?;
             let (value, replace) = match value.as_object() {
                 Some(cookie) => (
@@ -408,7 +410,7 @@ impl<'js> Reading<'_, 'js> {
                 ),
                 None => (value.get::<Coerced<String>>()?.0, false),
             };
-            self.order.cookies.push((name, value, replace));
+            self.order.cookies.push((name.to_owned(), value, replace));
         }
         Ok(())
     }

@@ -1,11 +1,14 @@
 //! What a script gets back from a request. Its parts are made when they are first asked for.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
-use rquickjs::{ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value};
+use rquickjs::{
+    ArrayBuffer, Class, Coerced, Ctx, Exception, Function, IntoJs, JsLifetime, Object, Value,
+};
 
 use super::exchange::{Outcome, ms, protocol};
 use super::parameters::AGENT;
@@ -29,7 +32,7 @@ pub(crate) struct Response<'js> {
     pub(crate) outcome: Rc<Outcome>,
     #[qjs(skip_trace)]
     form: Form,
-    made: RefCell<Made<'js>>,
+    made: RefCell<Option<Box<Made<'js>>>>,
 }
 
 /// Parts that were made.
@@ -46,7 +49,8 @@ struct Made<'js> {
 impl<'js> Trace<'js> for Response<'js> {
     fn trace<'a>(&self, tracer: Tracer<'a, 'js>) {
         let made = self.made.borrow();
-        let Made { body, headers, cookies, timings, request, json } = &*made;
+        let Some(made) = made.as_deref() else { return };
+        let Made { body, headers, cookies, timings, request, json } = made;
         for part in [body, headers, cookies, timings, request, json] {
             part.trace(tracer);
         }
@@ -59,9 +63,8 @@ impl<'js> Response<'js> {
     }
 
     /// The body as text, whatever form it has.
-    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
-        let body = self.outcome.body.as_deref().unwrap_or_default();
-        String::from_utf8_lossy(body)
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        lossy(self.outcome.body.as_deref().unwrap_or_default())
     }
 
     /// Takes a part, or makes it.
@@ -70,11 +73,11 @@ impl<'js> Response<'js> {
         which: impl for<'m> Fn(&'m mut Made<'js>) -> &'m mut Option<Value<'js>>,
         make: impl FnOnce() -> rquickjs::Result<Value<'js>>,
     ) -> rquickjs::Result<Value<'js>> {
-        if let Some(known) = which(&mut self.made.borrow_mut()) {
+        if let Some(known) = which(self.made.borrow_mut().get_or_insert_default()) {
             return Ok(known.clone());
         }
         let value = make()?;
-        *which(&mut self.made.borrow_mut()) = Some(value.clone());
+        *which(self.made.borrow_mut().get_or_insert_default()) = Some(value.clone());
         Ok(value)
     }
 }
@@ -165,10 +168,13 @@ impl<'js> Response<'js> {
                 let object = Object::new(ctx.clone())?;
                 let headers = &self.outcome.headers;
                 for name in headers.keys() {
-                    let values = headers.get_all(name).iter();
-                    let values: Vec<_> =
-                        values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-                    object.set(canonical(name.as_str()), values.join(", "))?;
+                    let mut values = headers.get_all(name).iter();
+                    let first = values.next().map_or(&b""[..], |value| value.as_bytes());
+                    let mut joined = lossy(first);
+                    for value in values {
+                        joined = format!("{joined}, {}", lossy(value.as_bytes())).into();
+                    }
+                    object.set(canonical(name.as_str()), &*joined)?;
                 }
                 Ok(object.into_value())
             },
@@ -189,16 +195,16 @@ impl<'js> Response<'js> {
             |made| &mut made.timings,
             || {
                 let timings = &self.outcome.timings;
-                let object = Object::new(ctx.clone())?;
-                object.set("duration", ms(timings.service()))?;
-                object.set("blocked", ms(timings.blocked + timings.looking_up))?;
-                object.set("looking_up", 0)?;
-                object.set("connecting", ms(timings.connecting))?;
-                object.set("tls_handshaking", ms(timings.tls))?;
-                object.set("sending", ms(timings.sending))?;
-                object.set("waiting", ms(timings.waiting))?;
-                object.set("receiving", ms(timings.receiving))?;
-                Ok(object.into_value())
+                let times = (
+                    ms(timings.service()),
+                    ms(timings.blocked + timings.looking_up),
+                    ms(timings.connecting),
+                    ms(timings.tls),
+                    ms(timings.sending),
+                    ms(timings.waiting),
+                    ms(timings.receiving),
+                );
+                maker(&ctx)?.call(times)
             },
         )
     }
@@ -246,7 +252,7 @@ impl<'js> Response<'js> {
             );
         };
         if let Some(Coerced(selector)) = selector.0 {
-            let text = String::from_utf8_lossy(body);
+            let text = lossy(body);
             let found = gjson::get(&text, &selector);
             if !found.exists() {
                 return Ok(Value::new_undefined(ctx));
@@ -317,6 +323,23 @@ impl<'js> Response<'js> {
     }
 }
 
+/// Makes an object of times. As a function of the engine's own it knows the object's shape.
+#[derive(Clone, JsLifetime)]
+struct Maker<'js>(Function<'js>);
+
+const MAKER: &str = "(duration, blocked, connecting, tls_handshaking, sending, waiting, receiving) => \
+    ({ duration, blocked, looking_up: 0, connecting, tls_handshaking, sending, waiting, receiving })";
+
+fn maker<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+    if let Some(known) = ctx.userdata::<Maker<'js>>() {
+        return Ok(known.0.clone());
+    }
+    let maker: Function<'js> = ctx.eval(MAKER)?;
+    // Where it cannot be kept, another one is made next time.
+    drop(ctx.store_userdata(Maker(maker.clone())));
+    Ok(maker)
+}
+
 /// A status and its reason: `200 OK`.
 pub(crate) fn status_text(status: u16) -> String {
     if status == 0 {
@@ -339,13 +362,20 @@ fn why_not(body: &[u8]) -> String {
 
 /// A header's name as Go writes it: `content-type` is `Content-Type`.
 pub(crate) fn canonical(name: &str) -> String {
-    let mut first = true;
-    let letter = |c: char| {
-        let shown = if first { c.to_ascii_uppercase() } else { c };
-        first = c == '-';
-        shown
-    };
-    name.chars().map(letter).collect()
+    let mut shown = name.to_owned();
+    let mut first = 0;
+    for part in name.split_inclusive('-') {
+        if let Some(letter) = shown.get_mut(first..=first) {
+            letter.make_ascii_uppercase();
+        }
+        first += part.len();
+    }
+    shown
+}
+
+/// Bytes as text; what is no UTF-8 is replaced. Nearly all is, which is seen faster than replaced.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// What there is to say of a request that failed.

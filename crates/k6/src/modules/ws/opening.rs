@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::header::{
-    COOKIE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
-    USER_AGENT,
+    COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
 };
 use rquickjs::{Coerced, Ctx, Object, Value};
 use seaworthy_metrics::TagSet;
-use seaworthy_net::Error;
 use seaworthy_net::cookies::Jar;
 use seaworthy_net::websocket::{self, Answer};
+use seaworthy_net::{Error, Headers};
 
 use super::go_error;
 use super::line::{Line, ms};
@@ -45,7 +44,7 @@ pub(crate) struct Wanted {
 /// One that opened.
 pub(crate) struct Opened {
     pub(crate) line: Line,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
 }
 
 /// One that did not.
