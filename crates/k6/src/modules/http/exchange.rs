@@ -98,7 +98,8 @@ pub(crate) async fn perform(
     mut answer: Option<Answer>,
 ) -> Outcome {
     let mut origin = order.address.origin.clone();
-    let mut url = Rc::clone(&order.address.text);
+    let (mut url, mut shown_url) =
+        (Rc::clone(&order.address.text), Rc::clone(&order.address.shown));
     let limit = order.request.timeout.unwrap_or(pool.options().request_timeout);
     let clock = &vu.shared.clock;
     let deadline = clock.now().checked_add(limit);
@@ -109,9 +110,14 @@ pub(crate) async fn perform(
     loop {
         order.request.timeout =
             Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
-        let cookies = add_cookies(&mut order, &origin);
-        let first = sent.get_or_insert_with(|| Rc::new(what(&order, Rc::clone(&url), cookies)));
-        let first = Rc::clone(first);
+        let cookies = add_cookies(vu, &mut order, &origin);
+        let written = || Rc::new(what(&order, Rc::clone(&order.address.shown), cookies));
+        let first = Rc::clone(sent.get_or_insert_with(written));
+        if let Some((auth::Scheme::Digest, _)) = &order.login {
+            // The login goes into no URL of it.
+            url = whole(&origin).into();
+            shown_url = Rc::clone(&url);
+        }
         let method = order.request.method.as_str().to_owned();
         let hop = Hop {
             method: &method,
@@ -151,13 +157,13 @@ pub(crate) async fn perform(
             Err(error) => {
                 let (number, words) = code::of(&error);
                 record(vu, &hop, &Echo::answered(&response, &words, number));
-                return answered(order.keeps_body, response, url, first, words, number);
+                return answered(order.keeps_body, response, shown_url, first, words, number);
             }
         };
         let number = code::of_status(response.status);
         let Some(next) = next else {
             record(vu, &hop, &Echo::answered(&response, "", number));
-            return answered(order.keeps_body, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, shown_url, first, String::new(), number);
         };
         record(vu, &hop, &Echo::answered(&response, "", number));
         if followed == order.redirects {
@@ -170,17 +176,18 @@ pub(crate) async fn perform(
                 let first = &order.address.text;
                 vu.shared.console.say(Level::Warning, &words, &format!("url={first:?}"));
             }
-            return answered(order.keeps_body, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, shown_url, first, String::new(), number);
         }
         followed += 1;
         strip_cookies(&mut order);
         if !own_referer {
             order.request.headers.retain(|(name, _)| name != REFERER);
-            let referer = HeaderValue::from_str(&url).ok();
+            let referer = HeaderValue::from_str(&whole(&origin)).ok();
             order.request.headers.extend(referer.map(|value| (REFERER, value)));
         }
         redirect(&mut order.request, response.status, &origin, &next);
         url = whole(&next).into();
+        shown_url = Rc::clone(&url);
         origin = next;
     }
 }
@@ -201,7 +208,7 @@ fn what(order: &Order, url: Rc<str>, cookies: Vec<(String, String)>) -> Sent {
 }
 
 /// Adds the cookies that go to `origin`: the request's own, then the jar's. Returns them.
-fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
+fn add_cookies(vu: &Vu, order: &mut Order, origin: &Url) -> Vec<(String, String)> {
     let mut cookies: Vec<(String, String)> = Vec::new();
     let Order { request, jar, cookies: own, .. } = order;
     {
@@ -217,13 +224,19 @@ fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
     }
     let known = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
     let mut text = known.as_ref().map_or_else(Vec::new, |(_, value)| value.as_bytes().to_vec());
-    for (name, value) in &cookies {
+    for (position, (name, value)) in cookies.iter().enumerate() {
         if !text.is_empty() {
             text.extend_from_slice(b"; ");
         }
         if !name.is_empty() {
             text.extend_from_slice(name.as_bytes());
             text.push(b'=');
+        }
+        // Only a server may set a value that is quoted.
+        let (value, whole) = super::cookies::on_the_wire(value, position >= own.len());
+        if !whole {
+            let words = "bytes that no cookie may have are left out of cookies' values";
+            vu.shared.warn_once(words);
         }
         text.extend_from_slice(value.as_bytes());
     }
@@ -346,7 +359,7 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
     let held = hop.expected.holds(echo.status);
     let (status, number) = (Digits::of(echo.status.into()), Digits::of(echo.error_code));
     let ip;
-    let mut pairs: [(&str, &str); 12] = [("", ""); 12];
+    let mut pairs: [(&str, &str); 13] = [("", ""); 13];
     let mut list = Tags { pairs: &mut pairs, count: 0 };
     let name = hop.name.unwrap_or(hop.url);
     list.add(wanted.name, "name", name);
@@ -371,6 +384,8 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
     }
     if let Some(version) = echo.peer.tls_version() {
         list.add(wanted.tls_version, "tls_version", version.as_str());
+        // Nobody is asked for it.
+        list.add(wanted.ocsp_status, "ocsp_status", "unknown");
     }
     if wanted.ip
         && let Some(address) = echo.peer.address()
@@ -413,7 +428,7 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
 
 /// Tags in a place of a fixed size.
 struct Tags<'p, 't> {
-    pairs: &'p mut [(&'t str, &'t str); 12],
+    pairs: &'p mut [(&'t str, &'t str); 13],
     count: usize,
 }
 

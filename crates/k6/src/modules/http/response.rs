@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use http::header::{CONNECTION, HeaderMap, HeaderName, TRAILER, TRANSFER_ENCODING};
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
 use rquickjs::{ArrayBuffer, Class, Coerced, Ctx, Exception, IntoJs, JsLifetime, Object, Value};
@@ -139,7 +140,9 @@ impl<'js> Response<'js> {
             ocsp.set(name, 0)?;
         }
         ocsp.set("revocation_reason", "")?;
-        ocsp.set("status", "unknown")?;
+        // Without TLS there is nobody to ask.
+        let status = self.outcome.peer.tls_version().map_or("", |_| "unknown");
+        ocsp.set("status", status)?;
         Ok(ocsp)
     }
 
@@ -165,6 +168,9 @@ impl<'js> Response<'js> {
                 let object = Object::new(ctx.clone())?;
                 let headers = &self.outcome.headers;
                 for name in headers.keys() {
+                    if between_hops(name, headers) {
+                        continue;
+                    }
                     let values = headers.get_all(name).iter();
                     let values: Vec<_> =
                         values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
@@ -209,6 +215,10 @@ impl<'js> Response<'js> {
             |made| &mut made.request,
             || {
                 let sent = &self.outcome.sent;
+                if sent.method.is_empty() {
+                    // There was none.
+                    return Ok(Value::new_null(ctx.clone()));
+                }
                 let object = Object::new(ctx.clone())?;
                 object.set("method", sent.method.as_str())?;
                 object.set("url", &*sent.url)?;
@@ -325,6 +335,17 @@ pub(crate) fn status_text(status: u16) -> String {
     let reason = http::StatusCode::from_u16(status).ok();
     let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
     format!("{status} {reason}").trim_end().to_owned()
+}
+
+/// Whether a header speaks of the connection alone. As in k6 scripts do not see it.
+fn between_hops(name: &HeaderName, headers: &HeaderMap) -> bool {
+    match *name {
+        TRANSFER_ENCODING | TRAILER => true,
+        CONNECTION => {
+            headers.get(name).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"close"))
+        }
+        _ => false,
+    }
 }
 
 /// Where a body stops being JSON, and why.
