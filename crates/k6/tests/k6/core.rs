@@ -3,7 +3,7 @@
 use seaworthy_k6::options::Flags;
 use seaworthy_k6::{Error, Fault};
 
-use crate::harness::{run, run_with};
+use crate::harness::{Server, run, run_until, run_with};
 
 #[tokio::test]
 async fn a_script_lives_as_k6_has_it() {
@@ -76,6 +76,32 @@ async fn setup_that_throws_or_never_ends_stops_the_run() {
          export default function () {}")
     .await;
     assert!(matches!(ran.report.fault, Some(Fault::SetupTimeout(_))), "{:?}", ran.report.fault);
+}
+
+#[tokio::test]
+async fn who_ends_a_run_does_not_wait_for_its_setup() {
+    let server = Server::start().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let script = server.fill(
+        "import http from 'k6/http'; import { sleep } from 'k6';
+         export function setup() { http.get('BASE/x'); sleep(3600); }
+         export default function () { console.log('never'); }
+         export function teardown() { console.log('nor this'); }",
+    );
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { run_until(&script, stop).await }
+    });
+    let begun = async {
+        while server.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        running.await.unwrap()
+    };
+    let ran = tokio::time::timeout(std::time::Duration::from_secs(60), begun).await.unwrap();
+    let Some(Fault::Setup(fault)) = &ran.report.fault else { panic!("{:?}", ran.report.fault) };
+    assert_eq!((fault.code(), ran.logged()), ("script_ended", Vec::new()));
 }
 
 #[tokio::test]
