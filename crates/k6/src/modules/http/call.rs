@@ -157,6 +157,7 @@ pub(crate) fn refuse<'js>(
 pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Result<(Outcome, bool)> {
     let mut outcome = Outcome {
         status: 0,
+        reason: None,
         version: http::Version::HTTP_11,
         headers: http::HeaderMap::new(),
         body: None,

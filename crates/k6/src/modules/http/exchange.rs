@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderName, HeaderValue, REFERER};
@@ -43,6 +44,8 @@ pub(crate) struct Order {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: u16,
+    /// What the server calls the status, where that is not its usual name.
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) version: http::Version,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Option<Bytes>,
@@ -272,6 +275,7 @@ fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
     record(vu, hop, &echo);
     Outcome {
         status: 0,
+        reason: None,
         version: http::Version::HTTP_11,
         headers: http::HeaderMap::new(),
         body: None,
@@ -306,6 +310,7 @@ pub(crate) fn answered(
     };
     Outcome {
         status: response.status,
+        reason: response.reason,
         version: response.version,
         headers: response.headers,
         body,

@@ -89,7 +89,10 @@ impl<'js> Response<'js> {
 
     #[qjs(get, enumerable)]
     fn status_text(&self) -> String {
-        status_text(self.outcome.status)
+        match &self.outcome.reason {
+            Some(reason) => format!("{} {reason}", self.outcome.status),
+            None => status_text(self.outcome.status),
+        }
     }
 
     #[qjs(get, enumerable)]
