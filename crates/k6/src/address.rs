@@ -19,8 +19,10 @@ pub(crate) struct Address {
     pub(crate) origin: Url,
     /// Path and query as they go on the wire.
     pub(crate) target: String,
-    /// The whole URL, without user and password: the tag `url`.
+    /// The whole URL with stars for user and password: the tag `url`.
     pub(crate) text: Rc<str>,
+    /// The same with both, as the script that wrote it is told it.
+    pub(crate) shown: Rc<str>,
     /// User and password of the URL.
     pub(crate) login: Option<Login>,
     plain: OnceCell<Prepared>,
@@ -67,9 +69,9 @@ impl Address {
         let text = text.trim();
         let (origin, login) = Url::typed(text)?;
         let target = origin.base().to_owned();
-        let text = without_credentials(text.split('#').next().unwrap_or_default()).into();
+        let (text, shown) = told(text, &origin);
         let (plain, sent) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { origin, target, text, login, plain, sent })
+        Ok(Self { origin, target, text, shown, login, plain, sent })
     }
 
     /// A `GET` without anything of its own, written out once.
@@ -93,14 +95,39 @@ impl Address {
     }
 }
 
-/// The URL without user and password.
-fn without_credentials(text: &str) -> String {
-    let Some(host) = text.find("://").map(|at| at + 3) else { return text.to_owned() };
-    let end = text[host..].find(['/', '?']).map_or(text.len(), |at| host + at);
-    match text[host..end].rfind('@') {
-        Some(at) => format!("{}{}", &text[..host], &text[host + at + 1..]),
-        None => text.to_owned(),
+/// A URL as k6 shows it, without and with what is secret in it: the scheme in small letters, path and
+/// fragment percent-encoded where they must be, the query as it was written.
+fn told(text: &str, origin: &Url) -> (Rc<str>, Rc<str>) {
+    let (whole, fragment) = text.split_once('#').map_or((text, None), |(a, b)| (a, Some(b)));
+    let rest = whole.split_once("://").map_or(whole, |(_, rest)| rest);
+    let (authority, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (login, host) = match authority.rsplit_once('@') {
+        Some((login, host)) => (Some(login), host),
+        None => (None, authority),
+    };
+    let mut end = String::from(host);
+    if behind.starts_with('/') {
+        // Encoded already, as it goes on the wire.
+        end.push_str(origin.base().split('?').next().unwrap_or_default());
     }
+    end.push_str(behind.find('?').map_or("", |at| &behind[at..]));
+    if let Some(fragment) = fragment {
+        end.push('#');
+        for byte in fragment.bytes() {
+            let plain = byte.is_ascii_alphanumeric() || b"!$%&'()*+,-./:;=?@[]_~".contains(&byte);
+            match plain {
+                true => end.push(char::from(byte)),
+                false => end.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    let scheme = origin.scheme().as_str();
+    let Some(login) = login else {
+        let text: Rc<str> = format!("{scheme}://{end}").into();
+        return (Rc::clone(&text), text);
+    };
+    let stars = if login.contains(':') { "****:****" } else { "****" };
+    (format!("{scheme}://{stars}@{end}").into(), format!("{scheme}://{login}@{end}").into())
 }
 
 #[cfg(test)]
@@ -111,14 +138,19 @@ mod tests {
     fn a_url_is_taken_apart() {
         let cases = [
             ("http://h", "http://h", "/", None),
-            ("http://h:81/a?b=c#d", "http://h:81/a?b=c", "/a?b=c", None),
-            ("https://u:p%40@h/x", "https://h/x", "/x", Some(("u", "p@"))),
+            ("http://h:81/a?b=c#d e", "http://h:81/a?b=c#d%20e", "/a?b=c", None),
+            ("HTTP://h?\u{fc}", "http://h?\u{fc}", "/?%C3%BC", None),
+            ("http://h/\u{fc} /?x", "http://h/%C3%BC%20/?x", "/%C3%BC%20/?x", None),
+            ("https://u:p%40@h/x", "https://****:****@h/x", "/x", Some(("u", "p@"))),
+            ("https://u@h", "https://****@h", "/", Some(("u", ""))),
         ];
         for (text, plain, target, login) in cases {
             let address = Address::parse(text).unwrap();
             assert_eq!((&*address.text, address.target.as_str()), (plain, target));
             let given = address.login.as_ref().map(|it| (&*it.user, &*it.password));
             assert_eq!(given, login, "{text}");
+            let (hidden, shown) = (text.contains('@'), &*address.shown);
+            assert_eq!(if hidden { text } else { plain }, shown);
         }
         for wrong in ["", "h", "ftp://h/", "http://"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");

@@ -17,6 +17,7 @@ mod address;
 mod cast;
 mod client;
 mod globals;
+mod handed;
 mod machine;
 mod modules;
 mod script;

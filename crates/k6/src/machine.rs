@@ -11,6 +11,7 @@ use seaworthy_script::{Error, Fiber, Limits, Port, Realm, STACK, from_json, to_j
 use serde_json::Value as Json;
 
 use crate::globals;
+use crate::handed;
 use crate::shared::Shared;
 use crate::vu::{Numbers, Scenario, Stage, Vu};
 use crate::worker::Worker;
@@ -178,9 +179,7 @@ impl<'js> User<'_, 'js> {
                 self.vu.begin_tags(None, "::setup");
                 let value = self.call("setup", ())?;
                 self.flush();
-                let told = to_json(&self.ctx, value);
-                let told = told.map_err(|error| self.realm.thrown(&self.ctx, error))?;
-                Ok(told.map(sorted))
+                Ok(handed::on(&self.ctx, value)?.map(sorted))
             }
             Command::Teardown(data) => {
                 self.vu.stage.set(Stage::Teardown);

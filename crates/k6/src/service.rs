@@ -251,7 +251,8 @@ impl Service {
             return Ok(None);
         }
         let limit = options.setup_timeout();
-        match self.once(crew, Command::Setup, limit).await? {
+        // Whoever ends the run does not wait for it; teardown, they do.
+        match self.once(crew, Command::Setup, limit, self.stop.clone()).await? {
             Some(result) => result.map_err(Fault::Setup),
             None => Err(Fault::SetupTimeout(limit)),
         }
@@ -264,18 +265,21 @@ impl Service {
             return Ok(());
         }
         let limit = options.teardown_timeout();
-        match self.once(crew, Command::Teardown(data), limit).await? {
+        let never = CancellationToken::new();
+        match self.once(crew, Command::Teardown(data), limit, never).await? {
             Some(result) => result.map(drop).map_err(Fault::Teardown),
             None => Err(Fault::TeardownTimeout(limit)),
         }
     }
 
-    /// Does one thing in a virtual user of its own, number 0; `None` when it took too long.
+    /// Does one thing in a virtual user of its own, number 0, until it is stopped; `None` when it took
+    /// too long.
     async fn once(
         &self,
         crew: &Arc<Crew>,
         command: Command,
         limit: Duration,
+        stop: CancellationToken,
     ) -> Result<Option<Result<Option<Json>, ScriptError>>, seaworthy_load::Error> {
         let shared = Arc::clone(&self.shared);
         crew.run_on(0, async move {
@@ -284,7 +288,9 @@ impl Service {
                 machine.init().await?;
                 machine.run(command).await
             };
-            tokio::time::timeout(limit, work).await.ok()
+            let work = stop.run_until_cancelled(work);
+            let done = tokio::time::timeout(limit, work).await.ok();
+            done.map(|done| done.unwrap_or(Err(ScriptError::Cut)))
         })
         .await
     }

@@ -203,6 +203,7 @@ impl Wanted<'_> {
 fn agreement(socket: &Socket) -> Response {
     Response {
         status: 101,
+        reason: None,
         version: http::Version::HTTP_11,
         headers: socket.headers.clone(),
         body: Bytes::new(),

@@ -138,6 +138,7 @@ impl Links {
         self.store_cookies(session, origin, &target, &events.headers);
         let head = Response {
             status: events.status,
+            reason: None,
             version: http::Version::HTTP_11,
             headers: events.headers.clone(),
             body: Bytes::new(),

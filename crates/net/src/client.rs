@@ -114,6 +114,8 @@ impl Default for Options {
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// What the server calls it, where that is not its usual name.
+    pub reason: Option<Arc<str>>,
     /// The version of HTTP it came in.
     pub version: http::Version,
     /// The headers.
@@ -242,13 +244,14 @@ pub(crate) async fn call(
     let Trace { timings, peer, .. } = trace;
     let Meter { sent: bytes_sent, received: bytes_received, .. } = meter;
     match result {
-        Ok(Answer { status, version, headers, body }) => {
+        Ok(Answer { status, reason, version, headers, body }) => {
             // Whether the server closes it meanwhile shows when it is needed.
             if let Some(connection) = connection.filter(Connection::lasts) {
                 kept.put(connection);
             }
             Ok(Response {
                 status,
+                reason,
                 version,
                 headers,
                 body,

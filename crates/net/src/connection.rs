@@ -1,5 +1,7 @@
 //! A kept connection to one origin, in whichever version of HTTP it speaks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Version;
 use tokio::time::timeout_at;
@@ -21,6 +23,7 @@ use crate::url::{Scheme, Url};
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) version: Version,
     pub(crate) headers: Headers,
     pub(crate) body: Bytes,

@@ -1,6 +1,6 @@
 //! A virtual user's cookies: what servers set, kept and sent by the rules of RFC 6265bis.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -141,7 +141,7 @@ impl Jar {
                 };
                 domain
                     && path_matches(path, &cookie.path)
-                    && (!cookie.secure || origin.scheme() == Scheme::Https)
+                    && (!cookie.secure || is_trustworthy(origin))
             })
             .collect();
         fitting.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.made));
@@ -176,7 +176,7 @@ impl Jar {
                 cookie.domain = Some(host);
             }
         }
-        let secure_origin = origin.scheme() == Scheme::Https;
+        let secure_origin = is_trustworthy(origin);
         if cookie.secure && !secure_origin {
             return;
         }
@@ -266,6 +266,14 @@ impl Jar {
             self.cookies.swap_remove(position);
         }
     }
+}
+
+/// Whether secure cookies go there: over TLS, and to this machine itself, as browsers have it.
+fn is_trustworthy(origin: &Url) -> bool {
+    let host = canonical(origin.host());
+    let name = host == "localhost" || host.ends_with(".localhost");
+    let address = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    origin.scheme() == Scheme::Https || name || address
 }
 
 fn canonical(host: &str) -> String {

@@ -217,7 +217,9 @@ pub enum Trouble {
     Certificate,
     /// The server broke off with an alert.
     Alert,
-    /// What came is no TLS, or broke off, or nothing could be agreed on.
+    /// What came is no TLS: another protocol is spoken there.
+    NotTls,
+    /// It broke off, or nothing could be agreed on.
     Handshake,
 }
 
@@ -412,6 +414,10 @@ impl Trouble {
             ) => Self::WrongHost,
             rustls::Error::InvalidCertificate(_) => Self::Certificate,
             rustls::Error::AlertReceived(_) => Self::Alert,
+            rustls::Error::InvalidMessage(
+                rustls::InvalidMessage::InvalidContentType
+                | rustls::InvalidMessage::UnknownProtocolVersion,
+            ) => Self::NotTls,
             _ => Self::Handshake,
         }
     }

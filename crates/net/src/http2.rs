@@ -102,7 +102,9 @@ impl Connection {
         meter.last_read = Some(options.clock.now());
         let headers = if kept { begun.headers } else { Headers::default() };
         let (status, version) = (begun.status, Version::HTTP_2);
-        Ok(Answer { status, version, headers, body: joined.finish() })
+        // There are none in HTTP/2.
+        let reason = None;
+        Ok(Answer { status, reason, version, headers, body: joined.finish() })
     }
 
     /// Sends `request` and waits for the head of the answer.

@@ -89,7 +89,13 @@ fn cookies_go_where_domain_path_and_scheme_let_them() {
     let plain = ("http://127.0.0.1:8080", "/");
     assert_eq!(sent(plain, &["a=1; Domain=127.0.0.1"], ("http://127.0.0.1", "/x")), "a=1");
     assert_eq!(sent(plain, &["a=1; Domain=0.0.1"], plain), "");
-    assert_eq!(sent(plain, &["a=1; Secure"], plain), "");
+    // What stays on this machine is as good as secret, as browsers see it.
+    for here in ["http://localhost", "http://a.LOCALHOST:81", "http://127.0.0.2", "http://[::1]"] {
+        assert_eq!(sent((here, "/"), &["a=1; Secure"], (here, "/")), "a=1", "{here}");
+    }
+    for there in ["http://10.0.0.1", "http://nolocalhost", "http://localhost.test"] {
+        assert_eq!(sent((there, "/"), &["a=1; Secure"], (there, "/")), "", "{there}");
+    }
     let local = ("http://localhost", "/");
     assert_eq!(sent(local, &["a=1; Domain=localhost"], local), "a=1");
     assert_eq!(sent(local, &["a=1; Domain=localhost"], ("http://x.localhost", "/")), "");

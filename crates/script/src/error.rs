@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no memory for its engine.
     #[error("there is no memory left for a virtual user's engine")]
     OutOfMemory,
+    /// It returned what JSON cannot say, where that is asked for.
+    #[error("{0}")]
+    NotJson(String),
     /// A fault of ours.
     #[error("the script's engine is broken: {0}")]
     Internal(String),
@@ -39,6 +42,7 @@ impl Error {
             Self::Thrown(_) => "script_exception",
             Self::Cut => "script_ended",
             Self::OutOfMemory => "script_out_of_memory",
+            Self::NotJson(_) => "script_value_not_json",
             Self::Internal(_) => "script_engine",
         }
     }

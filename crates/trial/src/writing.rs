@@ -21,6 +21,8 @@ use crate::service::Options;
 
 /// How much of a log's line is looked at as one piece, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
+/// How much of a file is hashed at once, in bytes.
+const HASHED_AT_ONCE: usize = 1 << 17;
 
 /// The first receipt: which plan, which program, which machine. Big numbers are strings.
 pub(crate) fn beginning(options: &Options, id: &str) -> Result<Value, Error> {
@@ -91,9 +93,10 @@ pub(crate) fn write(
     // Before anything is rendered: in HTML or JSON a secret may be dressed in escapes.
     outcome.each_text(|text| *text = scope.redact(text));
     folder.write("plan.yaml", scope.redact(&plan.text_without_literals()).as_bytes())?;
-    folder.write("verdict.json", seaworthy_report::json(&outcome).as_bytes())?;
-    folder.write("junit.xml", seaworthy_report::junit(&outcome).as_bytes())?;
-    folder.write("report.html", seaworthy_report::html(&outcome, timeline).as_bytes())?;
+    // New files: the seal syncs each before it signs for it, and without a seal they are worth nothing.
+    folder.replace("verdict.json", seaworthy_report::json(&outcome).as_bytes(), false)?;
+    folder.replace("junit.xml", seaworthy_report::junit(&outcome).as_bytes(), false)?;
+    folder.replace("report.html", seaworthy_report::html(&outcome, timeline).as_bytes(), false)?;
     folder.write("events.jsonl", &lines(&outcome.events)?)?;
     let logs = folder.logs();
     for entry in fs::read_dir(&logs).map_err(Error::io("list", &logs))? {
@@ -154,11 +157,33 @@ fn redact_file(path: &Path, scope: &Scope) -> Result<(), Error> {
     }
 }
 
-/// SHA-256 of a file.
+/// SHA-256 of a file, piece by piece: this program's own is large, and each run hashes it.
 pub(crate) fn hash_file(path: &Path) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(Error::io("read", path))?;
-    Ok(seaworthy_ledger::sha256(&bytes))
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut hash = seaworthy_ledger::RunningHash::default();
+    let mut piece = vec![0; HASHED_AT_ONCE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(hash.hex()),
+            Ok(bytes) => hash.update(&piece[..bytes]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_hashed_in_pieces_has_the_hash_of_the_whole() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for length in [0, 1, HASHED_AT_ONCE, 3 * HASHED_AT_ONCE + 7] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            fs::write(file.path(), &bytes).unwrap();
+            assert_eq!(hash_file(file.path()).unwrap(), seaworthy_ledger::sha256(&bytes));
+        }
+        assert!(hash_file(Path::new("/no/such/file")).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 // Shows HTTP/2 over TLS: its protocol, several requests at once over one connection, no negative times.
 // run: --insecure-skip-tls-verify
 // compare: usual connections console
+// differs: connections: requests that are under way at once do not share a connection yet, each has one; one after another they do
 import http from 'k6/http';
 import { check } from 'k6';
 

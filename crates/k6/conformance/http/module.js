@@ -1,5 +1,6 @@
 // Shows what the module exports, by name and as a whole.
 // compare: exit console
+// differs: console.1: what a module exports is one object however it is reached, as the language has it; in k6 each way gives another
 import http, * as whole from 'k6/http';
 import { get, batch, cookieJar } from 'k6/http';
 

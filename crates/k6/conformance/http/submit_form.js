@@ -1,5 +1,8 @@
 // Shows submitForm: what is sent of a form as it stands, and with fields of one's own.
 // compare: exit console counts tags
+// differs: console.1: a field with several values is sent once for each, as browsers do; k6 sends the one text [a c] for a list
+// differs: console.2: a field with several values is sent once for each, as browsers do; k6 sends the one text [a c] for a list
+// differs: console.3: a field with several values is sent once for each, as browsers do; k6 sends the one text [a c] for a list
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

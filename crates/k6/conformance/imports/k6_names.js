@@ -1,5 +1,6 @@
 // Shows what `k6` exports.
 // compare: exit console
+// differs: console.1: what a module exports is one object however it is reached, as the language has it; in k6 each way gives another
 import k6, { check, fail, group, randomSeed, sleep } from 'k6';
 import * as whole from 'k6';
 

@@ -6,6 +6,7 @@ use rquickjs::function::{Func, Opt};
 use rquickjs::object::Accessor;
 use rquickjs::{Coerced, Ctx, Exception, Object, Value};
 use seaworthy_script::{end_script, from_json};
+use serde_json::Value as Json;
 
 use super::Exported;
 use crate::shared::lock;
@@ -135,7 +136,14 @@ fn test<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
             let words = "test.options is known when the init context is over";
             return Err(Exception::throw_message(ctx, words));
         };
-        let value = from_json(ctx, &settled.options.to_json())?;
+        let mut options = settled.options.to_json();
+        if let Json::Object(options) = &mut options {
+            // They have become scenarios.
+            for name in ["vus", "duration", "iterations", "stages"] {
+                options.shift_remove(name);
+            }
+        }
+        let value = from_json(ctx, &options)?;
         freeze(ctx, &value)?;
         Ok(value)
     })?;

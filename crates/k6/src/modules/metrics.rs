@@ -2,7 +2,7 @@
 
 use rquickjs::class::Trace;
 use rquickjs::function::Opt;
-use rquickjs::{Class, Coerced, Ctx, Exception, JsLifetime, Object, Value};
+use rquickjs::{Class, Coerced, Ctx, Exception, JsLifetime, Object, Type, Value};
 use seaworthy_metrics::{Contains, Kind, Metric};
 
 use super::Exported;
@@ -98,16 +98,20 @@ fn add<'js>(
         return Err(Exception::throw_message(ctx, words));
     }
     let Some(value) = value.0 else { return refused(ctx, &vu, metric, "nothing") };
-    let number = match metric.kind() {
-        // Whatever is true counts.
-        Kind::Rate if !value.is_number() => Some(f64::from(u8::from(truthy(&value)))),
-        Kind::Rate => value.as_number().map(|number| f64::from(u8::from(number != 0.0))),
-        _ if value.is_bool() => Some(f64::from(u8::from(truthy(&value)))),
-        _ if value.is_null() || value.is_undefined() => None,
-        _ => value.get::<Coerced<f64>>().ok().map(|number| number.0),
+    let number = match value.as_number() {
+        Some(number) => Some(number),
+        None if value.is_null() || value.is_undefined() => None,
+        None if value.type_of() == Type::BigInt => {
+            return Err(Exception::throw_type(ctx, "a BigInt is no number of a metric"));
+        }
+        // What is true and no number of its own counts as one: `true`, and `[]` too.
+        None => match value.get::<Coerced<f64>>()?.0 {
+            0.0 if truthy(&value) => Some(1.0),
+            number => Some(number),
+        },
     };
     let Some(number) = number.filter(|number| number.is_finite()) else {
-        let shown = crate::globals::shown(ctx, &value)?;
+        let shown = value.get::<Coerced<String>>()?.0;
         return refused(ctx, &vu, metric, &shown);
     };
     let tags = match tags.0.as_ref().and_then(Value::as_object) {

@@ -3,7 +3,7 @@
 use seaworthy_k6::options::Flags;
 use seaworthy_k6::{Error, Fault};
 
-use crate::harness::{run, run_with};
+use crate::harness::{Server, run, run_until, run_with};
 
 #[tokio::test]
 async fn a_script_lives_as_k6_has_it() {
@@ -76,6 +76,108 @@ async fn setup_that_throws_or_never_ends_stops_the_run() {
          export default function () {}")
     .await;
     assert!(matches!(ran.report.fault, Some(Fault::SetupTimeout(_))), "{:?}", ran.report.fault);
+}
+
+#[tokio::test]
+async fn who_ends_a_run_does_not_wait_for_its_setup() {
+    let server = Server::start().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let script = server.fill(
+        "import http from 'k6/http'; import { sleep } from 'k6';
+         export function setup() { http.get('BASE/x'); sleep(3600); }
+         export default function () { console.log('never'); }
+         export function teardown() { console.log('nor this'); }",
+    );
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { run_until(&script, stop).await }
+    });
+    let begun = async {
+        while server.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        running.await.unwrap()
+    };
+    let ran = tokio::time::timeout(std::time::Duration::from_secs(60), begun).await.unwrap();
+    let Some(Fault::Setup(fault)) = &ran.report.fault else { panic!("{:?}", ran.report.fault) };
+    assert_eq!((fault.code(), ran.logged()), ("script_ended", Vec::new()));
+}
+
+#[tokio::test]
+async fn setup_hands_on_what_json_can_say_by_k6s_rules() {
+    let returns = |value: &str| {
+        format!(
+            "export function setup() {{ return {value}; }}
+             export default function (data) {{ console.log(JSON.stringify(data)); }}"
+        )
+    };
+    for (value, handed) in [
+        (
+            "{ b: 1, a: undefined, list: [undefined, null] }",
+            r#"{"a":null,"b":1,"list":[null,null]}"#,
+        ),
+        (
+            "[new Date(0), new Date(1234567), new Date(120)]",
+            r#"["1970-01-01T00:00:00Z","1970-01-01T00:20:34.567Z","1970-01-01T00:00:00.12Z"]"#,
+        ),
+        ("new Map([['a', new Set([1])]])", r#"[["a",[1]]]"#),
+        (
+            "{ a: 10n, b: Symbol('x'), c: new Number(4), d: new String('x') }",
+            r#"{"a":10,"b":"x","c":4,"d":{}}"#,
+        ),
+        (
+            "{ a: new Uint8Array([1, 2]), b: new Int16Array([1, 2]), c: new ArrayBuffer(2) }",
+            r#"{"a":"AQI=","b":[1,2],"c":{}}"#,
+        ),
+        (
+            "{ a: new Error('x'), b: /x/, c: Object.create({ x: 1 }), get d() { return 3 } }",
+            r#"{"a":{},"b":{},"c":{},"d":3}"#,
+        ),
+        ("5.5", "5.5"),
+        ("null", "null"),
+        ("undefined", "undefined"),
+        ("(() => { const one = {}; return [one, one]; })()", "[{},{}]"),
+    ] {
+        let ran = run(&returns(value)).await;
+        assert_eq!(ran.is_clean().logged(), [handed], "{value}");
+    }
+    for (value, why) in [
+        ("{ a: { act() {} } }", "the value.a.act is a function"),
+        ("[NaN]", "the value[0] is NaN"),
+        ("-Infinity", "the value is -Infinity"),
+        ("(() => { const a = {}; a.b = [a]; return a; })()", "the value.b[0] is a part of itself"),
+        ("{ toJSON() { return 7; } }", "the value.toJSON is a function"),
+        ("{ get a() { throw new Error('a getter'); } }", "a getter"),
+    ] {
+        let ran = run(&returns(value)).await;
+        let Some(Fault::Setup(fault)) = &ran.report.fault else { panic!("{value}") };
+        assert_eq!(fault.code(), "script_value_not_json", "{value}");
+        assert!(fault.to_string().contains(why), "{value}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_take_what_is_a_number_to_k6() {
+    let ran = run(
+        "import { Counter, Rate } from 'k6/metrics';
+         const many = new Counter('many'); const share = new Rate('share');
+         export default function () {
+           const told = ['5', ' 7 ', '0', '', [], [5], true, false, new Boolean(false), new Date(5), -1].map((it) => many.add(it));
+           console.log(told.every((it) => it === true));
+           console.log([NaN, 'x', {}, [1, 2], null, undefined, Infinity, () => 1].map((it) => many.add(it) || share.add(it)).join());
+           for (const wrong of [1n, Symbol('x')]) { try { many.add(wrong); } catch (error) { console.log(error.name); } }
+           share.add(5); share.add(0); share.add('0');
+         }",
+    )
+    .await;
+    let no = ["false"; 8].join(",");
+    assert_eq!(ran.logged(), ["true", &no, "TypeError", "TypeError"]);
+    let values: Vec<f64> = ran.of("many").iter().map(|sample| sample.value).collect();
+    assert_eq!(values, [5.0, 7.0, 1.0, 0.0, 1.0, 5.0, 1.0, 0.0, 1.0, 5.0, -1.0]);
+    let values: Vec<f64> = ran.of("share").iter().map(|sample| sample.value).collect();
+    assert_eq!(values, [5.0, 0.0, 1.0]);
+    assert!(ran.said.contains("'[object Object]' is an invalid value for metric 'many'"));
 }
 
 #[tokio::test]

@@ -98,11 +98,28 @@ pub async fn run_with(
     run_file(&path, flags, environment).await
 }
 
+/// Runs a script until it ends, or is stopped.
+pub async fn run_until(text: &str, stop: CancellationToken) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("script.js");
+    std::fs::write(&path, text).unwrap();
+    run_whole(&path, &Flags::default(), &[], stop).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// Runs a file.
 pub async fn run_file(
     path: &std::path::Path,
     flags: &Flags,
     environment: &[(&str, &str)],
+) -> Result<Ran, Error> {
+    run_whole(path, flags, environment, CancellationToken::new()).await
+}
+
+async fn run_whole(
+    path: &std::path::Path,
+    flags: &Flags,
+    environment: &[(&str, &str)],
+    stop: CancellationToken,
 ) -> Result<Ran, Error> {
     let clock = Clock::system();
     let said = Said::default();
@@ -118,7 +135,7 @@ pub async fn run_file(
         clock: clock.clone(),
         memory_limit: 256 << 20,
         seed: 7,
-        stop: CancellationToken::new(),
+        stop,
     })
     .await?;
     let (consolidated, _) = script.consolidate(flags, None)?;

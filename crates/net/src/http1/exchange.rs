@@ -218,9 +218,9 @@ impl<'a> Exchange<'a> {
         };
         if self.streams {
             self.connection.partial = bytes.to_vec();
-            let Head { status, version, headers, framing, .. } = head;
+            let Head { status, reason, version, headers, framing, .. } = head;
             self.framing = (framing != Framing::Length(0)).then_some(framing);
-            return Ok(Some(Answer { status, version, headers, body: Bytes::new() }));
+            return Ok(Some(Answer { status, reason, version, headers, body: Bytes::new() }));
         }
         let mut body = Body::new(&head.framing, head.keeps, self.limits.max_body)?;
         let (taken, whole) = head.framing.take(bytes, &mut body)?;
@@ -231,7 +231,7 @@ impl<'a> Exchange<'a> {
     /// The answer is whole, and `left` came behind it.
     fn finish(&mut self, left: &[u8]) -> Option<Answer> {
         let (head, body) = self.answer.take()?;
-        let Head { status, version, headers, lasts, .. } = head;
+        let Head { status, reason, version, headers, lasts, .. } = head;
         let rules = self.message.rules;
         if status == 101 || rules.connect {
             // No HTTP follows.
@@ -241,7 +241,7 @@ impl<'a> Exchange<'a> {
             self.connection.clean =
                 lasts && left.is_empty() && self.written && self.broken.is_none() && !rules.closes;
         }
-        Some(Answer { status, version, headers, body: body.into_bytes() })
+        Some(Answer { status, reason, version, headers, body: body.into_bytes() })
     }
 
     /// The server closed the connection.

@@ -1,6 +1,7 @@
 //! The head of an answer: status, how its body is framed, whether the connection lives on, headers.
 
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -22,6 +23,8 @@ pub(crate) struct Head {
     /// How many bytes it took.
     pub(crate) length: usize,
     pub(crate) status: u16,
+    /// What the server calls the status, where that is not its usual name.
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) version: Version,
     pub(crate) framing: Framing,
     /// Whether another request may follow on the connection, as far as the head says.
@@ -49,10 +52,13 @@ pub(crate) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Error::HeadersTooLarge),
         Err(error) => return Err(Error::ProtocolError(error.to_string())),
     };
-    let status = match response.code {
-        Some(status) if StatusCode::from_u16(status).is_ok() => status,
+    let status = match response.code.map(StatusCode::from_u16) {
+        Some(Ok(status)) => status,
         _ => return Err(wrong("its status is out of range")),
     };
+    let reason =
+        response.reason.filter(|it| !it.is_empty() && Some(*it) != status.canonical_reason());
+    let (status, reason) = (status.as_u16(), reason.map(Arc::from));
     let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let said = Said::from(response.headers);
     let framing = said.framing(status, version, rules)?;
@@ -60,7 +66,7 @@ pub(crate) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
     let headers =
         if keeps { headers(&bytes[..length], response.headers)? } else { Headers::default() };
     let lasts = said.lasts(version) && !matches!(framing, Framing::UntilClose);
-    Ok(Some(Head { length, status, version, framing, lasts, keeps, headers }))
+    Ok(Some(Head { length, status, reason, version, framing, lasts, keeps, headers }))
 }
 
 /// What the headers say about the connection.

@@ -34,10 +34,10 @@ pub(super) fn read(bytes: &[u8], rules: Rules, longest: usize) -> Result<Option<
         && (seen.rules, seen.longest) == (rules, longest)
     {
         let headers = head.headers.clone();
-        let framing = head.framing.clone();
+        let (framing, reason) = (head.framing.clone(), head.reason.clone());
         let Head { length, status, version, lasts, keeps, .. } = *head;
         LAST.set(last);
-        return Ok(Some(Head { length, status, version, framing, lasts, keeps, headers }));
+        return Ok(Some(Head { length, status, reason, version, framing, lasts, keeps, headers }));
     }
     read_anew(last, bytes, rules, longest)
 }

@@ -158,6 +158,7 @@ pub(crate) fn refuse<'js>(
 pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Result<(Outcome, bool)> {
     let mut outcome = Outcome {
         status: 0,
+        reason: None,
         version: http::Version::HTTP_11,
         headers: seaworthy_net::Headers::default(),
         body: None,
@@ -172,6 +173,8 @@ pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Resul
         Refused::Thrown(error) => Err(error),
         Refused::Unmade { words, error_code, throws } => {
             (outcome.error, outcome.error_code) = (words, error_code);
+            // k6 has no request to show for it, and a body without a byte.
+            outcome.body = Some(bytes::Bytes::new());
             Ok((outcome, throws))
         }
         Refused::Unspoken(it) => {
@@ -185,13 +188,13 @@ pub(crate) fn unsent(vu: &Vu, method: &str, refused: Refused) -> rquickjs::Resul
                 sent: 0,
                 received: 0,
                 error: &it.words,
-                error_code: 1000,
+                error_code: it.error_code,
             };
             record(vu, &hop, &echo);
             let url: Rc<str> = it.url.into();
             let sent = Sent { method: method.to_owned(), url: Rc::clone(&url), ..Sent::default() };
             outcome.sent = Rc::new(sent);
-            (outcome.url, outcome.error, outcome.error_code) = (url, it.words, 1000);
+            (outcome.url, outcome.error, outcome.error_code) = (url, it.words, it.error_code);
             Ok((outcome, it.throws))
         }
     }

@@ -19,6 +19,7 @@ pub(crate) fn of(error: &Error) -> (u32, String) {
         | Error::NoLocalPort(_)
         | Error::ConnectFailed { .. } => 1210,
         Error::ConnectionReset => 1220,
+        Error::TlsFailed { trouble: Trouble::NotTls, .. } => 1301,
         Error::TlsFailed { trouble: Trouble::UnknownIssuer, .. } => 1310,
         Error::TlsFailed { trouble: Trouble::WrongHost, .. } => 1311,
         Error::TlsFailed { .. } => 1300,

@@ -1,5 +1,7 @@
 //! Cookies as scripts see them: those an answer sets, by name.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 use rquickjs::{Array, Ctx, IntoJs, Object};
@@ -38,6 +40,22 @@ pub(crate) fn of_response<'js>(
     Ok(all)
 }
 
+/// A cookie's value as it goes out, and whether all of it does: bytes that no cookie may have are left
+/// out, and what has a space or a comma stands in quotes, which a server may have set already.
+pub(crate) fn on_the_wire(value: &str, set: bool) -> (Cow<'_, str>, bool) {
+    let fits = |byte: u8| (b' '..0x7f).contains(&byte) && !b"\";\\".contains(&byte);
+    let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let quoted = inside.is_some() && set;
+    let inside = inside.filter(|_| set).unwrap_or(value);
+    let whole = inside.bytes().all(fits);
+    if whole && !inside.contains([' ', ',']) {
+        return (Cow::Borrowed(value), true);
+    }
+    let kept: String = inside.bytes().filter(|byte| fits(*byte)).map(char::from).collect();
+    let quoted = quoted || kept.contains([' ', ',']);
+    (Cow::Owned(if quoted { format!("\"{kept}\"") } else { kept }), whole)
+}
+
 /// Adds a value to the list of a name.
 pub(crate) fn add<'js>(
     ctx: &Ctx<'js>,
@@ -55,4 +73,28 @@ pub(crate) fn add<'js>(
         }
     };
     list.set(list.len(), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_go_out_as_k6_sends_them() {
+        let cases = [
+            ("plain", "plain", true),
+            ("two words", "\"two words\"", true),
+            ("a,b", "\"a,b\"", true),
+            ("z\u{fc}rich", "zrich", false),
+            ("a;b\\c", "abc", false),
+            ("", "", true),
+        ];
+        for (value, sent, whole) in cases {
+            for set in [false, true] {
+                assert_eq!(on_the_wire(value, set), (Cow::Borrowed(sent), whole), "{value}");
+            }
+        }
+        assert_eq!(on_the_wire("\"q\"", true), (Cow::Borrowed("\"q\""), true));
+        assert_eq!(on_the_wire("\"q\"", false), (Cow::Borrowed("q"), false));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderName, HeaderValue, REFERER};
@@ -43,6 +44,8 @@ pub(crate) struct Order {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: u16,
+    /// What the server calls the status, where that is not its usual name.
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) version: http::Version,
     pub(crate) headers: Headers,
     pub(crate) body: Option<Bytes>,
@@ -98,7 +101,8 @@ pub(crate) async fn perform(
     mut answer: Option<Answer>,
 ) -> Outcome {
     let mut origin = order.address.origin.clone();
-    let mut url = Rc::clone(&order.address.text);
+    let (mut url, mut shown_url) =
+        (Rc::clone(&order.address.text), Rc::clone(&order.address.shown));
     let limit = order.request.timeout.unwrap_or(pool.options().request_timeout);
     let clock = &vu.shared.clock;
     let deadline = clock.now().checked_add(limit);
@@ -109,9 +113,14 @@ pub(crate) async fn perform(
     loop {
         order.request.timeout =
             Some(deadline.map_or(limit, |at| at.saturating_duration_since(clock.now())));
-        let cookies = add_cookies(&mut order, &origin);
-        let first = sent.get_or_insert_with(|| Rc::new(what(&order, Rc::clone(&url), cookies)));
-        let first = Rc::clone(first);
+        let cookies = add_cookies(vu, &mut order, &origin);
+        let written = || Rc::new(what(&order, Rc::clone(&order.address.shown), cookies));
+        let first = Rc::clone(sent.get_or_insert_with(written));
+        if let Some((auth::Scheme::Digest, _)) = &order.login {
+            // The login goes into no URL of it.
+            url = whole(&origin).into();
+            shown_url = Rc::clone(&url);
+        }
         let method = order.request.method.as_str().to_owned();
         let hop = Hop {
             method: &method,
@@ -151,13 +160,13 @@ pub(crate) async fn perform(
             Err(error) => {
                 let (number, words) = code::of(&error);
                 record(vu, &hop, &Echo::answered(&response, &words, number));
-                return answered(order.keeps_body, response, url, first, words, number);
+                return answered(order.keeps_body, response, shown_url, first, words, number);
             }
         };
         let number = code::of_status(response.status);
         let Some(next) = next else {
             record(vu, &hop, &Echo::answered(&response, "", number));
-            return answered(order.keeps_body, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, shown_url, first, String::new(), number);
         };
         record(vu, &hop, &Echo::answered(&response, "", number));
         if followed == order.redirects {
@@ -170,17 +179,18 @@ pub(crate) async fn perform(
                 let first = &order.address.text;
                 vu.shared.console.say(Level::Warning, &words, &format!("url={first:?}"));
             }
-            return answered(order.keeps_body, response, url, first, String::new(), number);
+            return answered(order.keeps_body, response, shown_url, first, String::new(), number);
         }
         followed += 1;
         strip_cookies(&mut order);
         if !own_referer {
             order.request.headers.retain(|(name, _)| name != REFERER);
-            let referer = HeaderValue::from_str(&url).ok();
+            let referer = HeaderValue::from_str(&whole(&origin)).ok();
             order.request.headers.extend(referer.map(|value| (REFERER, value)));
         }
         redirect(&mut order.request, response.status, &origin, &next);
         url = whole(&next).into();
+        shown_url = Rc::clone(&url);
         origin = next;
     }
 }
@@ -201,7 +211,7 @@ fn what(order: &Order, url: Rc<str>, cookies: Vec<(String, String)>) -> Sent {
 }
 
 /// Adds the cookies that go to `origin`: the request's own, then the jar's. Returns them.
-fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
+fn add_cookies(vu: &Vu, order: &mut Order, origin: &Url) -> Vec<(String, String)> {
     let mut cookies: Vec<(String, String)> = Vec::new();
     let Order { request, jar, cookies: own, .. } = order;
     {
@@ -217,13 +227,19 @@ fn add_cookies(order: &mut Order, origin: &Url) -> Vec<(String, String)> {
     }
     let known = request.headers.iter_mut().find(|(name, _)| name == COOKIE);
     let mut text = known.as_ref().map_or_else(Vec::new, |(_, value)| value.as_bytes().to_vec());
-    for (name, value) in &cookies {
+    for (position, (name, value)) in cookies.iter().enumerate() {
         if !text.is_empty() {
             text.extend_from_slice(b"; ");
         }
         if !name.is_empty() {
             text.extend_from_slice(name.as_bytes());
             text.push(b'=');
+        }
+        // Only a server may set a value that is quoted.
+        let (value, whole) = super::cookies::on_the_wire(value, position >= own.len());
+        if !whole {
+            let words = "bytes that no cookie may have are left out of cookies' values";
+            vu.shared.warn_once(words);
         }
         text.extend_from_slice(value.as_bytes());
     }
@@ -259,6 +275,7 @@ fn failed(vu: &Vu, hop: &Hop<'_>, failure: Failure, sent: Rc<Sent>) -> Outcome {
     record(vu, hop, &echo);
     Outcome {
         status: 0,
+        reason: None,
         version: http::Version::HTTP_11,
         headers: Headers::default(),
         body: None,
@@ -293,6 +310,7 @@ pub(crate) fn answered(
     };
     Outcome {
         status: response.status,
+        reason: response.reason,
         version: response.version,
         headers: response.headers,
         body,

@@ -9,7 +9,7 @@ use rquickjs::function::Rest;
 use rquickjs::{Array, Coerced, Ctx, Object, Value};
 use seaworthy_metrics::TagSet;
 use seaworthy_net::auth::{self, Login};
-use seaworthy_net::{Names, Request, coding};
+use seaworthy_net::{Names, Request, Url, coding};
 use seaworthy_script::{Entries, Text};
 
 use super::exchange::Order;
@@ -60,6 +60,7 @@ pub(crate) enum Refused {
 pub(crate) struct Unspoken {
     pub(crate) url: String,
     pub(crate) words: String,
+    pub(crate) error_code: u32,
     pub(crate) name: Option<String>,
     pub(crate) tags: TagSet,
     pub(crate) expected: Expected,
@@ -86,19 +87,36 @@ fn url_of<'js>(value: &Value<'js>) -> rquickjs::Result<Option<(String, Option<St
     Ok(Some((value.get::<Coerced<String>>()?.0, None)))
 }
 
-/// Why a URL is not called, if that is not for how it is written but for its scheme or its lack of a
-/// host.
-fn unspoken(text: &str) -> Option<String> {
+/// Why a URL is not called, with k6's number for that, if it is not for how it is written but for its
+/// scheme, its lack of a host or a port there is not.
+fn unspoken(text: &str) -> Option<(u32, String)> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let scheme = if scheme.bytes().all(letters) { scheme } else { "" };
+    let named = scheme.starts_with(|it: char| it.is_ascii_alphabetic());
+    let scheme = if named && scheme.bytes().all(letters) { scheme } else { "" };
+    if scheme.is_empty() && text.split('/').next().is_some_and(|it| it.contains(':')) {
+        return None;
+    }
     if !["http", "https"].iter().any(|spoken| spoken.eq_ignore_ascii_case(scheme)) {
-        return Some(format!("unsupported protocol scheme {scheme:?}"));
+        return Some((1000, format!("unsupported protocol scheme {scheme:?}")));
     }
     let rest = text.get(scheme.len() + 1..).unwrap_or_default();
-    let host = rest.strip_prefix("//").unwrap_or_default();
-    let lacks = host.is_empty() || host.starts_with(['/', '?', '#']);
-    lacks.then(|| "there is no host in the URL".to_owned())
+    let rest = rest.strip_prefix("//").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.is_empty() {
+        return Some((1000, "there is no host in the URL".to_owned()));
+    }
+    let (host, port) = authority.rsplit_once(':')?;
+    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    if host.is_empty() {
+        return Some((1101, "lookup: no such host".to_owned()));
+    }
+    // Somebody may have a password there.
+    let plain = !host.contains(['@', '[']) && Url::typed(&format!("http://{host}/")).is_ok();
+    let beyond = plain && port.parse::<u16>().is_err();
+    beyond.then(|| (1210, format!("dial tcp: address {port}: invalid port")))
 }
 
 /// `` http.url`https://host/${id}` ``: a URL whose name has no values in it.
@@ -155,13 +173,14 @@ pub(crate) fn read<'js>(
     let address = match address {
         Ok(address) => address,
         Err(error) => {
-            let Some(words) = unspoken(&text) else {
+            let Some((error_code, words)) = unspoken(&text) else {
                 let words = format!("invalid URL: {error}");
                 return Err(Refused::Unmade { words, error_code: 1020, throws });
             };
             let mut refused = Unspoken {
                 url: text,
                 words,
+                error_code,
                 name,
                 tags: vu.tags(),
                 expected: vu.expected.borrow().clone(),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use http::header::{CONNECTION, HeaderMap, HeaderName, TRAILER, TRANSFER_ENCODING};
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
 use rquickjs::{
@@ -91,7 +92,10 @@ impl<'js> Response<'js> {
 
     #[qjs(get, enumerable)]
     fn status_text(&self) -> String {
-        status_text(self.outcome.status)
+        match &self.outcome.reason {
+            Some(reason) => format!("{} {reason}", self.outcome.status),
+            None => status_text(self.outcome.status),
+        }
     }
 
     #[qjs(get, enumerable)]
@@ -142,7 +146,9 @@ impl<'js> Response<'js> {
             ocsp.set(name, 0)?;
         }
         ocsp.set("revocation_reason", "")?;
-        ocsp.set("status", "unknown")?;
+        // Without TLS there is nobody to ask.
+        let status = self.outcome.peer.tls_version().map_or("", |_| "unknown");
+        ocsp.set("status", status)?;
         Ok(ocsp)
     }
 
@@ -168,6 +174,9 @@ impl<'js> Response<'js> {
                 let object = Object::new(ctx.clone())?;
                 let headers = &self.outcome.headers;
                 for name in headers.keys() {
+                    if between_hops(name, headers) {
+                        continue;
+                    }
                     let mut values = headers.get_all(name).iter();
                     let first = values.next().map_or(&b""[..], |value| value.as_bytes());
                     let mut joined = lossy(first);
@@ -215,6 +224,10 @@ impl<'js> Response<'js> {
             |made| &mut made.request,
             || {
                 let sent = &self.outcome.sent;
+                if sent.method.is_empty() {
+                    // There was none.
+                    return Ok(Value::new_null(ctx.clone()));
+                }
                 let object = Object::new(ctx.clone())?;
                 object.set("method", sent.method.as_str())?;
                 object.set("url", &*sent.url)?;
@@ -348,6 +361,17 @@ pub(crate) fn status_text(status: u16) -> String {
     let reason = http::StatusCode::from_u16(status).ok();
     let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
     format!("{status} {reason}").trim_end().to_owned()
+}
+
+/// Whether a header speaks of the connection alone. As in k6 scripts do not see it.
+fn between_hops(name: &HeaderName, headers: &HeaderMap) -> bool {
+    match *name {
+        TRANSFER_ENCODING | TRAILER => true,
+        CONNECTION => {
+            headers.get(name).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"close"))
+        }
+        _ => false,
+    }
 }
 
 /// Where a body stops being JSON, and why.

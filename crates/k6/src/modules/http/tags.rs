@@ -73,7 +73,7 @@ fn all(
 ) -> TagSet {
     let (status, number) = (Digits::of(echo.status.into()), Digits::of(echo.error_code));
     let ip;
-    let mut pairs: [(&str, &str); 12] = [("", ""); 12];
+    let mut pairs: [(&str, &str); 13] = [("", ""); 13];
     let mut list = Tags { pairs: &mut pairs, count: 0 };
     let name = hop.name.unwrap_or(hop.url);
     list.add(wanted.name, "name", name);
@@ -95,6 +95,8 @@ fn all(
     }
     if let Some(version) = echo.peer.tls_version() {
         list.add(wanted.tls_version, "tls_version", version.as_str());
+        // Nobody is asked for it.
+        list.add(wanted.ocsp_status, "ocsp_status", "unknown");
     }
     if wanted.ip
         && let Some(address) = echo.peer.address()
@@ -108,7 +110,7 @@ fn all(
 
 /// Tags in a place of a fixed size.
 struct Tags<'p, 't> {
-    pairs: &'p mut [(&'t str, &'t str); 12],
+    pairs: &'p mut [(&'t str, &'t str); 13],
     count: usize,
 }
 

@@ -42,6 +42,10 @@ impl Ending {
                     let hint = error.hint().map(|hint| format!("hint={hint:?}"));
                     new(Exit::Unspecified, words, &hint.unwrap_or_default())
                 }
+                Fault::Setup(error) if error.code() == "script_value_not_json" => {
+                    let hint = "hint=\"return plain objects, lists, texts and numbers\"";
+                    new(Exit::Unspecified, words, hint)
+                }
                 _ => new(Exit::Exception, words, "hint=\"script exception\" source=stacktrace"),
             };
         }
