@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod closures;
+
 use std::sync::Arc;
 use std::time::Duration;
 
