@@ -170,7 +170,7 @@ impl Cast for Players {
         counters.dropped.fetch_add(count, Ordering::Relaxed);
         self.record("dropped_iterations", count, now);
         let Some(settled) = self.shared.settled() else { return };
-        let at = now.saturating_duration_since(settled.began);
+        let at = settled.since(now);
         let tags = self.tags();
         let metric = &self.shared.registry.builtin().dropped_iterations;
         settled.collector.shard(worker).record(at, &tags, &[(metric, count as f64)]);

@@ -19,6 +19,7 @@ mod client;
 mod globals;
 mod machine;
 mod modules;
+mod rounds;
 mod script;
 mod service;
 mod shared;
