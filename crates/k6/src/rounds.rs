@@ -101,6 +101,12 @@ impl<'r> Rounds<'r> {
                 value: *value,
             }));
         }
+        if settled.outlet.as_ref().is_some_and(|outlet| outlet.lost() > 0) {
+            self.shared.warn_once(
+                "the outputs cannot keep up with the run: samples are being left out of them \
+                 (the summary and thresholds have all)",
+            );
+        }
         if let Some(warning) = settled.collector.series_warning() {
             self.shared.warn_once(&warning.to_string());
         }
