@@ -217,7 +217,11 @@ pub enum Trouble {
     Certificate,
     /// The server broke off with an alert.
     Alert,
-    /// What came is no TLS, or broke off, or nothing could be agreed on.
+    /// What came is no TLS.
+    NoTls,
+    /// The server closed the connection in the middle of the handshake.
+    Closed,
+    /// What came is wrong, or nothing could be agreed on.
     Handshake,
 }
 
@@ -412,6 +416,9 @@ impl Trouble {
             ) => Self::WrongHost,
             rustls::Error::InvalidCertificate(_) => Self::Certificate,
             rustls::Error::AlertReceived(_) => Self::Alert,
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+                Self::NoTls
+            }
             _ => Self::Handshake,
         }
     }
