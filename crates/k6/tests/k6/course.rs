@@ -1,4 +1,5 @@
-//! When a run begins, how long it is, and thresholds that end it.
+//! When a run begins, how long it is, thresholds that end it, and what stays of iterations that were
+//! cut off.
 
 use crate::harness::run;
 
@@ -59,4 +60,31 @@ async fn a_threshold_can_end_the_run_in_setup() {
     assert_eq!(ran.logged(), Vec::<&str>::new());
     // Levels are noted meanwhile.
     assert!(ran.of("vus").iter().all(|sample| sample.value == 0.0) && !ran.of("vus").is_empty());
+}
+
+#[tokio::test]
+async fn a_virtual_user_that_was_cut_off_keeps_what_its_modules_hold() {
+    let ran = run(
+        "import { sleep } from 'k6'; import { setTimeout } from 'k6/timers'; import exec from 'k6/execution';
+         let n = 0;
+         const once = (exec, startTime) => (
+           { executor: 'constant-vus', vus: 1, duration: '1s', gracefulStop: '0s', exec, startTime });
+         export const options = { scenarios: {
+           sleeps: once('sleeps', '0s'), computes: once('computes', '1500ms'), waits: once('waits', '3s'),
+           ends: { executor: 'per-vu-iterations', vus: 1, iterations: 2, exec: 'ends', startTime: '4500ms',
+                   maxDuration: '1s', gracefulStop: '0s' } } };
+         const log = (what) => console.log(what, __VU, __ITER, exec.vu.iterationInScenario, ++n);
+         export function sleeps() { log('sleeps'); setTimeout(() => log('never'), 1200); try { sleep(50) } catch { log('never') } finally { log('never') } }
+         export function computes() { log('computes'); for (;;) {} }
+         export async function waits() { log('waits'); await null; await new Promise((done) => setTimeout(done, 50000)); log('never') }
+         export function ends() { log('ends') }",
+    )
+    .await;
+    ran.is_clean();
+    assert_eq!(
+        ran.logged(),
+        ["sleeps 1 0 0 1", "computes 1 1 0 2", "waits 1 2 0 3", "ends 1 3 0 4", "ends 1 4 1 5"]
+    );
+    let loads = ran.report.phase.unwrap().loads;
+    assert_eq!(loads.iter().map(|load| load.interrupted).sum::<u64>(), 3);
 }

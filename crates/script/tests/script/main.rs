@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod closures;
+mod cutting;
 
 use std::sync::Arc;
 use std::time::Duration;
