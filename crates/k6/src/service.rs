@@ -105,10 +105,7 @@ impl Service {
         let shared = Arc::clone(&script.shared);
         let told = consolidated.options();
         let thresholds = script.thresholds(&consolidated)?;
-        let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
-        if seaworthy_document::errors(&findings) {
-            return Err(Error::Options(findings));
-        }
+        let entries = consolidated.loads(if queue { BACKLOG } else { 0 });
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let most = usize::try_from(consolidated.requirements().max_vus).unwrap_or(usize::MAX);
         let workers = workers.unwrap_or_else(cores).get().min(most).max(1);
@@ -121,6 +118,7 @@ impl Service {
                 environment: known.env.clone().unwrap_or_default(),
                 tags: known.tags.clone().unwrap_or_default().into_iter().collect(),
                 load: entry.load,
+                stripes: entry.stripes,
                 position,
                 began: AtomicU64::new(0),
                 iterations: AtomicU64::new(0),
