@@ -284,8 +284,6 @@ fn write(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     use seaworthy_metrics::Sample;
