@@ -101,8 +101,6 @@ impl Outflow {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
     use seaworthy_base::Clock;
     use seaworthy_metrics::{Registry, TagSet};
 
