@@ -29,7 +29,7 @@ pub(crate) struct Pool {
 struct State {
     /// Idle ones, by number and with the worker they live at.
     idle: BTreeMap<u64, (usize, Machine)>,
-    /// Numbers of those that were cut off: they begin again with a new engine.
+    /// Numbers of those that could not be cut off cleanly: they begin again with a new engine.
     lost: BTreeSet<u64>,
 }
 
@@ -170,7 +170,7 @@ impl Cast for Players {
         counters.dropped.fetch_add(count, Ordering::Relaxed);
         self.record("dropped_iterations", count, now);
         let Some(settled) = self.shared.settled() else { return };
-        let at = now.saturating_duration_since(settled.began);
+        let at = settled.since(now);
         let tags = self.tags();
         let metric = &self.shared.registry.builtin().dropped_iterations;
         settled.collector.shard(worker).record(at, &tags, &[(metric, count as f64)]);
@@ -298,25 +298,24 @@ impl VirtualUser for Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        let machine = self.machine.take();
+        let mut machine = self.machine.take();
         let (cast, counters) = (&self.cast, self.counters());
         counters.vus.fetch_sub(1, Ordering::Relaxed);
         cast.shared.counts.active.fetch_sub(1, Ordering::Relaxed);
         let now = cast.shared.clock.now();
-        let Some(machine) = machine else { return };
-        match self.busy {
-            None => {
-                lock(&cast.pool.state).idle.insert(self.id, (self.worker, machine));
-            }
-            Some(since) => {
-                Counters::add(&counters.cut);
-                let age = now.saturating_duration_since(since).as_nanos();
-                counters.note_cut(u64::try_from(age).unwrap_or(u64::MAX));
-                cast.record("interrupted_iterations", 1, now);
-                // Its script leaves where it stands; the number is given out again.
-                drop(machine);
-                lock(&cast.pool.state).lost.insert(self.id);
-            }
+        if let Some(since) = self.busy {
+            Counters::add(&counters.cut);
+            let age = now.saturating_duration_since(since).as_nanos();
+            counters.note_cut(u64::try_from(age).unwrap_or(u64::MAX));
+            cast.record("interrupted_iterations", 1, now);
+            // Its script leaves where it stands; what it keeps in its modules stays.
+            machine = machine.and_then(|mut machine| machine.cut().then_some(machine));
+        }
+        let mut state = lock(&cast.pool.state);
+        match machine {
+            Some(machine) => drop(state.idle.insert(self.id, (self.worker, machine))),
+            // Its number is given out again.
+            None => drop(state.lost.insert(self.id)),
         }
     }
 }

@@ -20,6 +20,7 @@ mod globals;
 mod handed;
 mod machine;
 mod modules;
+mod rounds;
 mod script;
 mod service;
 mod shared;

@@ -85,6 +85,12 @@ impl Machine {
         }
     }
 
+    /// Ends the command it is doing, at once. Whether it can do others: all that the script keeps in
+    /// its modules is as it was left then.
+    pub(crate) fn cut(&mut self) -> bool {
+        self.0.cut().is_some()
+    }
+
     /// Runs a command other than `Init`.
     pub(crate) async fn run(&mut self, command: Command) -> Result<Option<Json>, Error> {
         match self.call(command).await {
@@ -134,6 +140,10 @@ fn live(port: &Port<Command, Answer>, shared: &Arc<Shared>, worker: Option<usize
         };
         while let Some(command) = port.take() {
             let result = user.act(command);
+            // What a cut off iteration has put off must not be done in the next one.
+            if matches!(result, Err(Error::Cut)) && realm.has_jobs(&ctx) {
+                break;
+            }
             port.reply(Answer::Done(result));
         }
         globals::forget(&ctx);

@@ -35,7 +35,7 @@ pub use flags::Flags;
 pub use plan::{Requirements, Step};
 pub use run::{Settings, SummaryMode};
 pub use scenario::Scenario;
-pub use segment::Partition;
+pub use segment::{Partition, Stripes};
 pub use typed::Options;
 
 use source::{Reader, Source};
@@ -163,8 +163,7 @@ impl Consolidated {
 
     /// What the load engine is to do: one entry for each scenario that has work in our part.
     /// `backlog` is how many arrivals wait for a virtual user; with 0 they are dropped, as in k6.
-    /// What the engine cannot do exactly is an error, by name.
-    pub fn loads(&self, backlog: u32) -> (Vec<Entry>, Vec<Finding>) {
+    pub fn loads(&self, backlog: u32) -> Vec<Entry> {
         convert::entries(&self.scenarios, &self.partition, backlog)
     }
 }

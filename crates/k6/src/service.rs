@@ -1,12 +1,12 @@
 //! A run's whole life: virtual users, `setup`, scenarios side by side, `teardown`, what it came to.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use seaworthy_load::{Counters, Crew, Drive, Handle, PhaseReport, Scene, SharedTimeline, Timer};
-use seaworthy_metrics::{Collector, Snapshot, Submetric, TagSet, Thresholds};
+use seaworthy_metrics::{Collector, Snapshot, Submetric, Thresholds};
 use seaworthy_script::Error as ScriptError;
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
@@ -16,15 +16,12 @@ use crate::client;
 use crate::machine::{Command, Machine};
 use crate::options::{Consolidated, SummaryMode};
 use crate::output::Outlet;
+use crate::rounds::Rounds;
 use crate::script::{Error, Script};
 use crate::shared::{Ended, Settled, Shared, SystemTags};
 use crate::vu::Scenario;
 use crate::watching::Watching;
 
-/// How often thresholds that may end the run are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often levels are noted.
-const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// The most arrivals that wait for a virtual user with `--queue`.
 pub const BACKLOG: u32 = 1_000_000;
 
@@ -62,7 +59,7 @@ pub struct Service {
 pub struct Report {
     /// What the load did; `None` when it never began.
     pub phase: Option<PhaseReport>,
-    /// All that was measured.
+    /// All that was measured. Its length is as k6 counts it: with `setup` and `teardown`.
     pub snapshot: Snapshot,
     /// How the script wanted it to end.
     pub ended: Ended,
@@ -108,10 +105,7 @@ impl Service {
         let shared = Arc::clone(&script.shared);
         let told = consolidated.options();
         let thresholds = script.thresholds(&consolidated)?;
-        let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
-        if seaworthy_document::errors(&findings) {
-            return Err(Error::Options(findings));
-        }
+        let entries = consolidated.loads(if queue { BACKLOG } else { 0 });
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let most = usize::try_from(consolidated.requirements().max_vus).unwrap_or(usize::MAX);
         let workers = workers.unwrap_or_else(cores).get().min(most).max(1);
@@ -124,6 +118,7 @@ impl Service {
                 environment: known.env.clone().unwrap_or_default(),
                 tags: known.tags.clone().unwrap_or_default().into_iter().collect(),
                 load: entry.load,
+                stripes: entry.stripes,
                 position,
                 began: AtomicU64::new(0),
                 iterations: AtomicU64::new(0),
@@ -153,7 +148,7 @@ impl Service {
             phase,
             client,
             outlet,
-            began: shared.clock.now(),
+            began: OnceLock::new(),
             queue,
             workers,
             sources: client::sources(told)?,
@@ -206,21 +201,12 @@ impl Service {
     pub async fn run(self) -> Report {
         let crew = match Crew::threads(self.workers) {
             Ok(crew) => Arc::new(crew),
-            Err(error) => return self.report(None, None, Vec::new(), Some(error.into())),
-        };
-        let mut setup = None;
-        let (phase, crossed, mut fault) = match self.begin(&crew).await {
-            Ok(data) => {
-                setup = data;
-                self.load(&crew, setup.clone().map(Arc::new)).await
+            Err(error) => {
+                return self.report(None, None, Vec::new(), Some(error.into()), Duration::ZERO);
             }
-            Err(fault) => (None, Vec::new(), Some(fault)),
         };
-        if phase.is_some()
-            && let Err(error) = self.end(&crew, setup.clone().map(Arc::new)).await
-        {
-            fault = fault.or(Some(error));
-        }
+        let (phase, setup, crossed, mut fault) = self.act(&crew).await;
+        let run = self.shared.elapsed();
         let pool = &self.pool;
         let leaving = crew.run_on_each(|worker| {
             let pool = Arc::clone(pool);
@@ -232,11 +218,41 @@ impl Service {
         if let Some(crew) = Arc::into_inner(crew) {
             crew.dismiss().await;
         }
-        self.report(phase, setup, crossed, fault)
+        self.report(phase, setup, crossed, fault, run)
     }
 
-    /// Makes the virtual users and runs `setup`.
-    async fn begin(&self, crew: &Arc<Crew>) -> Result<Option<Json>, Fault> {
+    /// All of it on its crew: what the load did, what `setup` returned, the thresholds it was ended
+    /// for, and what broke.
+    async fn act(
+        &self,
+        crew: &Arc<Crew>,
+    ) -> (Option<PhaseReport>, Option<Json>, Vec<String>, Option<Fault>) {
+        if let Err(fault) = self.fill(crew).await {
+            return (None, None, Vec::new(), Some(fault));
+        }
+        self.shared.begin();
+        let mut rounds = Rounds::begin(&self.shared, &self.thresholds);
+        let setup = match rounds.until_crossed(self.setup(crew)).await {
+            Some(Ok(setup)) => setup,
+            Some(Err(fault)) => return (None, None, rounds.crossed, Some(fault)),
+            None => None,
+        };
+        let in_setup = !rounds.crossed.is_empty();
+        let data = setup.clone().map(Arc::new);
+        let load = rounds.around(self.load(crew, data.clone())).await;
+        let (phase, mut fault) = match load {
+            Ok(phase) => (phase, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        // As k6: a run that a threshold ended in `setup` has nothing to be torn down.
+        if phase.is_some() && !in_setup {
+            fault = rounds.around(self.end(crew, data)).await.err();
+        }
+        (phase, setup, rounds.crossed, fault)
+    }
+
+    /// Makes the virtual users.
+    async fn fill(&self, crew: &Arc<Crew>) -> Result<(), Fault> {
         let planned = self.consolidated.requirements().planned_vus;
         let pool = &self.pool;
         let filled = crew.run_on_each(|worker| {
@@ -246,6 +262,11 @@ impl Service {
         for filled in filled.await? {
             filled.map_err(Fault::Init)?;
         }
+        Ok(())
+    }
+
+    /// Runs `setup`.
+    async fn setup(&self, crew: &Arc<Crew>) -> Result<Option<Json>, Fault> {
         let options = self.consolidated.options();
         if !self.functions.contains("setup") || options.no_setup == Some(true) {
             return Ok(None);
@@ -295,13 +316,13 @@ impl Service {
         .await
     }
 
-    /// Runs the scenarios; what the load did, the thresholds it was ended for, and what broke.
+    /// Runs the scenarios; what the load did.
     async fn load(
         &self,
         crew: &Arc<Crew>,
         data: Option<Arc<Json>>,
-    ) -> (Option<PhaseReport>, Vec<String>, Option<Fault>) {
-        let Some(settled) = self.shared.settled() else { return (None, Vec::new(), None) };
+    ) -> Result<Option<PhaseReport>, Fault> {
+        let Some(settled) = self.shared.settled() else { return Ok(None) };
         let scene = Scene {
             phase: settled.phase.clone(),
             clock: self.shared.clock.clone(),
@@ -321,59 +342,7 @@ impl Service {
         });
         let drive = Drive::new(scene, entries.collect::<Vec<_>>());
         self.watching.load.get_or_init(|| drive.handle());
-        let running = drive.run(crew);
-        tokio::pin!(running);
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        // As k6: the first time a second after the start.
-        let first = self.shared.clock.now() + NOTE_EVERY;
-        let mut notes = tokio::time::interval_at(first, NOTE_EVERY);
-        let mut crossed = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                ended = &mut running => {
-                    return match ended {
-                        Ok(report) => (Some(report), crossed, None),
-                        Err(error) => (None, crossed, Some(error.into())),
-                    };
-                }
-                _ = notes.tick() => self.note(settled),
-                _ = looks.tick(), if self.thresholds.may_abort() && crossed.is_empty() => {
-                    let snapshot = settled.collector.watched(self.shared.elapsed());
-                    crossed = self.thresholds.aborting(&snapshot);
-                    if !crossed.is_empty() {
-                        self.stop.cancel();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Notes how many virtual users there are.
-    fn note(&self, settled: &Settled) {
-        let counts = &self.shared.counts;
-        let builtin = self.shared.registry.builtin();
-        let active = counts.active.load(Ordering::Relaxed).max(0) as f64;
-        let all = counts.initialised.load(Ordering::Relaxed) as f64;
-        let mut tags = TagSet::empty();
-        for (name, value) in settled.options.tags.iter().flatten() {
-            tags = tags.with(name, value);
-        }
-        let samples = [(&builtin.vus, active), (&builtin.vus_max, all)];
-        settled.collector.shard(0).record(self.shared.elapsed(), &tags, &samples);
-        if let Some(outlet) = &settled.outlet {
-            let at = self.shared.clock.wall();
-            outlet.send(samples.iter().map(|(metric, value)| seaworthy_metrics::Sample {
-                metric: (*metric).clone(),
-                tags: tags.clone(),
-                metadata: TagSet::empty(),
-                at,
-                value: *value,
-            }));
-        }
-        if let Some(warning) = settled.collector.series_warning() {
-            self.shared.warn_once(&warning.to_string());
-        }
+        Ok(Some(drive.run(crew).await?))
     }
 
     fn report(
@@ -382,12 +351,8 @@ impl Service {
         setup: Option<Json>,
         crossed: Vec<String>,
         fault: Option<Fault>,
+        run: Duration,
     ) -> Report {
-        let run = match &phase {
-            // As k6 counts a run: from the load's start to its end.
-            Some(phase) => phase.ended.saturating_duration_since(phase.started),
-            None => self.shared.elapsed(),
-        };
         let snapshot = match self.shared.settled() {
             Some(settled) => settled.collector.snapshot(run),
             // It is settled when a service is made.

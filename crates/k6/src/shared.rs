@@ -75,8 +75,9 @@ pub struct Settled {
     pub client: Arc<ClientOptions>,
     /// Where whole samples go, if anywhere.
     pub outlet: Option<Outlet>,
-    /// When the run began, on the run's clock: samples count from here.
-    pub began: Instant,
+    /// When the run began, on the run's clock: samples count from here. As in k6 it begins when its
+    /// virtual users are there, with `setup`.
+    pub(crate) began: OnceLock<Instant>,
     /// Whether arrivals wait in place of being dropped.
     pub queue: bool,
     /// How many workers there are.
@@ -88,6 +89,12 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// How long a moment is after the run's beginning; zero before it.
+    pub(crate) fn since(&self, now: Instant) -> Duration {
+        let began = self.began.get();
+        began.map_or(Duration::ZERO, |began| now.saturating_duration_since(*began))
+    }
+
     /// How a virtual user's requests are sent.
     pub(crate) fn client_of(&self, id: u64) -> Arc<ClientOptions> {
         match &self.sources {
@@ -226,10 +233,16 @@ impl Shared {
         self.stop.cancel();
     }
 
+    /// Notes that the run begins, once.
+    pub(crate) fn begin(&self) {
+        if let Some(settled) = self.settled() {
+            settled.began.get_or_init(|| self.clock.now());
+        }
+    }
+
     /// Since the run began; zero before.
     pub(crate) fn elapsed(&self) -> Duration {
-        let began = self.settled().map(|settled| settled.began);
-        began.map_or(Duration::ZERO, |began| self.clock.now().saturating_duration_since(began))
+        self.settled().map_or(Duration::ZERO, |settled| settled.since(self.clock.now()))
     }
 
     /// A name for the timeline, without what is hidden.

@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) load: Load,
+    /// Which of its iterations, in the whole run, are ours.
+    pub(crate) stripes: crate::options::Stripes,
     /// The load entry's place among the run's.
     pub(crate) position: usize,
     /// When it began, in nanoseconds since the run did; 0 before it has.

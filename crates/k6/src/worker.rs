@@ -106,7 +106,7 @@ impl Worker {
     ) {
         let Some(settled) = self.shared.settled() else { return };
         let now = self.shared.clock.now();
-        let at = now.saturating_duration_since(settled.began);
+        let at = settled.since(now);
         self.shard.record(at, tags, samples);
         if vu.stage.get() == Stage::Iteration {
             let row = self.row(tags);

@@ -118,6 +118,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Outputs that were slower than the run.
+    #[error("the outputs could not keep up with the run: {count} samples are not in them")]
+    Lost {
+        /// How many samples.
+        count: u64,
+    },
 }
 
 impl Error {
@@ -137,6 +143,7 @@ impl Error {
             Self::TimeUnit { .. } => "metrics-time-unit",
             Self::TimeFormat { .. } => "metrics-time-format",
             Self::Write { .. } => "metrics-write",
+            Self::Lost { .. } => "metrics-lost",
         }
     }
 
@@ -180,6 +187,9 @@ impl Error {
             Self::Write { .. } => {
                 Some("see whether the disk is full and the folder may be written to".to_owned())
             }
+            Self::Lost { .. } => Some(
+                "write to a faster disk; the summary and the thresholds have every sample".to_owned(),
+            ),
         }
     }
 }

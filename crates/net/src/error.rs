@@ -217,9 +217,11 @@ pub enum Trouble {
     Certificate,
     /// The server broke off with an alert.
     Alert,
-    /// What came is no TLS: another protocol is spoken there.
-    NotTls,
-    /// It broke off, or nothing could be agreed on.
+    /// What came is no TLS.
+    NoTls,
+    /// The server closed the connection in the middle of the handshake.
+    Closed,
+    /// What came is wrong, or nothing could be agreed on.
     Handshake,
 }
 
@@ -417,7 +419,7 @@ impl Trouble {
             rustls::Error::InvalidMessage(
                 rustls::InvalidMessage::InvalidContentType
                 | rustls::InvalidMessage::UnknownProtocolVersion,
-            ) => Self::NotTls,
+            ) => Self::NoTls,
             _ => Self::Handshake,
         }
     }

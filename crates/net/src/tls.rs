@@ -13,7 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_rustls::client::TlsStream;
 
 use crate::client::Http;
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::network::Plain;
 
 mod choice;
@@ -147,9 +147,10 @@ impl Tls {
         };
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
         connector.connect(name, plain).await.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Error::tls("the server closed the connection in the handshake")
-            }
+            io::ErrorKind::UnexpectedEof => Error::TlsFailed {
+                reason: "the server closed the connection in the handshake".to_owned(),
+                trouble: Trouble::Closed,
+            },
             _ => Error::streaming(&error),
         })
     }

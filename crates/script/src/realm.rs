@@ -193,6 +193,11 @@ impl Realm {
         drop(std::mem::take(&mut *self.rejected.borrow_mut()));
     }
 
+    /// Whether jobs of promises are left, as when a call was cut off between them.
+    pub fn has_jobs(&self, ctx: &Ctx<'_>) -> bool {
+        sys::has_jobs(ctx)
+    }
+
     /// Waits for one thing of the background and does what follows from it; `false` when there is
     /// none.
     fn step(&self, ctx: &Ctx<'_>) -> Result<bool, Error> {

@@ -22300,6 +22300,7 @@ typedef struct JSFunctionDef {
     bool need_home_object : 1;
     bool use_short_opcodes : 1; /* true if short opcodes are used in byte_code */
     bool has_await : 1; /* true if await is used (used in module eval) */
+    bool has_try : 1; /* true if the function contains a try statement */
 
     JSFunctionKindEnum func_kind : 8;
     JSParseFunctionEnum func_type : 7;
@@ -30052,6 +30053,7 @@ static __exception int js_parse_statement_or_decl(JSParseState *s,
             JSAtom name;
             BlockEnv block_env;
 
+            s->cur_func->has_try = true;
             set_eval_ret_undefined(s);
             if (next_token(s))
                 goto fail;
@@ -30086,8 +30088,8 @@ static __exception int js_parse_statement_or_decl(JSParseState *s,
                 if (next_token(s))
                     goto fail;
 
-                push_scope(s);  /* catch variable */
                 emit_label(s, label_catch);
+                push_scope(s);  /* catch variable */
 
                 if (s->token.val == '{') {
                     /* support optional-catch-binding feature */
@@ -35383,6 +35385,23 @@ static __exception int resolve_variables(JSContext *ctx, JSFunctionDef *s)
 
                 if (scope == s->body_scope) {
                     instantiate_hoisted_definitions(ctx, s, &bc_out);
+                } else if (s->has_try) {
+                    /* The scope may have been left by an exception (or by
+                       a jump out of a 'finally' clause), which does not
+                       execute 'leave_scope': closures over the variables
+                       of that time still refer to the stack. They keep
+                       theirs, and this time has its own. This comes before
+                       the function declarations, which may capture too. */
+                    for(scope_idx = s->scopes[scope].first; scope_idx >= 0;) {
+                        JSVarDef *vd = &s->vars[scope_idx];
+                        if (vd->scope_level != scope)
+                            break;
+                        if (vd->is_captured) {
+                            dbuf_putc(&bc_out, OP_close_loc);
+                            dbuf_put_u16(&bc_out, scope_idx);
+                        }
+                        scope_idx = vd->scope_next;
+                    }
                 }
 
                 for(scope_idx = s->scopes[scope].first; scope_idx >= 0;) {

@@ -99,9 +99,8 @@ fn scenario<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     })?;
     of_scenario(&object, "progress", |vu, it| it.progress(vu.shared.elapsed()))?;
     of_scenario(&object, "iterationInInstance", |vu, _| vu.numbers.get().in_scenario)?;
-    of_scenario(&object, "iterationInTest", |vu, _| {
-        let own = vu.numbers.get().in_scenario;
-        vu.shared.settled().map_or(own, |settled| settled.partition.stripes().global(own))
+    of_scenario(&object, "iterationInTest", |vu, it| {
+        it.stripes.global(vu.numbers.get().in_scenario)
     })?;
     Ok(object)
 }

@@ -26,5 +26,3 @@ pub(super) const EXECUTOR: &str = "k6-scenario-executor";
 pub(super) const RULE: &str = "k6-scenario-rule";
 /// A scenario whose function the script does not export.
 pub(super) const EXEC: &str = "k6-scenario-exec";
-/// A part of a run that cannot be run exactly.
-pub(super) const SEGMENT: &str = "k6-segment-unsupported";

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seaworthy_document::Finding;
-use seaworthy_load::{Arrivals, Executor as Engine, Load, Ramp, Schedule, Share};
+use seaworthy_load::{Arrivals, Executor as Engine, Load, Ramp, Schedule, Share, Stripe};
 
-use super::codes;
 use super::plan::ramp;
 use super::scenario::{Executor, Pool, Scenario, or_grace, or_one, or_second};
-use super::segment::Partition;
+use super::segment::{Partition, Stripes};
 use super::values::Stage;
 
 /// A scenario and what the load engine is to do for it.
@@ -19,6 +17,8 @@ pub struct Entry {
     pub scenario: String,
     /// What drives it, in our part of the run.
     pub load: Load,
+    /// Which of the scenario's iterations, in the whole run, are ours.
+    pub stripes: Stripes,
 }
 
 /// An entry for each scenario that has work in our part.
@@ -26,42 +26,41 @@ pub(super) fn entries(
     scenarios: &BTreeMap<String, Scenario>,
     partition: &Partition,
     backlog: u32,
-) -> (Vec<Entry>, Vec<Finding>) {
-    let mut findings = Vec::new();
-    let mut entries = Vec::new();
-    for scenario in scenarios.values() {
-        match engine(&scenario.executor, partition, backlog) {
-            Ok(Some(executor)) => entries.push(Entry {
-                scenario: scenario.name.clone(),
-                load: Load {
-                    flows: vec![Share { flow: scenario.name.clone(), weight: 1.0 }],
-                    start: scenario.start_time(),
-                    graceful_stop: scenario.graceful_stop(),
-                    executor,
-                },
-            }),
-            Ok(None) => {}
-            Err(what) => {
-                let name = &scenario.name;
-                let reason = format!("scenario `{name}`: {what} cannot be run in segments yet");
-                let hint = "run it undivided, or divide its rate by hand";
-                findings.push(Finding::error(codes::SEGMENT, reason).hint(hint));
-            }
-        }
-    }
-    (entries, findings)
+) -> Vec<Entry> {
+    let entry = |scenario: &Scenario| {
+        let executor = engine(&scenario.executor, partition, backlog)?;
+        let dealt = dealt(&scenario.executor, partition)?;
+        Some(Entry {
+            scenario: scenario.name.clone(),
+            load: Load {
+                flows: vec![Share { flow: scenario.name.clone(), weight: 1.0 }],
+                start: scenario.start_time(),
+                graceful_stop: scenario.graceful_stop(),
+                executor,
+            },
+            stripes: dealt.stripes().clone(),
+        })
+    };
+    scenarios.values().filter_map(entry).collect()
 }
 
-/// The engine's executor; `None` if there is no work in our part, and the executor's name if the
-/// engine cannot do our part of it exactly.
-fn engine(
-    executor: &Executor,
-    partition: &Partition,
-    backlog: u32,
-) -> Result<Option<Engine>, &'static str> {
+/// How a scenario's iterations are dealt out; `None` if none are ours. Where virtual users share
+/// them, each part gets as many as it has hands.
+fn dealt(executor: &Executor, partition: &Partition) -> Option<Partition> {
+    match executor {
+        Executor::SharedIterations { vus, .. } => partition.by(or_one(*vus).into()),
+        Executor::ConstantArrivalRate { pool, .. } | Executor::RampingArrivalRate { pool, .. } => {
+            partition.by(pool.max().into())
+        }
+        _ => Some(partition.clone()),
+    }
+}
+
+/// The engine's executor; `None` if there is no work in our part.
+fn engine(executor: &Executor, partition: &Partition, backlog: u32) -> Option<Engine> {
     let share = |vus: Option<u32>| narrow(partition.share(or_one(vus).into()));
     let has_work = |vus: u32, engine: Engine| (vus > 0).then_some(engine);
-    Ok(match executor {
+    match executor {
         Executor::ConstantVus { vus, .. } => {
             let vus = share(*vus);
             has_work(vus, Engine::ConstantVus { vus, duration: executor.duration() })
@@ -79,8 +78,7 @@ fn engine(
             has_work(vus, Engine::PerVuIterations { vus, iterations, max_duration })
         }
         Executor::SharedIterations { vus, iterations, .. } => {
-            let dealt = partition.by(or_one(*vus).into());
-            let iterations = dealt.map_or(0, |dealt| dealt.share(or_one(*iterations)));
+            let iterations = dealt(executor, partition)?.share(or_one(*iterations));
             let (vus, max_duration) = (share(*vus), executor.duration());
             let engine = Engine::SharedIterations { vus, iterations, max_duration };
             has_work(vus, engine).filter(|_| iterations > 0)
@@ -91,42 +89,37 @@ fn engine(
                 unit: or_second(*time_unit),
                 duration: executor.duration(),
             };
-            arrivals(executor, schedule, *pool, partition, backlog)?
+            arrivals(schedule, *pool, dealt(executor, partition)?, partition, backlog)
         }
         Executor::RampingArrivalRate { start_rate, time_unit, stages, pool } => {
             let rates: Vec<(Duration, f64)> =
                 stages.iter().map(|stage| (stage.duration, stage.target.into())).collect();
             let start = start_rate.unwrap_or_default().into();
             let schedule = Schedule::Ramping(Ramp::new(start, or_second(*time_unit), &rates));
-            arrivals(executor, schedule, *pool, partition, backlog)?
+            arrivals(schedule, *pool, dealt(executor, partition)?, partition, backlog)
         }
-    })
+    }
 }
 
+/// Our arrivals are those that are dealt to us, each at its own moment of the whole.
 fn arrivals(
-    executor: &Executor,
     schedule: Schedule,
     pool: Pool,
+    dealt: Partition,
     partition: &Partition,
     backlog: u32,
-) -> Result<Option<Engine>, &'static str> {
-    if !partition.is_whole() {
-        // A part of the arrivals are those whose numbers `Partition::by(maxVUs)` deals to us, each
-        // at its own moment of the whole; a schedule has no way to leave out the others.
-        return match partition.share(pool.max().into()) {
-            0 => Ok(None),
-            _ => Err(executor.name()),
-        };
-    }
-    if pool.max() == 0 {
-        return Ok(None);
-    }
-    Ok(Some(Engine::Arrivals(Arrivals {
-        schedule,
-        pre_allocated_vus: pool.pre_allocated(),
-        max_vus: pool.max(),
-        max_backlog: backlog,
-    })))
+) -> Option<Engine> {
+    let schedule = match dealt.is_whole() {
+        true => schedule,
+        false => {
+            let stripes = dealt.stripes();
+            schedule.striped(Stripe::new(stripes.period(), stripes.places().iter().copied())?)
+        }
+    };
+    let share = |vus: u32| narrow(partition.share(vus.into()));
+    let (pre_allocated_vus, max_vus) = (share(pool.pre_allocated()), share(pool.max()));
+    let engine = Arrivals { schedule, pre_allocated_vus, max_vus, max_backlog: backlog };
+    (max_vus > 0).then_some(Engine::Arrivals(engine))
 }
 
 /// The ramp in our part: as it was typed if it is undivided, otherwise as jumps between the

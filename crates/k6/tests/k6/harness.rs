@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use seaworthy_base::Clock;
 use seaworthy_k6::console::{Console, Level};
 use seaworthy_k6::options::Flags;
-use seaworthy_k6::output::Outlet;
+use seaworthy_k6::output::{MOST_WAITING, Outlet};
 use seaworthy_k6::{Error, Options, Reading, Report, Script, Service};
 use seaworthy_load::SharedTimeline;
 use seaworthy_metrics::{Sample, Snapshot};
@@ -139,7 +139,7 @@ async fn run_whole(
     })
     .await?;
     let (consolidated, _) = script.consolidate(flags, None)?;
-    let (outlet, mut samples) = Outlet::new();
+    let (outlet, mut samples) = Outlet::new(MOST_WAITING);
     let timeline = SharedTimeline::new(clock.wall(), clock.now(), BTreeMap::new());
     let service = Service::new(
         &script,

@@ -5,6 +5,7 @@
 
 mod batch;
 mod core;
+mod course;
 mod debug;
 mod harness;
 mod html;

@@ -10,8 +10,8 @@ use crate::Said;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn executor(options: Value, backlog: u32) -> Executor {
-    let (mut entries, findings) = Said::script(options).quietly().loads(backlog);
-    assert!(findings.is_empty() && entries.len() == 1, "{findings:?} {entries:?}");
+    let mut entries = Said::script(options).quietly().loads(backlog);
+    assert_eq!(entries.len(), 1, "{entries:?}");
     entries.remove(0).load.executor
 }
 
@@ -65,8 +65,7 @@ fn entries_are_named_and_timed_as_their_scenarios() {
         "a": { "executor": "constant-vus", "duration": "5s" },
         "idle": { "executor": "constant-arrival-rate", "rate": 1, "duration": "1s", "preAllocatedVUs": 0 },
     } });
-    let (entries, findings) = Said::script(options).quietly().loads(0);
-    assert!(findings.is_empty());
+    let entries = Said::script(options).quietly().loads(0);
     let told: Vec<_> = entries
         .iter()
         .map(|entry| (entry.scenario.as_str(), entry.load.start, entry.load.graceful_stop))
@@ -81,8 +80,7 @@ fn part(segment: &str, sequence: &str, scenario: Value) -> Option<Executor> {
         "executionSegment": segment, "executionSegmentSequence": sequence,
         "scenarios": { "a": scenario }
     });
-    let (entries, findings) = Said::script(options).quietly().loads(0);
-    assert!(findings.is_empty(), "{findings:?}");
+    let entries = Said::script(options).quietly().loads(0);
     entries.into_iter().next().map(|entry| entry.load.executor)
 }
 
@@ -127,17 +125,37 @@ fn a_ramp_in_a_part_jumps_when_its_share_changes() {
 }
 
 #[test]
-fn arrivals_in_a_part_are_refused_by_name() {
+fn arrivals_in_a_part_are_those_dealt_to_it_each_when_it_is_due() {
+    let arrivals = |segment: &str, scenario: &Value| match part(segment, THIRDS, scenario.clone()) {
+        Some(Executor::Arrivals(arrivals)) => arrivals,
+        other => panic!("{other:?}"),
+    };
     let rate = json!({
-        "executor": "constant-arrival-rate", "rate": 1, "duration": "1s", "preAllocatedVUs": 9
+        "executor": "constant-arrival-rate", "rate": 10, "duration": "2s", "preAllocatedVUs": 7, "maxVUs": 9
     });
-    let options = json!({
-        "executionSegment": "0:1/3", "executionSegmentSequence": THIRDS, "scenarios": { "a": rate }
-    });
-    let (entries, findings) = Said::script(options).quietly().loads(0);
-    assert!(entries.is_empty());
-    assert_eq!(findings[0].code, "k6-segment-unsupported");
-    assert!(findings[0].reason.contains("constant-arrival-rate"), "{}", findings[0]);
+    let found = ["0:1/3", "1/3:2/3", "2/3:1"].map(|third| arrivals(third, &rate));
+    let tenths = |schedule: &Schedule| -> Vec<u128> {
+        (0..schedule.total()).map(|number| schedule.due(number).as_millis() / 100).collect()
+    };
+    assert_eq!(tenths(&found[0].schedule), [0, 3, 6, 9, 12, 15, 18]);
+    assert_eq!(tenths(&found[1].schedule), [1, 4, 7, 10, 13, 16, 19]);
+    assert_eq!(tenths(&found[2].schedule), [2, 5, 8, 11, 14, 17]);
+    let users = found.each_ref().map(|it| (it.pre_allocated_vus, it.max_vus));
+    assert_eq!(users, [(3, 3), (2, 3), (2, 3)]);
+    // Two users are the first two thirds', and so are all arrivals.
+    let stages = json!([{ "duration": "1s", "target": 20 }, { "duration": "1s", "target": 0 }]);
+    let ramp = json!({ "executor": "ramping-arrival-rate", "startRate": 2, "stages": stages, "preAllocatedVUs": 2 });
+    let whole = match executor(json!({ "scenarios": { "a": ramp.clone() } }), 0) {
+        Executor::Arrivals(arrivals) => arrivals.schedule,
+        other => panic!("{other:?}"),
+    };
+    let dues = |schedule: &Schedule, first: u64, step: usize| -> Vec<Duration> {
+        (first..schedule.total()).step_by(step).map(|number| schedule.due(number)).collect()
+    };
+    for (third, first) in [("0:1/3", 0), ("1/3:2/3", 1)] {
+        assert_eq!(dues(&arrivals(third, &ramp).schedule, 0, 1), dues(&whole, first, 2), "{third}");
+    }
+    assert_eq!(part("2/3:1", THIRDS, ramp), None);
 }
 
 #[test]

@@ -108,3 +108,12 @@ pub fn end_script(ctx: &Ctx<'_>, words: &str) -> Error {
     }
     ctx.throw(exception)
 }
+
+/// Whether jobs of promises are left to be done.
+pub(crate) fn has_jobs(ctx: &Ctx<'_>) -> bool {
+    // SAFETY: this context's own runtime, which is asked and not changed.
+    #[expect(unsafe_code, reason = "rquickjs asks only those who are outside of the context")]
+    unsafe {
+        qjs::JS_IsJobPending(qjs::JS_GetRuntime(ctx.as_raw().as_ptr()))
+    }
+}

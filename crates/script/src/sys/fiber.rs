@@ -59,7 +59,10 @@ type Task = Pin<Box<dyn Future<Output = Completion>>>;
 struct Link {
     yielder: Cell<Option<NonNull<Yielder<(), ()>>>>,
     waiting: Cell<Option<NonNull<dyn Waiting>>>,
+    /// Whether what it does now is being ended.
     cut: Cell<bool>,
+    /// Whether it is asked for nothing more.
+    over: Cell<bool>,
     /// When the script was first seen computing since it was resumed.
     turn: Cell<Option<Instant>>,
     background: RefCell<FuturesUnordered<Task>>,
@@ -97,6 +100,8 @@ pub struct Fiber<I, O> {
     coroutine: Option<Coroutine<(), (), ()>>,
     link: Box<Link>,
     mail: Box<Mail<I, O>>,
+    /// Whether it is in the middle of a call.
+    called: bool,
     thread: ThreadId,
 }
 
@@ -132,15 +137,29 @@ impl<I: 'static, O: 'static> Fiber<I, O> {
             link.yielder.set(Some(NonNull::from(yielder)));
             body(port);
         });
-        Ok(Self { coroutine: Some(coroutine), link, mail, thread: thread::current().id() })
+        let (coroutine, thread) = (Some(coroutine), thread::current().id());
+        Ok(Self { coroutine, link, mail, called: false, thread })
     }
 
     /// Hands the body a call and waits for its answer; `None` when the body has ended. Dropped
-    /// before that, the fiber is in the middle of a call: it should then be dropped as well.
+    /// before that, the fiber is in the middle of a call: it should then be dropped as well, or the
+    /// call cut off with [`Fiber::cut`].
     pub async fn call(&mut self, input: I) -> Option<O> {
         assert_eq!(self.thread, thread::current().id(), "a fiber stays on its thread");
         self.mail.input.set(Some(input));
+        self.called = true;
         std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Ends the call it is in the middle of, at once: whoever waits gives up, computations are
+    /// interrupted. What the body answered, after which it can be called again; `None` when it did
+    /// not, and the fiber should be dropped.
+    pub fn cut(&mut self) -> Option<O> {
+        // A body that waits for a call must not be woken without one.
+        if !std::mem::take(&mut self.called) || self.thread != thread::current().id() {
+            return None;
+        }
+        self.end_waits(|fiber| fiber.mail.output.take())
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<O>> {
@@ -155,6 +174,7 @@ impl<I: 'static, O: 'static> Fiber<I, O> {
             }
             let Some(ended) = self.resume() else { return Poll::Ready(None) };
             if let Some(output) = self.mail.output.take() {
+                self.called = false;
                 return Poll::Ready(Some(output));
             }
             if ended {
@@ -189,7 +209,8 @@ impl<I: 'static, O: 'static> Fiber<I, O> {
 impl<I, O> Fiber<I, O> {
     /// Goes on with the coroutine; whether it has ended, or `None` when it had before.
     fn resume(&mut self) -> Option<bool> {
-        let coroutine = self.coroutine.as_mut()?;
+        // One that a panic has left is done, too.
+        let coroutine = self.coroutine.as_mut().filter(|coroutine| !coroutine.done())?;
         let before = CURRENT.replace(Some(NonNull::from(&*self.link)));
         let result = coroutine.resume(());
         CURRENT.set(before);
@@ -198,6 +219,26 @@ impl<I, O> Fiber<I, O> {
             self.coroutine = None;
         }
         Some(ended)
+    }
+
+    /// Goes on, with whoever waits giving up and scripts interrupted, until there is something or the
+    /// body has ended. The stack is left frame by frame: it holds frames of C, which must not be
+    /// unwound.
+    fn end_waits<T>(&mut self, mut until: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        self.link.cut.set(true);
+        self.link.waiting.set(None);
+        for _ in 0..MOST_STEPS {
+            let ended = self.resume()?;
+            self.link.waiting.set(None);
+            if let Some(found) = until(self) {
+                self.link.cut.set(false);
+                return Some(found);
+            }
+            if ended {
+                break;
+            }
+        }
+        None
     }
 }
 
@@ -208,16 +249,8 @@ impl<I, O> Drop for Fiber<I, O> {
         }
         let here = self.thread == thread::current().id();
         if here {
-            // Whoever waits gives up, scripts are interrupted, and the stack is left frame by frame:
-            // it holds frames of C, which must not be unwound.
-            self.link.cut.set(true);
-            self.link.waiting.set(None);
-            for _ in 0..MOST_STEPS {
-                if self.resume() != Some(false) {
-                    break;
-                }
-                self.link.waiting.set(None);
-            }
+            self.link.over.set(true);
+            self.end_waits(|_| None::<()>);
         }
         if self.coroutine.is_some() {
             // Never seen; but a leak is better than an abort.
@@ -234,6 +267,7 @@ impl Link {
             yielder: Cell::new(None),
             waiting: Cell::new(None),
             cut: Cell::new(false),
+            over: Cell::new(false),
             turn: Cell::new(None),
             background: RefCell::default(),
             ready: RefCell::default(),
@@ -260,13 +294,13 @@ impl<I, O> Port<I, O> {
                 return Some(input);
             }
             // Its waiting is empty: it goes on when it is called.
-            let cut = with_current(|link| {
-                if !link.cut.get() {
+            let over = with_current(|link| {
+                if !link.over.get() {
                     link.suspend();
                 }
-                link.cut.get()
+                link.over.get()
             });
-            if cut != Some(false) {
+            if over != Some(false) {
                 return None;
             }
         }

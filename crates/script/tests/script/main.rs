@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod closures;
+mod cutting;
+
 use std::sync::Arc;
 use std::time::Duration;
 

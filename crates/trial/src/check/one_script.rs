@@ -49,10 +49,7 @@ impl Checked {
     pub fn of_script(one: OneScript) -> Result<Self, Error> {
         let OneScript { name, script, consolidated, queue, workers, outlet } = one;
         let thresholds = script.thresholds(&consolidated)?;
-        let (entries, findings) = consolidated.loads(if queue { BACKLOG } else { 0 });
-        if seaworthy_document::errors(&findings) {
-            return Err(Error::Options(findings));
-        }
+        let entries = consolidated.loads(if queue { BACKLOG } else { 0 });
         let loads: Vec<Load> = entries.into_iter().map(|entry| entry.load).collect();
         let length = loads.iter().map(|load| load.start.saturating_add(load.duration()));
         let duration = length.max().unwrap_or_default();

@@ -103,8 +103,7 @@ impl Checker<'_> {
         };
         self.findings
             .extend(read.findings.into_iter().map(|finding| placed(finding, typed, self.file)));
-        let (entries, findings) = read.consolidated.loads(BACKLOG);
-        self.findings.extend(findings.into_iter().map(|finding| placed(finding, typed, self.file)));
+        let entries = read.consolidated.loads(BACKLOG);
         let loads: Vec<Load> = entries.into_iter().map(|entry| entry.load).collect();
         if loads.is_empty() {
             let reason = format!("`{typed}` has no work to do");

@@ -7,10 +7,9 @@ use std::thread::JoinHandle;
 use seaworthy_k6::Script;
 use seaworthy_k6::options::Consolidated;
 use seaworthy_k6::options::values::SYSTEM_TAGS;
-use seaworthy_k6::output::Outlet;
+use seaworthy_k6::output::{MOST_WAITING, Outflow, Outlet};
 use seaworthy_metrics::output::{Csv, Json, TimeFormat};
-use seaworthy_metrics::{Collector, Error, Output, Sample, Thresholds};
-use tokio::sync::mpsc::UnboundedReceiver;
+use seaworthy_metrics::{Collector, Error, Output, Thresholds};
 use tokio_util::sync::CancellationToken;
 
 use super::conduct::Begun;
@@ -46,7 +45,7 @@ pub(crate) struct Wanted {
     kinds: Vec<Kind>,
     dashboard: Option<Settings>,
     outlet: Option<Outlet>,
-    samples: UnboundedReceiver<Vec<Sample>>,
+    samples: Outflow,
 }
 
 impl Wanted {
@@ -54,7 +53,7 @@ impl Wanted {
     pub(crate) fn read(consolidated: &Consolidated) -> Result<Self, Stop> {
         let typed = consolidated.settings().out.clone().unwrap_or_default();
         let variable = |name: &str| std::env::var(name).ok();
-        let (outlet, samples) = Outlet::new();
+        let (outlet, samples) = Outlet::new(MOST_WAITING);
         let mut wanted = Self { kinds: Vec::new(), dashboard: None, outlet: None, samples };
         if variable("K6_WEB_DASHBOARD").is_some_and(|value| value == "true") {
             wanted.dashboard = Some(Settings::read("", variable)?);
@@ -179,13 +178,20 @@ fn csv(argument: &str) -> Result<Kind, Stop> {
     Ok(Kind::Csv { file, format })
 }
 
+/// All that went wrong with outputs.
+fn stop_of(first: &Error, others: &[Error]) -> Stop {
+    let all = std::iter::once(first).chain(others);
+    let words: Vec<String> = all.map(|error| format!("{error} [{}]", error.code())).collect();
+    let stop = Stop::new(Exit::Unspecified, words.join("; "));
+    match first.hint() {
+        Some(hint) => stop.hint(hint),
+        None => stop,
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        let stop = Self::new(Exit::Unspecified, format!("{error} [{}]", error.code()));
-        match error.hint() {
-            Some(hint) => stop.hint(hint),
-            None => stop,
-        }
+        stop_of(&error, &[])
     }
 }
 
@@ -229,9 +235,9 @@ impl Outputs {
         self.over.cancel();
         let errors = self.thread.take().map(|thread| thread.join().unwrap_or_default());
         let shown = self.dashboard.as_mut().map_or(Ok(()), Dashboard::finish);
-        match errors.into_iter().flatten().next() {
-            Some(error) => Err(error.into()),
-            None => shown,
+        match errors.unwrap_or_default().as_slice() {
+            [first, others @ ..] => Err(stop_of(first, others)),
+            [] => shown,
         }
     }
 }
@@ -239,7 +245,7 @@ impl Outputs {
 /// Writes until the run is over; an output that fails is left, and the others go on.
 fn write(
     mut outputs: Vec<Box<dyn Output>>,
-    mut samples: UnboundedReceiver<Vec<Sample>>,
+    mut samples: Outflow,
     over: &CancellationToken,
 ) -> Vec<Error> {
     let mut errors = Vec::new();
@@ -269,5 +275,74 @@ fn write(
         }
     });
     keep(&mut outputs, &mut |output| output.finish());
+    match samples.lost() {
+        0 => {}
+        count => errors.push(Error::Lost { count }),
+    }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use seaworthy_metrics::Sample;
+
+    use super::*;
+
+    /// Writes a batch when it is let.
+    struct Slow {
+        begins: SyncSender<()>,
+        may: Receiver<()>,
+        written: std::sync::Arc<std::sync::Mutex<Vec<f64>>>,
+    }
+
+    impl Output for Slow {
+        fn samples(&mut self, samples: &[Sample]) -> Result<(), Error> {
+            self.begins.send(()).unwrap();
+            self.may.recv().unwrap();
+            self.written.lock().unwrap().extend(samples.iter().map(|sample| sample.value));
+            Ok(())
+        }
+
+        fn finish(&mut self) -> Result<(), Error> {
+            Err(Error::Write { file: "slow".to_owned(), source: io::ErrorKind::StorageFull.into() })
+        }
+    }
+
+    #[test]
+    fn a_slow_disk_neither_stops_the_run_nor_loses_anything_unsaid() {
+        let (outlet, outflow) = Outlet::new(10);
+        let (begins, begun) = sync_channel(100);
+        let (let_it, may) = sync_channel(100);
+        let written = std::sync::Arc::default();
+        let slow = Slow { begins, may, written: std::sync::Arc::clone(&written) };
+        let over = CancellationToken::new();
+        let end = over.clone();
+        let thread = std::thread::spawn(move || write(vec![Box::new(slow)], outflow, &end));
+        let clock = seaworthy_base::Clock::system();
+        let registry = seaworthy_metrics::Registry::new();
+        let send = |value: f64| {
+            outlet.send(std::iter::once(Sample {
+                metric: registry.builtin().iterations.clone(),
+                tags: seaworthy_metrics::TagSet::empty(),
+                metadata: seaworthy_metrics::TagSet::empty(),
+                at: clock.wall(),
+                value,
+            }));
+        };
+        // One is in the disk's hands, ten wait, four find no room.
+        send(0.0);
+        begun.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+        (1..15).for_each(|value| send(f64::from(value)));
+        (0..11).for_each(|_| let_it.send(()).unwrap());
+        over.cancel();
+        let mut outputs =
+            Outputs { names: Vec::new(), over, thread: Some(thread), dashboard: None };
+        let stop = outputs.finish().unwrap_err();
+        assert_eq!(*written.lock().unwrap(), (0..11).map(f64::from).collect::<Vec<_>>());
+        let words = stop.words();
+        assert!(words.contains("slow") && words.contains("4 samples are not in them"), "{words}");
+        assert_eq!(stop.exit, Exit::Unspecified);
+    }
 }
