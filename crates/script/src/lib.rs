@@ -19,5 +19,5 @@ mod sys;
 pub use error::{Error, Thrown};
 pub use loader::{Builtins, Bundle, Declare, Kind, Unit};
 pub use realm::{Limits, Realm, STACK, from_json, run_jobs, to_json};
-pub use sys::{Completion, Cut, Entries, Fiber, Port, Text, background, end_script, wait};
+pub use sys::{Completion, Cut, Entries, Fiber, Port, Text, background, end_script, lent, wait};
 pub use sys::{byte_length, copy_bytes, overwrite_bytes};

@@ -8,6 +8,6 @@ mod fiber;
 pub use buffer::{byte_length, copy_bytes, overwrite_bytes};
 pub use bytecode::end_script;
 pub(crate) use bytecode::{Bytecode, compile_script, has_jobs, load_module, run_script};
-pub use entries::{Entries, Text};
+pub use entries::{Entries, Text, lent};
 pub use fiber::{Completion, Cut, Fiber, Port, background, wait};
 pub(crate) use fiber::{Interrupted, forget_background, is_cut, poll_interrupt, take_ready};

@@ -9,6 +9,7 @@ mod cookies;
 mod debug;
 mod exchange;
 mod expected;
+mod fields;
 mod file;
 mod jar;
 mod page;

@@ -37,6 +37,36 @@ async fn requests_block_the_script_and_are_measured() {
 }
 
 #[tokio::test]
+async fn answers_can_be_listed_and_written_over() {
+    let server = Server::start().await;
+    let ran = run(&server.fill(
+        "import http from 'k6/http'; import { check } from 'k6';
+         export default function () {
+           const res = http.get('BASE/json');
+           check(res, {
+             'its fields are its own': (r) => Object.keys(r).length === 20 && Object.keys(r)[0] === 'remote_ip'
+               && r.hasOwnProperty('status') && 'json' in r && !('nothing' in r) && r.nothing === undefined,
+             'a copy has them': (r) => { const { status, ...rest } = r; return status === 200 && rest.body === r.body && !('status' in rest); },
+             'as JSON it has values': (r) => { const j = JSON.parse(JSON.stringify(r)); return j.status === 200 && j.body === r.body && !('json' in j); },
+             'what is made once stays': (r) => { r.headers.Own = 1; return r.headers.Own === 1 && r.headers === r.headers; },
+             'another body is read': (r) => { r.body = '{\"x\":3}'; return r.json('x') === 3 && r.json().x === 3 && r.body.length === 7; },
+             'no body is none': (r) => { r.body = null; try { r.json(); return false; } catch (e) { return r.body === null && e.message.includes('null'); } },
+             'numbers stay numbers': (r) => { r.status = '404'; return r.status === 404; },
+             'texts stay texts': (r) => { r.error = 12; return r.error === '12'; },
+             'functions stay': (r) => { try { r.json = 1; return false; } catch (e) { return e instanceof TypeError && typeof r.json === 'function'; } },
+             'nothing is added': (r) => { try { r.own = 1; return false; } catch (e) { return e instanceof TypeError && r.own === undefined; } },
+             'nothing is deleted': (r) => { try { delete r.url; return false; } catch (e) { return e instanceof TypeError && r.url.startsWith('http'); } },
+           });
+         }",
+    ))
+    .await;
+    ran.is_clean();
+    let failed = ran.of("checks").into_iter().filter(|it| it.value == 0.0);
+    let failed: Vec<_> = failed.map(|it| it.tags.get("check").unwrap().to_owned()).collect();
+    assert_eq!((ran.of("checks").len(), failed), (11, Vec::new()));
+}
+
+#[tokio::test]
 async fn bodies_parameters_and_methods_go_out_as_told() {
     let server = Server::start().await;
     let ran = run(&server.fill(

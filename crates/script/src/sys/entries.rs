@@ -93,6 +93,14 @@ impl Drop for Text<'_> {
     }
 }
 
+/// Counts one more owner of a value. For what rquickjs 0.14.0 drops although the engine only lent it:
+/// the value that is given to `JsClass::exotic_set_property`.
+pub fn lent(value: &Value<'_>) {
+    // SAFETY: the value belongs to this engine; one owner too many keeps it, and no more.
+    #[expect(unsafe_code, reason = "an owner more")]
+    let _ = unsafe { qjs::JS_DupValue(value.ctx().as_raw().as_ptr(), value.as_raw()) };
+}
+
 /// The own enumerable properties of an object that have names, in its order. Values are read when
 /// their turn comes, as a script would see them.
 pub struct Entries<'o, 'js> {

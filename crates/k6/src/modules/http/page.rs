@@ -5,35 +5,35 @@ use std::rc::Rc;
 use rquickjs::{Class, Ctx, Exception, Value};
 
 use super::call;
-use super::exchange::Outcome;
+use super::response::Response;
 use crate::html::Document;
 use crate::modules::html::{self, Selection, Sending};
 
 /// `res.html(selector)`.
 pub(super) fn selection<'js>(
     ctx: &Ctx<'js>,
-    outcome: &Outcome,
+    response: &Response<'js>,
     selector: Option<Value<'js>>,
 ) -> rquickjs::Result<Class<'js, Selection>> {
-    html::select(ctx, &document(ctx, outcome)?, selector)
+    html::select(ctx, &document(ctx, response)?, selector)
 }
 
 /// `res.submitForm(arguments)`: the answer to that.
 pub(super) fn submit_form<'js>(
     ctx: &Ctx<'js>,
-    outcome: &Outcome,
+    response: &Response<'js>,
     arguments: Option<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
-    send(ctx, html::submitted(ctx, &document(ctx, outcome)?, arguments)?)
+    send(ctx, html::submitted(ctx, &document(ctx, response)?, arguments)?)
 }
 
 /// `res.clickLink(arguments)`: the answer to that.
 pub(super) fn click_link<'js>(
     ctx: &Ctx<'js>,
-    outcome: &Outcome,
+    response: &Response<'js>,
     arguments: Option<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
-    send(ctx, html::clicked(ctx, &document(ctx, outcome)?, arguments)?)
+    send(ctx, html::clicked(ctx, &document(ctx, response)?, arguments)?)
 }
 
 fn send<'js>(ctx: &Ctx<'js>, sending: Sending<'js>) -> rquickjs::Result<Value<'js>> {
@@ -42,12 +42,12 @@ fn send<'js>(ctx: &Ctx<'js>, sending: Sending<'js>) -> rquickjs::Result<Value<'j
     call::request(ctx, &method, url, body, params)
 }
 
-fn document(ctx: &Ctx<'_>, outcome: &Outcome) -> rquickjs::Result<Rc<Document>> {
-    let Some(body) = &outcome.body else {
+fn document<'js>(ctx: &Ctx<'js>, response: &Response<'js>) -> rquickjs::Result<Rc<Document>> {
+    let Some(body) = response.bytes()? else {
         return Err(Exception::throw_message(
             ctx,
             "the body is null so we can't transform it to HTML - this likely was because of a request error getting the response",
         ));
     };
-    html::page(ctx, &String::from_utf8_lossy(body), &outcome.url)
+    html::page(ctx, &String::from_utf8_lossy(&body), &response.outcome.url)
 }

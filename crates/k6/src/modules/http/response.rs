@@ -6,12 +6,11 @@ use std::rc::Rc;
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, TRAILER, TRANSFER_ENCODING};
 use rquickjs::class::{Trace, Tracer};
-use rquickjs::function::Opt;
-use rquickjs::{
-    ArrayBuffer, Class, Coerced, Ctx, Exception, Function, IntoJs, JsLifetime, Object, Value,
-};
+use rquickjs::{ArrayBuffer, Ctx, Exception, Function, IntoJs, JsLifetime, Object, Value};
+use seaworthy_script::{Text, copy_bytes};
 
 use super::exchange::{Outcome, ms, protocol};
+use super::fields::Field;
 use super::parameters::AGENT;
 use crate::vu::Vu;
 
@@ -27,34 +26,36 @@ pub(crate) enum Form {
 
 /// An answer, or what came in its place.
 #[derive(JsLifetime)]
-#[rquickjs::class]
 pub(crate) struct Response<'js> {
-    #[qjs(skip_trace)]
     pub(crate) outcome: Rc<Outcome>,
-    #[qjs(skip_trace)]
     form: Form,
     made: RefCell<Option<Box<Made<'js>>>>,
 }
 
-/// Parts that were made.
+/// Fields that were made or written to.
 #[derive(Default, JsLifetime)]
 struct Made<'js> {
-    body: Option<Value<'js>>,
-    headers: Option<Value<'js>>,
-    cookies: Option<Value<'js>>,
-    timings: Option<Value<'js>>,
-    request: Option<Value<'js>>,
+    /// By field; as long as the last of them needs.
+    values: Vec<Option<Value<'js>>>,
+    /// The script has put another body in place of the one that came.
+    other_body: bool,
     json: Option<Value<'js>>,
+}
+
+impl<'js> Made<'js> {
+    fn keep(&mut self, field: Field, value: Value<'js>) {
+        if self.values.len() <= field as usize {
+            self.values.resize(field as usize + 1, None);
+        }
+        self.values[field as usize] = Some(value);
+    }
 }
 
 impl<'js> Trace<'js> for Response<'js> {
     fn trace<'a>(&self, tracer: Tracer<'a, 'js>) {
         let made = self.made.borrow();
         let Some(made) = made.as_deref() else { return };
-        let Made { body, headers, cookies, timings, request, json } = made;
-        for part in [body, headers, cookies, timings, request, json] {
-            part.trace(tracer);
-        }
+        made.values.iter().chain([&made.json]).for_each(|part| part.trace(tracer));
     }
 }
 
@@ -63,34 +64,81 @@ impl<'js> Response<'js> {
         Self { outcome: Rc::new(outcome), form, made: RefCell::default() }
     }
 
-    /// The body as text, whatever form it has.
-    pub(crate) fn text(&self) -> Cow<'_, str> {
-        lossy(self.outcome.body.as_deref().unwrap_or_default())
+    /// The body's bytes: those that came, or what the script has written over them.
+    pub(super) fn bytes(&self) -> rquickjs::Result<Option<Cow<'_, [u8]>>> {
+        let made = self.made.borrow();
+        let written = made.as_deref().filter(|made| made.other_body);
+        let Some(body) = written.and_then(|made| made.values.get(Field::Body as usize)?.as_ref())
+        else {
+            return Ok(self.outcome.body.as_deref().map(Cow::Borrowed));
+        };
+        if body.is_null() || body.is_undefined() {
+            return Ok(None);
+        }
+        match copy_bytes(body) {
+            Some(bytes) => Ok(Some(bytes.into())),
+            None => Ok(Some(Text::of(body)?.as_bytes().to_vec().into())),
+        }
     }
 
-    /// Takes a part, or makes it.
-    fn part(
-        &self,
-        which: impl for<'m> Fn(&'m mut Made<'js>) -> &'m mut Option<Value<'js>>,
-        make: impl FnOnce() -> rquickjs::Result<Value<'js>>,
-    ) -> rquickjs::Result<Value<'js>> {
-        if let Some(known) = which(self.made.borrow_mut().get_or_insert_default()) {
-            return Ok(known.clone());
+    /// A field's value.
+    pub(super) fn value(&self, ctx: &Ctx<'js>, field: Field) -> rquickjs::Result<Value<'js>> {
+        let known = |made: &Made<'js>| made.values.get(field as usize).cloned().flatten();
+        if let Some(known) = self.made.borrow().as_deref().and_then(known) {
+            return Ok(known);
         }
-        let value = make()?;
-        *which(self.made.borrow_mut().get_or_insert_default()) = Some(value.clone());
+        let outcome = &*self.outcome;
+        let value = match field {
+            // Not worth keeping.
+            Field::Status => return outcome.status.into_js(ctx),
+            Field::ErrorCode => return outcome.error_code.into_js(ctx),
+            Field::Error => return outcome.error.as_str().into_js(ctx),
+            Field::Url => return outcome.url.into_js(ctx),
+            Field::StatusText => return self.status_text().into_js(ctx),
+            Field::Proto => {
+                let proto = if outcome.status == 0 { "" } else { protocol(outcome.version) };
+                return proto.into_js(ctx);
+            }
+            Field::RemoteIp => {
+                let ip = outcome.peer.address().map(|address| address.ip().to_string());
+                return ip.unwrap_or_default().into_js(ctx);
+            }
+            Field::RemotePort => {
+                return outcome.peer.address().map_or(0, |address| address.port()).into_js(ctx);
+            }
+            Field::TlsVersion => {
+                return outcome.peer.tls_version().map_or("", |it| it.as_str()).into_js(ctx);
+            }
+            Field::TlsCipherSuite => {
+                return outcome.peer.tls_suite().map_or("", |it| it.as_str()).into_js(ctx);
+            }
+            Field::Ocsp => self.ocsp(ctx)?,
+            Field::Body => self.body(ctx)?,
+            Field::Headers => self.headers(ctx)?,
+            Field::Cookies => {
+                super::cookies::of_response(ctx, &outcome.headers).map(Object::into_value)?
+            }
+            Field::Timings => self.timings(ctx)?,
+            Field::Request => self.request(ctx)?,
+            Field::ClickLink | Field::Html | Field::Json | Field::SubmitForm => {
+                return Ok(Value::new_undefined(ctx.clone()));
+            }
+        };
+        self.made.borrow_mut().get_or_insert_default().keep(field, value.clone());
         Ok(value)
     }
-}
 
-#[rquickjs::methods(rename_all = "snake_case")]
-impl<'js> Response<'js> {
-    #[qjs(get, enumerable)]
-    fn status(&self) -> u16 {
-        self.outcome.status
+    /// Writes over a field.
+    pub(super) fn write(&self, field: Field, value: Value<'js>) {
+        let mut made = self.made.borrow_mut();
+        let made = made.get_or_insert_default();
+        made.keep(field, value);
+        if field == Field::Body {
+            made.other_body = true;
+            made.json = None;
+        }
     }
 
-    #[qjs(get, enumerable)]
     fn status_text(&self) -> String {
         match &self.outcome.reason {
             Some(reason) => format!("{} {reason}", self.outcome.status),
@@ -98,50 +146,9 @@ impl<'js> Response<'js> {
         }
     }
 
-    #[qjs(get, enumerable)]
-    fn url(&self) -> String {
-        self.outcome.url.to_string()
-    }
-
-    #[qjs(get, enumerable)]
-    fn proto(&self) -> &'static str {
-        if self.outcome.status == 0 { "" } else { protocol(self.outcome.version) }
-    }
-
-    #[qjs(get, enumerable)]
-    fn error(&self) -> String {
-        self.outcome.error.clone()
-    }
-
-    #[qjs(get, enumerable)]
-    fn error_code(&self) -> u32 {
-        self.outcome.error_code
-    }
-
-    #[qjs(get, enumerable)]
-    fn remote_ip(&self) -> String {
-        self.outcome.peer.address().map(|address| address.ip().to_string()).unwrap_or_default()
-    }
-
-    #[qjs(get, enumerable)]
-    fn remote_port(&self) -> u16 {
-        self.outcome.peer.address().map_or(0, |address| address.port())
-    }
-
-    #[qjs(get, enumerable)]
-    fn tls_version(&self) -> &'static str {
-        self.outcome.peer.tls_version().map_or("", |version| version.as_str())
-    }
-
-    #[qjs(get, enumerable)]
-    fn tls_cipher_suite(&self) -> &'static str {
-        self.outcome.peer.tls_suite().map_or("", |suite| suite.as_str())
-    }
-
     /// No status of a certificate is asked for: k6's values for that.
-    #[qjs(get, enumerable)]
-    fn ocsp(&self, ctx: Ctx<'js>) -> rquickjs::Result<Object<'js>> {
-        let ocsp = Object::new(ctx)?;
+    fn ocsp(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        let ocsp = Object::new(ctx.clone())?;
         for name in ["produced_at", "this_update", "next_update", "revoked_at"] {
             ocsp.set(name, 0)?;
         }
@@ -149,190 +156,118 @@ impl<'js> Response<'js> {
         // Without TLS there is nobody to ask.
         let status = self.outcome.peer.tls_version().map_or("", |_| "unknown");
         ocsp.set("status", status)?;
-        Ok(ocsp)
+        Ok(ocsp.into_value())
     }
 
-    #[qjs(get, enumerable)]
-    fn body(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        self.part(
-            |made| &mut made.body,
-            || match (&self.outcome.body, self.form) {
-                (None, _) | (_, Form::None) => Ok(Value::new_null(ctx.clone())),
-                (Some(_), Form::Text) => self.text().as_ref().into_js(&ctx),
-                (Some(body), Form::Binary) => {
-                    ArrayBuffer::new(ctx.clone(), body.to_vec())?.into_js(&ctx)
-                }
-            },
-        )
+    fn body(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        match (&self.outcome.body, self.form) {
+            (None, _) | (_, Form::None) => Ok(Value::new_null(ctx.clone())),
+            (Some(body), Form::Text) => lossy(body).as_ref().into_js(ctx),
+            (Some(body), Form::Binary) => {
+                ArrayBuffer::new(ctx.clone(), body.to_vec())?.into_js(ctx)
+            }
+        }
     }
 
-    #[qjs(get, enumerable)]
-    fn headers(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        self.part(
-            |made| &mut made.headers,
-            || {
-                let object = Object::new(ctx.clone())?;
-                let headers = &self.outcome.headers;
-                for name in headers.keys() {
-                    if between_hops(name, headers) {
-                        continue;
-                    }
-                    let mut values = headers.get_all(name).iter();
-                    let first = values.next().map_or(&b""[..], |value| value.as_bytes());
-                    let mut joined = lossy(first);
-                    for value in values {
-                        joined = format!("{joined}, {}", lossy(value.as_bytes())).into();
-                    }
-                    object.set(canonical(name.as_str()), &*joined)?;
-                }
-                Ok(object.into_value())
-            },
-        )
+    fn headers(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        let object = Object::new(ctx.clone())?;
+        let headers = &self.outcome.headers;
+        for name in headers.keys() {
+            if between_hops(name, headers) {
+                continue;
+            }
+            let mut values = headers.get_all(name).iter();
+            let first = values.next().map_or(&b""[..], |value| value.as_bytes());
+            let mut joined = lossy(first);
+            for value in values {
+                joined = format!("{joined}, {}", lossy(value.as_bytes())).into();
+            }
+            object.set(canonical(name.as_str()), &*joined)?;
+        }
+        Ok(object.into_value())
     }
 
-    #[qjs(get, enumerable)]
-    fn cookies(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        self.part(
-            |made| &mut made.cookies,
-            || super::cookies::of_response(&ctx, &self.outcome.headers).map(Object::into_value),
-        )
+    fn timings(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        let timings = &self.outcome.timings;
+        let times = (
+            ms(timings.service()),
+            ms(timings.blocked + timings.looking_up),
+            ms(timings.connecting),
+            ms(timings.tls),
+            ms(timings.sending),
+            ms(timings.waiting),
+            ms(timings.receiving),
+        );
+        maker(ctx)?.call(times)
     }
 
-    #[qjs(get, enumerable)]
-    fn timings(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        self.part(
-            |made| &mut made.timings,
-            || {
-                let timings = &self.outcome.timings;
-                let times = (
-                    ms(timings.service()),
-                    ms(timings.blocked + timings.looking_up),
-                    ms(timings.connecting),
-                    ms(timings.tls),
-                    ms(timings.sending),
-                    ms(timings.waiting),
-                    ms(timings.receiving),
-                );
-                maker(&ctx)?.call(times)
-            },
-        )
-    }
-
-    #[qjs(get, enumerable)]
-    fn request(&self, ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-        self.part(
-            |made| &mut made.request,
-            || {
-                let sent = &self.outcome.sent;
-                if sent.method.is_empty() {
-                    // There was none.
-                    return Ok(Value::new_null(ctx.clone()));
-                }
-                let object = Object::new(ctx.clone())?;
-                object.set("method", sent.method.as_str())?;
-                object.set("url", &*sent.url)?;
-                object.set("body", String::from_utf8_lossy(&sent.body).as_ref())?;
-                let headers = Object::new(ctx.clone())?;
-                if !sent.headers.iter().any(|(name, _)| name == http::header::USER_AGENT) {
-                    super::cookies::add(&ctx, &headers, "User-Agent", AGENT)?;
-                }
-                for (name, value) in &sent.headers {
-                    let name = canonical(name.as_str());
-                    let value = String::from_utf8_lossy(value.as_bytes());
-                    super::cookies::add(&ctx, &headers, &name, value.as_ref())?;
-                }
-                object.set("headers", headers)?;
-                let cookies = Object::new(ctx.clone())?;
-                for (name, value) in &sent.cookies {
-                    let cookie = Object::new(ctx.clone())?;
-                    cookie.set("name", name.as_str())?;
-                    cookie.set("value", value.as_str())?;
-                    cookie.set("replace", false)?;
-                    super::cookies::add(&ctx, &cookies, name, cookie)?;
-                }
-                object.set("cookies", cookies)?;
-                Ok(object.into_value())
-            },
-        )
+    fn request(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        let sent = &self.outcome.sent;
+        if sent.method.is_empty() {
+            // There was none.
+            return Ok(Value::new_null(ctx.clone()));
+        }
+        let object = Object::new(ctx.clone())?;
+        object.set("method", sent.method.as_str())?;
+        object.set("url", &*sent.url)?;
+        object.set("body", String::from_utf8_lossy(&sent.body).as_ref())?;
+        let headers = Object::new(ctx.clone())?;
+        if !sent.headers.iter().any(|(name, _)| name == http::header::USER_AGENT) {
+            super::cookies::add(ctx, &headers, "User-Agent", AGENT)?;
+        }
+        for (name, value) in &sent.headers {
+            let name = canonical(name.as_str());
+            let value = String::from_utf8_lossy(value.as_bytes());
+            super::cookies::add(ctx, &headers, &name, value.as_ref())?;
+        }
+        object.set("headers", headers)?;
+        let cookies = Object::new(ctx.clone())?;
+        for (name, value) in &sent.cookies {
+            let cookie = Object::new(ctx.clone())?;
+            cookie.set("name", name.as_str())?;
+            cookie.set("value", value.as_str())?;
+            cookie.set("replace", false)?;
+            super::cookies::add(ctx, &cookies, name, cookie)?;
+        }
+        object.set("cookies", cookies)?;
+        Ok(object.into_value())
     }
 
     /// The body as JSON, or what of it a selector names.
-    fn json(&self, ctx: Ctx<'js>, selector: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
-        let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
-        let Some(body) = &self.outcome.body else {
-            return throw(
+    pub(super) fn json(
+        &self,
+        ctx: &Ctx<'js>,
+        selector: Option<String>,
+    ) -> rquickjs::Result<Value<'js>> {
+        if selector.is_none()
+            && let Some(known) = self.made.borrow().as_deref().and_then(|made| made.json.clone())
+        {
+            return Ok(known);
+        }
+        let Some(body) = self.bytes()? else {
+            return Err(Exception::throw_message(
+                ctx,
                 "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
-            );
+            ));
         };
-        if let Some(Coerced(selector)) = selector.0 {
-            let text = lossy(body);
+        if let Some(selector) = selector {
+            let text = lossy(&body);
             let found = gjson::get(&text, &selector);
             if !found.exists() {
-                return Ok(Value::new_undefined(ctx));
+                return Ok(Value::new_undefined(ctx.clone()));
             }
             // What is found in a body that is broken further on may be broken itself.
             return ctx.json_parse(found.json()).or_else(|_| {
                 drop(ctx.catch());
-                Ok(Value::new_undefined(ctx))
+                Ok(Value::new_undefined(ctx.clone()))
             });
         }
-        let parse = || match ctx.json_parse(&body[..]) {
-            Ok(value) => Ok(value),
-            Err(_) => {
-                drop(ctx.catch());
-                Err(Exception::throw_message(&ctx, &why_not(body)))
-            }
+        let Ok(value) = ctx.json_parse(&body[..]) else {
+            drop(ctx.catch());
+            return Err(Exception::throw_message(ctx, &why_not(&body)));
         };
-        self.part(|made| &mut made.json, parse)
-    }
-
-    /// The body as a page, or what a selector finds in it.
-    fn html(
-        &self,
-        ctx: Ctx<'js>,
-        selector: Opt<Value<'js>>,
-    ) -> rquickjs::Result<Class<'js, crate::modules::html::Selection>> {
-        super::page::selection(&ctx, &self.outcome, selector.0)
-    }
-
-    #[qjs(rename = "submitForm")]
-    fn submit_form(
-        &self,
-        ctx: Ctx<'js>,
-        arguments: Opt<Value<'js>>,
-    ) -> rquickjs::Result<Value<'js>> {
-        super::page::submit_form(&ctx, &self.outcome, arguments.0)
-    }
-
-    #[qjs(rename = "clickLink")]
-    fn click_link(
-        &self,
-        ctx: Ctx<'js>,
-        arguments: Opt<Value<'js>>,
-    ) -> rquickjs::Result<Value<'js>> {
-        super::page::click_link(&ctx, &self.outcome, arguments.0)
-    }
-
-    #[qjs(rename = "toJSON")]
-    fn to_json(&self, ctx: Ctx<'js>) -> rquickjs::Result<Object<'js>> {
-        let object = Object::new(ctx.clone())?;
-        object.set("remote_ip", self.remote_ip())?;
-        object.set("remote_port", self.remote_port())?;
-        object.set("url", self.url())?;
-        object.set("status", self.status())?;
-        object.set("status_text", self.status_text())?;
-        object.set("proto", self.proto())?;
-        object.set("headers", self.headers(ctx.clone())?)?;
-        object.set("cookies", self.cookies(ctx.clone())?)?;
-        object.set("body", self.body(ctx.clone())?)?;
-        object.set("timings", self.timings(ctx.clone())?)?;
-        object.set("tls_version", self.tls_version())?;
-        object.set("tls_cipher_suite", self.tls_cipher_suite())?;
-        object.set("ocsp", self.ocsp(ctx.clone())?)?;
-        object.set("error", self.error())?;
-        object.set("error_code", self.error_code())?;
-        object.set("request", self.request(ctx)?)?;
-        Ok(object)
+        self.made.borrow_mut().get_or_insert_default().json = Some(value.clone());
+        Ok(value)
     }
 }
 
@@ -429,5 +364,5 @@ pub(crate) fn hand_over<'js>(
         let fields = format!("error={words:?}");
         vu.shared.console.say(crate::console::Level::Warning, "Request Failed", &fields);
     }
-    Class::instance(ctx.clone(), Response::new(outcome, form))?.into_js(ctx)
+    Response::new(outcome, form).into_js(ctx)
 }
