@@ -33,6 +33,10 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, vu: &Rc<Vu>) -> rquickjs::Result<()> 
 
 /// Sets what depends on the scenario.
 pub(crate) fn enter(ctx: &Ctx<'_>, vu: &Vu, scenario: &Scenario) -> rquickjs::Result<()> {
+    if scenario.environment.is_empty() && !vu.has_own_environment.replace(false) {
+        return Ok(());
+    }
+    vu.has_own_environment.set(!scenario.environment.is_empty());
     let environment = Object::new(ctx.clone())?;
     for (name, value) in vu.shared.environment.iter().chain(&scenario.environment) {
         environment.set(name.as_str(), value.as_str())?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,6 +21,9 @@ use crate::options::Options;
 use crate::output::Outlet;
 
 /// What stands where a hidden text stood.
+/// The largest file that a script may open, in bytes; and the most of what is no file.
+const LARGEST_FILE: u64 = 1 << 30;
+const LARGEST_STREAM: u64 = 64 << 20;
 const HIDDEN: &str = "[redacted]";
 
 /// What a script is run with that does not come from its options.
@@ -277,10 +281,23 @@ impl Shared {
                          init context opened too";
             return Err(std::io::Error::other(words));
         }
-        let bytes: Arc<[u8]> = std::fs::read(path)?.into();
+        let bytes: Arc<[u8]> = read(path)?.into();
         files.insert(path.to_owned(), Arc::clone(&bytes));
         Ok(bytes)
     }
+}
+
+/// Reads a file that a script opens, up to a bound: it may be a device that never ends.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let most = if file.metadata()?.is_file() { LARGEST_FILE } else { LARGEST_STREAM };
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let words = format!("it is larger than the {} MiB that a script may open", most >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
+    }
+    Ok(bytes)
 }
 
 /// Locks what nobody leaves half changed.

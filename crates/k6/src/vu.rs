@@ -82,6 +82,8 @@ pub(crate) struct Vu {
     pub(crate) expected: RefCell<crate::modules::http::Expected>,
     /// What random numbers are drawn from.
     pub(crate) chance: Cell<u64>,
+    /// Whether `__ENV` is a scenario's.
+    pub(crate) has_own_environment: Cell<bool>,
     /// When the iteration was to begin, where arrivals wait; taken by its first request.
     pub(crate) due: Cell<Option<seaworthy_base::Instant>>,
 }
@@ -128,6 +130,7 @@ impl Vu {
             passed: Cell::default(),
             expected: RefCell::default(),
             chance: Cell::new(seed),
+            has_own_environment: Cell::new(false),
             due: Cell::new(None),
         }
     }

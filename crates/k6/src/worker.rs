@@ -20,6 +20,8 @@ use crate::vu::{Stage, Vu};
 const ROWS: usize = 4096;
 /// The most names of requests of a scenario that are told apart in the timeline.
 const MOST_STEPS: usize = 100;
+/// The most of a request's or a check's name that the timeline has, in bytes.
+const MOST_LETTERS: usize = 1000;
 /// The name of all others.
 const OTHERS: &str = "…";
 
@@ -195,7 +197,7 @@ impl Worker {
         let step;
         if metric.starts_with("http_") || metric.starts_with("ws_") || metric == "response_time" {
             let name = tags.get("name").or_else(|| tags.get("url")).unwrap_or("request");
-            step = self.step(flow, &self.shared.shown(name));
+            step = self.step(flow, short(&self.shared.shown(name)));
             pairs.push(("step", &step));
         }
         let status;
@@ -209,7 +211,7 @@ impl Worker {
         let check = tags.get("check").filter(|_| metric == "checks");
         let check = check.map(|check| self.shared.shown(check));
         if let Some(check) = &check {
-            pairs.push(("check", check));
+            pairs.push(("check", short(check)));
         }
         Key::new(metric, pairs)
     }
@@ -263,6 +265,11 @@ impl Series {
             Self::Shares(id) => shard.writer.rate(id, second, value != 0.0),
         }
     }
+}
+
+/// The beginning of a name that is longer than anybody reads: the timeline keeps short ones.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MOST_LETTERS)]
 }
 
 /// Whether a time is one of opening a connection.

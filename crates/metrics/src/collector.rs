@@ -164,6 +164,8 @@ pub(crate) struct Shared {
 struct Seen {
     keys: HashMap<Key, usize>,
     groups: Vec<Place>,
+    /// The same, to be found.
+    known_groups: HashSet<Place>,
 }
 
 /// Which time series there were, until there are too many.
@@ -207,7 +209,7 @@ impl Shared {
     /// Remembers in which order groups appeared.
     pub(crate) fn group(&self, place: &Place) {
         let mut seen = lock(&self.seen);
-        if !seen.groups.contains(place) {
+        if seen.known_groups.insert(place.clone()) {
             seen.groups.push(place.clone());
         }
     }

@@ -73,7 +73,10 @@ impl Error {
 impl Thrown {
     /// What a thrown value says. `places` rewrites the places in its stack.
     pub fn of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, places: impl Fn(&str) -> String) -> Self {
-        let message = text(ctx, value);
+        let message = match value.is_null() {
+            true => "null (a script at its memory limit throws this, too)".to_owned(),
+            false => text(ctx, value),
+        };
         let stack = value
             .as_object()
             .and_then(|object| object.get::<_, Option<String>>("stack").ok().flatten());

@@ -100,6 +100,8 @@ pub(crate) fn remember(
     diary: &Diary,
     lived: &mut Lived,
 ) -> Result<(), Halt> {
+    let report = Arc::new(report);
+    options.speaker.say(Progress::Ran(Arc::clone(&report)));
     let told = |text: &str| world.scope().told(&text.replace("\n\t", " "));
     let mut warn = |kind: &str, text: String| {
         diary.tell(kind, phase, text.clone());

@@ -1,5 +1,6 @@
 //! What a trial says about itself while it runs: stages, sentences and live numbers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::Timestamp;
@@ -16,6 +17,8 @@ pub enum Progress {
     Phase(PhaseProgress),
     /// A script's run begins: its numbers as k6 tells them, for as long as it runs.
     Script(seaworthy_k6::Watching),
+    /// A script's run is over: what it came to, whatever becomes of the trial.
+    Ran(Arc<seaworthy_k6::Report>),
 }
 
 /// A phase's live numbers.

@@ -31,7 +31,7 @@ pub struct ScriptRun {
     /// The phase.
     pub phase: String,
     /// What the run came to.
-    pub report: Report,
+    pub report: Arc<Report>,
     /// The script's thresholds, bound to the metrics of this run.
     pub thresholds: Thresholds,
 }

@@ -74,7 +74,9 @@ fn connect<'js>(
             }
             match refused.answer.as_deref() {
                 Some(Answer { status, headers, body }) => {
-                    told(&ctx, "", *status, headers, body, "")
+                    // Where it was to be another protocol and is none, that is the error.
+                    let words = if *status == 101 { &*refused.words } else { "" };
+                    told(&ctx, "", *status, headers, body, words)
                 }
                 None => told(&ctx, "", 0, &http::HeaderMap::new(), b"", &refused.words),
             }

@@ -29,7 +29,7 @@ use std::task::{Context, Poll, ready};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{Coroutine, Yielder};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rquickjs::Ctx;
@@ -113,6 +113,8 @@ struct Mail<I, O> {
 /// Where a fiber's body takes calls and answers them.
 pub struct Port<I, O> {
     mail: NonNull<Mail<I, O>>,
+    /// The stack's lowest address, until what is not used of it is given back.
+    lowest: Cell<Option<usize>>,
 }
 
 // SAFETY: see the module's text: all entries check the thread.
@@ -128,9 +130,11 @@ impl<I: 'static, O: 'static> Fiber<I, O> {
     pub fn new(stack: usize, body: impl FnOnce(Port<I, O>) + 'static) -> std::io::Result<Self> {
         let link = Box::new(Link::new());
         let mail = Box::new(Mail { input: Cell::new(None), output: Cell::new(None) });
-        let port = Port { mail: NonNull::from(&*mail) };
+        let stack = DefaultStack::new(stack)?;
+        let lowest = Cell::new(Some(stack.limit().get()));
+        let port = Port { mail: NonNull::from(&*mail), lowest };
         let shared = NonNull::from(&*link);
-        let coroutine = Coroutine::with_stack(DefaultStack::new(stack)?, move |yielder, ()| {
+        let coroutine = Coroutine::with_stack(stack, move |yielder, ()| {
             // SAFETY: the link outlives the coroutine, see the module's text.
             #[expect(unsafe_code, reason = "the fiber's own link")]
             let link = unsafe { shared.as_ref() };
@@ -289,6 +293,8 @@ impl Link {
 impl<I, O> Port<I, O> {
     /// Waits for the next call; `None` when there are no more.
     pub fn take(&self) -> Option<I> {
+        // What came before the first call, an engine's start and its script's, went deeper than calls do.
+        self.lowest.take().into_iter().for_each(give_back);
         loop {
             if let Some(input) = self.mail().input.take() {
                 return Some(input);
@@ -319,6 +325,26 @@ impl<I, O> Port<I, O> {
             self.mail.as_ref()
         }
     }
+}
+
+/// Gives the system back the pages of the stack that runs here which lie below this call.
+fn give_back(lowest: usize) {
+    /// Enough for the call below, and what the ABI lets a leaf use.
+    const MARGIN: usize = 16 << 10;
+    let here = 0_u8;
+    let page = rustix::param::page_size();
+    let end = ((&raw const here).addr().saturating_sub(MARGIN)) & !(page - 1);
+    let start = lowest.next_multiple_of(page);
+    if end <= start {
+        return;
+    }
+    // SAFETY: these pages belong to this stack and hold no frame that is alive: all of them lie above.
+    // They are zero when they are next used. Where they cannot be given back, they stay.
+    #[expect(unsafe_code, reason = "pages of the fiber's own stack")]
+    let _ = unsafe {
+        let start = std::ptr::with_exposed_provenance_mut(start);
+        rustix::mm::madvise(start, end - start.addr(), rustix::mm::Advice::LinuxDontNeed)
+    };
 }
 
 fn with_current<T>(act: impl FnOnce(&Link) -> T) -> Option<T> {

@@ -39,7 +39,7 @@ impl Screen {
 
     fn show(&mut self, said: Progress) {
         match (self, said) {
-            (_, Progress::Script(_)) => {}
+            (_, Progress::Script(_) | Progress::Ran(_)) => {}
             (Self::Live { bar }, Progress::Stage(stage)) => {
                 bar.set_style(spinner());
                 bar.set_message(stage.to_owned());

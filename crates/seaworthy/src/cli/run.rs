@@ -31,6 +31,9 @@ use conduct::{Begun, Conducted};
 use log::Log;
 use stop::Stop;
 
+/// How long a run that was asked twice may take to leave.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
 pub(super) use reading::{Context as ReadingContext, ScriptFlags, read, read_alone};
 pub(super) use stop::Stop as RunStop;
 
@@ -121,6 +124,7 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     // What ends the script ends not the whole.
     let its_own = stop.child_token();
     let mut asked = Asked::listen()?;
+    tokio::spawn(last_resort(Asked::listen()?));
     let context = ReadingContext {
         path: &arguments.script,
         console: log.console(),
@@ -174,16 +178,16 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     };
     let conducted = conduct::to_end(trial, said, &begun, begin, log, &stop, &mut asked).await;
     let written_out = outputs.finish();
-    let Conducted::Ended { finished, signalled } = conducted else {
+    let Conducted::Ended { finished, ran, signalled } = conducted else {
         return Err(Stop::signalled());
     };
-    let mut finished = finished.map_err(|error| Stop::new(Exit::Unspecified, error.explain()))?;
-    let Some(ran) = finished.scripts.pop() else {
-        let why =
-            finished.outcome.interrupted.unwrap_or_else(|| "the run did not begin".to_owned());
+    // What the trial could not do takes nothing from what the run has measured.
+    let finished = finished.map_err(|error| Stop::new(Exit::Unspecified, error.explain()));
+    let Some(report) = ran else {
+        let why = finished?.outcome.interrupted;
+        let why = why.unwrap_or_else(|| "the run did not begin".to_owned());
         return Err(Stop::new(Exit::Unspecified, why));
     };
-    let report = ran.report;
     let ending = ending::Ending::of(&report, &thresholds, signalled);
     let written = summary::Writing {
         script: &script,
@@ -192,12 +196,20 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
         report: &report,
         log,
     };
-    let told = written.write().await;
+    let told = tokio::select! {
+        told = written.write() => told,
+        () = asked.next() => return Err(Stop::signalled()),
+    };
     worth::say(log, &report, &thresholds, arguments.queue);
-    let (headline, shown) = (finished.outcome.headline(), &finished.shown);
-    log.say(&format!(
-        "as a trial: {headline}; its report is {shown}/report.html, signed in {shown}/receipts"
-    ));
+    match &finished {
+        Ok(finished) => {
+            let (headline, shown) = (finished.outcome.headline(), &finished.shown);
+            log.say(&format!(
+                "as a trial: {headline}; its report is {shown}/report.html, signed in {shown}/receipts"
+            ));
+        }
+        Err(stop) => stop.say(log),
+    }
     ending.say(log);
     let written_out = written_out.inspect_err(|stop| stop.say(log));
     if consolidated.settings().linger == Some(true) {
@@ -210,6 +222,17 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
             stop.exit
         }
         (Exit::Pass, _, Err(stop)) => stop.exit,
+        (Exit::Pass, ..) => finished.map_or_else(|stop| stop.exit, |_| Exit::Pass),
         (exit, ..) => exit,
     })
+}
+
+/// Ends the program when it was asked twice and is still there: something blocks that nobody can
+/// cut off, such as a pipe without a reader.
+async fn last_resort(mut asked: Asked) {
+    asked.next().await;
+    asked.next().await;
+    tokio::time::sleep(GRACE).await;
+    talk("ended at once, as asked twice");
+    std::process::exit(Exit::Signal as i32)
 }

@@ -289,3 +289,74 @@ fn progress_says_how_far_it_is() {
     assert_eq!(quiet.lines().count(), 1, "{quiet}");
     assert!(quiet.contains("as a trial: ") && quiet.contains("report.html"), "{quiet}");
 }
+
+#[test]
+fn what_the_trial_cannot_write_takes_nothing_from_the_run() {
+    let house = House::new();
+    house.write(
+        "script.js",
+        "import { Trend } from 'k6/metrics'; const t = new Trend('depth');
+         export const options = { iterations: 3, thresholds: { depth: ['avg<1'] } };
+         export default function () { t.add(2); }",
+    );
+    // The report is a page of more than that; all else is smaller.
+    let starter = ["sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"];
+    let ended = Running::start(house.through(&starter, &["run", "-q", "script.js"])).end();
+    let ended = ended.expect(99);
+    assert!(
+        ended.stdout.contains("depth") && ended.stdout.contains("iterations"),
+        "{}",
+        ended.all()
+    );
+    assert!(ended.stderr.contains("report.html"), "{}", ended.stderr);
+}
+
+#[test]
+fn names_of_any_length_lose_nothing() {
+    let ended = run(
+        &House::new(),
+        "import { check, group } from 'k6'; export const options = { iterations: 1 };
+         export default function () {
+           check(1, { ['é'.repeat(1e6)]: () => true });
+           group('g'.repeat(2e6), () => check(1, { inside: () => true }));
+         }",
+        &[],
+    );
+    let ended = ended.expect(0);
+    assert!(ended.stdout.contains("checks_succeeded"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_summary_of_the_scripts_own_that_never_ends_can_be_ended() {
+    let house = House::new();
+    house.write(
+        "script.js",
+        "export default function () {} export function handleSummary() { console.log('adrift'); for (;;); }",
+    );
+    let running = Running::start(house.command(&["run", "-q", "script.js"]));
+    running.wait_said("adrift");
+    running.signal(Signal::INT);
+    running.end().expect(105);
+}
+
+#[test]
+fn who_waits_for_a_pipe_can_be_ended() {
+    let house = House::new();
+    let made = std::process::Command::new("mkfifo").arg(house.root().join("pipe")).status();
+    assert!(made.unwrap().success());
+    house.write(
+        "script.js",
+        "console.log('waiting'); open('./pipe'); export default function () {}",
+    );
+    let running = Running::start(house.command(&["run", "-q", "script.js"]));
+    running.wait_said("waiting");
+    running.signal(Signal::INT);
+    // A signal that comes while another waits is one with it: until it has ended it is asked again.
+    let pid = rustix::process::Pid::from_raw(i32::try_from(running.pid()).unwrap()).unwrap();
+    crate::house::until("the run ends", || {
+        rustix::process::kill_process(pid, Signal::TERM).is_err()
+            || std::fs::read_to_string(format!("/proc/{}/stat", running.pid()))
+                .is_ok_and(|stat| stat.contains(") Z "))
+    });
+    running.end().expect(105);
+}

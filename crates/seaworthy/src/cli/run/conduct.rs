@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
-use seaworthy_k6::Watching;
+use seaworthy_k6::{Report, Watching};
 use seaworthy_trial::{Error, Finished, Progress};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,8 @@ pub(crate) enum Conducted {
     Ended {
         /// What it came to.
         finished: Box<Result<Finished, Error>>,
+        /// What the script did, whatever became of the trial; `None` when it never ran.
+        ran: Option<Arc<Report>>,
         /// Whether somebody asked.
         signalled: bool,
     },
@@ -40,7 +42,7 @@ pub(crate) async fn to_end(
     asked: &mut Asked,
 ) -> Conducted {
     let mut looks = tokio::time::interval(screen::EVERY);
-    let mut signalled = false;
+    let (mut signalled, mut ran) = (false, None);
     tokio::pin!(running);
     let conducted = loop {
         tokio::select! {
@@ -54,12 +56,19 @@ pub(crate) async fn to_end(
                 stop.cancel();
             }
             Some(progress) = said.recv() => {
-                if let Progress::Script(watching) = progress {
-                    begin(begun.get_or_init(|| watching));
+                match progress {
+                    Progress::Script(watching) => begin(begun.get_or_init(|| watching)),
+                    Progress::Ran(report) => ran = Some(report),
+                    _ => {}
                 }
             }
             finished = &mut running => {
-                break Conducted::Ended { finished: Box::new(finished), signalled };
+                while let Ok(progress) = said.try_recv() {
+                    if let Progress::Ran(report) = progress {
+                        ran = Some(report);
+                    }
+                }
+                break Conducted::Ended { finished: Box::new(finished), ran, signalled };
             }
             _ = looks.tick() => begun.get().into_iter().for_each(|watching| log.look(watching)),
         }
