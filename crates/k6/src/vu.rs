@@ -268,7 +268,14 @@ impl Scenario {
     /// How much of its planned time, or of its iterations, is over: 0 to 1.
     pub(crate) fn progress(&self, elapsed: std::time::Duration) -> f64 {
         use seaworthy_load::Executor;
-        let done = self.iterations.load(std::sync::atomic::Ordering::Relaxed) as f64;
+        // Those that ended, however.
+        let ended = |it: &Counters| {
+            let load = |number: &std::sync::atomic::AtomicU64| {
+                number.load(std::sync::atomic::Ordering::Relaxed)
+            };
+            load(&it.completed) + load(&it.failed_iterations) + load(&it.cut)
+        };
+        let done = self.counters.iter().map(ended).sum::<u64>() as f64;
         let part = match self.load.executor {
             Executor::PerVuIterations { vus, iterations, .. } => {
                 done / (f64::from(vus) * iterations as f64)

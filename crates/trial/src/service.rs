@@ -6,6 +6,7 @@ use seaworthy_base::{Clock, Instant, Timestamp, Verdict, id};
 use seaworthy_ledger::{Ledger, Signer};
 use seaworthy_load::SharedTimeline;
 use seaworthy_report::outcome::{Ending, Note, Outcome, Severity, Trial};
+use seaworthy_stats::Histogram;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ use crate::script::ScriptRun;
 use crate::spool::Spool;
 use crate::state::State;
 use crate::tally;
-use crate::{gave_out, host, thresholds, undo, writing};
+use crate::{gave_out, host, judge, thresholds, undo, writing};
 
 /// Everything a trial is run with.
 pub struct Options {
@@ -63,6 +64,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What the scripts of its phases did, as k6 tells it; those that began.
     pub scripts: Vec<ScriptRun>,
+    /// How late the load generator did what it had a time for, in nanoseconds: the lag of its loops.
+    pub lag: Histogram,
     /// Whether it can be gone on with, should it have been stopped.
     pub resumable: bool,
 }
@@ -175,6 +178,8 @@ impl Service {
         );
         objectives.extend(thresholds.objectives);
         lived.notes.extend(thresholds.notes);
+        let ran: Vec<_> = lived.phases.iter().collect();
+        let lag = judge::generator_lag(&timeline, None, &ran);
         let gave_out = gave_out::find(
             &options.plan,
             &timeline,
@@ -237,6 +242,7 @@ impl Service {
             folder: folder.path().to_owned(),
             shown: folder.shown(),
             outcome,
+            lag,
             resumable: !options.plan.is_of_script() && lived.scripts.is_empty(),
             scripts: lived.scripts,
         })

@@ -279,7 +279,7 @@ impl Room<'_> {
         let (service, response) = (at("http_req_duration")?, at("response_time")?);
         (response > service + service / 10).then(|| {
             info(format!(
-                "{}: '{}' speaks of service times, as k6's `http_req_duration` does. Counted from when they were to be made, requests of phase `{}` took {} at the same percentile, and not {}.",
+                "{}: '{}' speaks of service times where an iteration makes more than one request: only the first waited to be made. Counted from when they were to be made, with connecting, requests of phase `{}` took {} at the same percentile, and not {}.",
                 outcome.target.name,
                 outcome.threshold.source,
                 self.phase.name,

@@ -203,6 +203,7 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     worth::say(log, &report, &thresholds, arguments.queue);
     match &finished {
         Ok(finished) => {
+            worth::late(log, &finished.lag);
             let (headline, shown) = (finished.outcome.headline(), &finished.shown);
             log.say(&format!(
                 "as a trial: {headline}; its report is {shown}/report.html, signed in {shown}/receipts"

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::house::House;
 use crate::run::run;
 use crate::target::{Reply, Target};
+use crate::trial::willing;
 
 #[test]
 fn the_summary_is_the_one_a_k6_user_knows() {
@@ -106,7 +107,8 @@ fn handle_summary_decides_what_is_written() {
     let late = "import { sleep } from 'k6'; export const options = { handleSummaryTimeout: '200ms' };
         export default function () {} export function handleSummary() { sleep(30); return { stdout: 'late' }; }";
     let late = run(&house, late, &[]).expect(0);
-    assert!(late.stdout.is_empty() && late.stderr.contains("timed out"), "{late:?}");
+    assert!(late.stdout.contains("TOTAL RESULTS") && !late.stdout.contains("late"), "{late:?}");
+    assert!(late.stderr.contains("timed out"), "{late:?}");
 }
 
 #[test]
@@ -128,6 +130,34 @@ fn what_dropping_hid_is_said_once_and_loudly() {
     let queued = run(&house, script, &["--queue"]).expect(0);
     assert!(!queued.stdout.contains("dropped_iterations"), "{}", queued.stdout);
     assert!(!queued.stderr.contains("never began"), "{}", queued.stderr);
+}
+
+#[test]
+fn with_queue_response_times_count_from_when_they_were_due() {
+    let (house, target) = (House::new(), willing());
+    // Twenty arrivals in a second for a user who takes 100 ms for each: the last waits for another.
+    let script = format!(
+        "import http from 'k6/http'; import {{ sleep }} from 'k6';
+        export const options = {{ scenarios: {{ arrivals: {{ executor: 'constant-arrival-rate', rate: 20,
+            duration: '1s', preAllocatedVUs: 1, maxVUs: 1, gracefulStop: '20s' }} }},
+            thresholds: {{ http_req_duration: ['max>700'], iterations: ['count>=20'] }} }};
+        export default function () {{ http.get('{}'); sleep(0.1); }}",
+        target.url()
+    );
+    let queued = run(&house, &script, &["--queue"]);
+    assert_eq!(queued.code, Some(0), "{}", queued.all());
+}
+
+#[test]
+fn what_nobody_can_interrupt_is_told_of() {
+    let script = "export const options = { scenarios: {
+            heavy: { executor: 'constant-vus', vus: 1, duration: '2s', exec: 'heavy' } } };
+        const items = new Array(1e6).fill(1.5);
+        // Nobody can interrupt that, unlike a loop.
+        export function heavy() { JSON.stringify(items); }";
+    let house = House::new();
+    let said = run(&house, script, &["--workers", "1"]).expect(0).stderr;
+    assert!(said.contains("loop lag"), "{said}");
 }
 
 #[test]

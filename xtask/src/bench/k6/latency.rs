@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde_json::{Map, Value};
 
 use super::Bench;
-use super::runs::{self, Done, Engine, Task};
+use super::runs::{self, Done, Task};
 use crate::bench::stalling;
 use crate::bench::table::{Table, milliseconds, spread};
 
@@ -78,13 +77,13 @@ pub(super) fn stalling(bench: &Bench) -> Result<String> {
             }
             for (way, task) in ways {
                 let done = engine.run(bench, task)?;
-                for metric in times(engine, &done) {
+                for metric in ["http_req_duration", "iteration_duration"] {
                     let count = |metric| {
                         done.figure(metric, "count")
                             .map_or_else(|| "0".to_owned(), |it| format!("{it:.0}"))
                     };
                     let mut row = vec![format!("{}{way}: `{metric}`", engine.name)];
-                    row.extend(percentiles(&done, &metric));
+                    row.extend(percentiles(&done, metric));
                     row.extend([count("iterations"), count("dropped_iterations")]);
                     table.row(row);
                 }
@@ -96,66 +95,32 @@ pub(super) fn stalling(bench: &Bench) -> Result<String> {
     ))
 }
 
-/// The trends that say how long a request or an iteration took: k6's two, and what only ours has.
-fn times(engine: &Engine, done: &Done) -> Vec<String> {
-    let mut names = vec!["http_req_duration".to_owned(), "iteration_duration".to_owned()];
-    if engine.is_ours {
-        names.extend(own_trends(&done.summary));
-    }
-    names
-}
-
-/// Trends that k6 does not have.
-fn own_trends(summary: &Value) -> Vec<String> {
-    const ITS: [&str; 5] =
-        ["http_req", "iteration_duration", "group_duration", "light_duration", "order_time"];
-    let metrics = summary["metrics"].as_object().into_iter().flat_map(Map::iter);
-    let own = metrics.filter(|(name, figures)| {
-        !ITS.iter().any(|its| name.starts_with(its)) && figures["p(95)"].is_number()
-    });
-    own.map(|(name, _)| name.clone()).collect()
-}
-
 fn percentiles(done: &Done, metric: &str) -> [String; 4] {
     SHOWN.map(|(_, name)| {
         done.figure(metric, name).map_or_else(|| "not shown".to_owned(), milliseconds)
     })
 }
 
-/// What a user that computes does to the times of the others, and what says so.
+/// What a user that computes does to the times of the others, and what is said of it.
 pub(super) fn busy(bench: &Bench) -> Result<String> {
     let seconds = bench.seconds(4, 8);
     let base = Task::new("busy.js", STATS).with("URL", bench.url()?).with("SECONDS", seconds);
     let heavy = base.clone().with("HEAVY", 1);
     let mut table = Table::new(&["engine and metric", "p50", "p90", "p95", "p99"]);
+    let mut said = Vec::new();
     for engine in &bench.engines {
         for (way, task) in [("alone", &base), ("beside one that computes", &heavy)] {
             let done = engine.run(bench, task)?;
-            let mut metrics = vec!["light_duration".to_owned()];
-            if engine.is_ours {
-                metrics.extend(own_trends(&done.summary));
-            }
-            for metric in metrics {
-                let mut row = vec![format!("{}, {way}: `{metric}`", engine.name)];
-                row.extend(percentiles(&done, &metric));
-                table.row(row);
-            }
+            let metric = "light_duration";
+            let mut row = vec![format!("{}, {way}: `{metric}`", engine.name)];
+            row.extend(percentiles(&done, metric));
+            table.row(row);
+            let lag = done.ran.stderr.lines().filter(|line| line.contains("loop lag"));
+            said.extend(lag.map(|line| format!("{}, {way}, says: {line}\n", engine.name)));
         }
     }
     Ok(format!(
-        "### Beside a user that computes\n\nTen users with a request each 10 ms, alone and beside one that computes for 200 ms at a time, on one processor.\n\n{table}"
+        "### Beside a user that computes\n\nTen users with a request each 10 ms, alone and beside one that computes for 200 ms at a time, on one processor.\n\n{table}\n{}",
+        said.concat()
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_only_ours_measures_is_shown() {
-        let summary = json!({"metrics": {
-            "http_req_waiting": {"p(95)": 1.0}, "loop_lag": {"p(95)": 1.0}, "iterations": {"count": 1}}});
-        assert_eq!(own_trends(&summary), ["loop_lag"]);
-    }
 }

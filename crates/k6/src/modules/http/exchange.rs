@@ -373,9 +373,18 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
     let builtin = vu.shared.registry.builtin();
     let timings = &echo.timings;
     let service = timings.service();
+    let due = vu.due.take();
+    let own = match due {
+        // Waiting for a virtual user included.
+        Some(due) => vu.shared.clock.now().saturating_duration_since(due).as_nanos() as u64,
+        None if vu.is_open_model() => timings.total(),
+        None => service,
+    };
+    // Where arrivals wait, whoever asks how long a request took must not miss the waiting.
+    let duration = if due.is_some() { own } else { service };
     let samples = [
         (&builtin.http_reqs, 1.0),
-        (&builtin.http_req_duration, ms(service)),
+        (&builtin.http_req_duration, ms(duration)),
         (&builtin.http_req_blocked, ms(timings.blocked + timings.looking_up)),
         (&builtin.http_req_connecting, ms(timings.connecting)),
         (&builtin.http_req_tls_handshaking, ms(timings.tls)),
@@ -385,11 +394,5 @@ pub(crate) fn record(vu: &Vu, hop: &Hop<'_>, echo: &Echo<'_>) {
         (&builtin.http_req_failed, f64::from(u8::from(held == Some(false)))),
     ];
     let samples = if held.is_some() { &samples[..] } else { &samples[..8] };
-    let own = match vu.due.take() {
-        // Waiting for a virtual user included.
-        Some(due) => vu.shared.clock.now().saturating_duration_since(due).as_nanos() as u64,
-        None if vu.is_open_model() => timings.total(),
-        None => service,
-    };
     worker.record_request(vu, &tags, samples, Some(own));
 }

@@ -4,9 +4,12 @@ use seaworthy_base::Verdict;
 use seaworthy_k6::Report;
 use seaworthy_metrics::threshold::{Operator, Outcome};
 use seaworthy_metrics::{Kind, Thresholds};
-use seaworthy_stats::{Assumptions, Judgement};
+use seaworthy_stats::{Assumptions, Histogram, Judgement};
 
 use super::log::Log;
+
+/// From which lag on, in milliseconds at the 99th percentile, a run says so.
+const WORTH_A_LINE: f64 = 10.0;
 
 /// Says it.
 pub(crate) fn say(log: &Log, report: &Report, thresholds: &Thresholds, queue: bool) {
@@ -17,6 +20,20 @@ pub(crate) fn say(log: &Log, report: &Report, thresholds: &Thresholds, queue: bo
     for outcome in thresholds.evaluate(&report.snapshot) {
         judge(log, &outcome, &assumptions);
     }
+}
+
+/// How late the loops were that virtual users share, where that is worth a line.
+pub(crate) fn late(log: &Log, lag: &Histogram) {
+    let at = |q: f64| lag.quantile(q).map(|it| it.middle() as f64 / 1e6);
+    let (Some(median), Some(most)) = (at(0.5), at(0.99)) else { return };
+    if most < WORTH_A_LINE {
+        return;
+    }
+    log.warn(&format!(
+        "loop lag: half of the time at most {median:.1} ms, 1 % of it {most:.0} ms and more: a script computed for \
+         long, or the machine was busy, and times above include waiting for that. Second by second it is \
+         `generator_lag` in the trial's timeline"
+    ));
 }
 
 /// What dropping hid, where anything was dropped.
