@@ -187,7 +187,20 @@ impl<'a> Users<'_, 'a> {
         let class = user.class;
         let mut classes: Vec<&'a StmtClassDef> = recipe.sets.iter().rev().copied().collect();
         classes.push(class);
-        let wait = self.wait(&classes);
+        let mut wait = self.wait(&classes);
+        // A rate is of a whole user: where only some of its tasks are paced, they pause instead.
+        if let Wait::Pace(pace) = wait
+            && !recipe.sets.is_empty()
+            && !matches!(self.wait(&[class]), Wait::Pace(_))
+        {
+            wait = seconds(pace).map_or(Wait::None, |pace| Wait::Pause(Pause::fixed(pace)));
+            if let Some(function) = recipe.functions.first() {
+                let reason =
+                    format!("the task set of `{}` is paced, but not all of its user", recipe.name);
+                let hint = "its tasks pause that long after each in the plan; in Locust the task's own time is part of it";
+                self.warn("locust-wait", *function, reason, hint);
+            }
+        }
         let mut interpreter =
             Interpreter::new(self.source, self.module, &mut *self.findings, classes);
         interpreter.host.clone_from(&user.host);

@@ -50,6 +50,20 @@ fn a_pace_is_an_arrival_rate() {
 }
 
 #[test]
+fn the_pace_of_a_task_set_is_no_rate_of_its_user() {
+    let text = user(
+        "wait_time = between(1, 3)\n@task(3)\ndef a(self):\n    self.client.get('/a')\n\n@task(1)\nclass Deep(TaskSet):\n    wait_time = constant_pacing(0.5)\n    @task\n    def b(self):\n        self.client.get('/b')\n",
+    );
+    let (plan, _, findings) = import("locustfile.py", &text);
+    assert_eq!(plan.phases[0].load[0].executor.value, Executor::RampingVus);
+    let span = |text: &str| text.parse().unwrap();
+    let pause = |flow: &str| plan.flow(flow).steps[0].pause.as_ref().map(|pause| pause.value);
+    assert_eq!(pause("a"), Some(Pause::Uniform(span("1s"), span("3s"))));
+    assert_eq!(pause("b"), Some(Pause::Uniform(span("500ms"), span("500ms"))));
+    assert!(said(&findings).iter().any(|(code, _)| *code == "locust-wait"));
+}
+
+#[test]
 fn users_are_shared_out_by_weight() {
     let text = user(TASK)
         + "\nclass Rare(Visitor):\n    weight = 3\n    @task\n    def a(self):\n        self.client.get('/rare')\n\nclass Few(HttpUser):\n    host = 'http://127.0.0.1:8080'\n    fixed_count = 2\n    tasks = {Visitor.a: 5}\n\nSIZES = [1]\nLOAD = {'only': {'users': 10, 'spawn_rate': 10, 'duration': '1m'}}\n";
