@@ -31,12 +31,14 @@ use conduct::{Begun, Conducted};
 use log::Log;
 use stop::Stop;
 
+pub(super) use flags::truth;
 pub(super) use reading::{Context as ReadingContext, ScriptFlags, read, read_alone};
 pub(super) use stop::Stop as RunStop;
 
 /// What was typed.
 #[derive(clap::Args)]
-#[command(after_help = "\
+// Of a flag that is given twice the later one counts, as in k6; lists append.
+#[command(args_override_self = true, after_help = "\
 Exit codes are k6's:
   0    it ran, and every threshold held
   99   a threshold was crossed
@@ -70,8 +72,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     log: log::LogFlags,
     /// No progress.
-    #[arg(short = 'q', long)]
-    quiet: bool,
+    #[arg(short = 'q', long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = flags::truth)]
+    quiet: Option<bool>,
     #[command(flatten)]
     refused: refused::RefusedFlags,
 }
@@ -84,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 fn whole(arguments: &Arguments) -> Exit {
     let clock = Clock::system();
-    let log = match Log::open(&arguments.log, arguments.quiet, &clock) {
+    let log = match Log::open(&arguments.log, arguments.quiet == Some(true), &clock) {
         Ok(log) => log,
         Err(stop) => {
             talk(&stop.words());
