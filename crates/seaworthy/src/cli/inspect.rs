@@ -8,20 +8,22 @@ use seaworthy_k6::console::{Console, Level};
 use seaworthy_k6::options::{self, Flags};
 use tokio_util::sync::CancellationToken;
 
-use super::run::{ReadingContext, RunStop, ScriptFlags, read, read_alone};
+use super::run::{ReadingContext, RunStop, ScriptFlags, read, read_alone, truth};
 use super::{print, talk};
 use crate::exit::Exit;
 
 /// What was typed.
 #[derive(clap::Args)]
+#[command(args_override_self = true)]
 pub(crate) struct Arguments {
     /// The script; `-` reads it from stdin.
     #[arg(value_name = "SCRIPT")]
     script: PathBuf,
     /// Options from every source, what they come to, how many virtual users that needs and how long it
     /// takes at most.
-    #[arg(long)]
-    execution_requirements: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = truth)]
+    execution_requirements: Option<bool>,
     #[command(flatten)]
     reading: ScriptFlags,
 }
@@ -52,7 +54,7 @@ async fn inspect(arguments: &Arguments) -> Result<String, RunStop> {
         stop: &stop,
         system: arguments.reading.system(false),
     };
-    let (value, findings) = if arguments.execution_requirements {
+    let (value, findings) = if arguments.execution_requirements == Some(true) {
         let (_, (consolidated, findings)) =
             read(&arguments.reading, &context, &Flags::default()).await?;
         (consolidated.to_json(), findings)

@@ -31,15 +31,17 @@ use conduct::{Begun, Conducted};
 use log::Log;
 use stop::Stop;
 
-/// How long a run that was asked twice may take to leave.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
-
+pub(super) use flags::truth;
 pub(super) use reading::{Context as ReadingContext, ScriptFlags, read, read_alone};
 pub(super) use stop::Stop as RunStop;
 
+/// How long a run that was asked twice may take to leave.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What was typed.
 #[derive(clap::Args)]
-#[command(after_help = "\
+// Of a flag that is given twice the later one counts, as in k6; lists append.
+#[command(args_override_self = true, after_help = "\
 Exit codes are k6's:
   0    it ran, and every threshold held
   99   a threshold was crossed
@@ -73,8 +75,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     log: log::LogFlags,
     /// No progress.
-    #[arg(short = 'q', long)]
-    quiet: bool,
+    #[arg(short = 'q', long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = flags::truth)]
+    quiet: Option<bool>,
     #[command(flatten)]
     refused: refused::RefusedFlags,
 }
@@ -87,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 fn whole(arguments: &Arguments) -> Exit {
     let clock = Clock::system();
-    let log = match Log::open(&arguments.log, arguments.quiet, &clock) {
+    let log = match Log::open(&arguments.log, arguments.quiet == Some(true), &clock) {
         Ok(log) => log,
         Err(stop) => {
             talk(&stop.words());

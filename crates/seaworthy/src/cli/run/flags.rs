@@ -26,13 +26,16 @@ pub(crate) struct OptionFlags {
     execution_segment_sequence: Option<String>,
     /// Refused: nothing here could resume the run.
     #[arg(short = 'p', long, num_args = 0..=1, require_equals = true,
-        default_missing_value = "true", hide = true)]
+        default_missing_value = "true",
+        value_parser = truth, hide = true)]
     paused: Option<bool>,
     /// Do not run setup().
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_setup: Option<bool>,
     /// Do not run teardown().
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_teardown: Option<bool>,
     /// The most redirects that are followed.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
@@ -54,19 +57,23 @@ pub(crate) struct OptionFlags {
         default_missing_value = "headers")]
     http_debug: Option<String>,
     /// Check no certificate.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     insecure_skip_tls_verify: Option<bool>,
     /// A new connection for each request.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_connection_reuse: Option<bool>,
     /// New connections for each iteration.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_vu_connection_reuse: Option<bool>,
     /// How long an iteration takes at least.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     min_iteration_duration: Option<String>,
     /// Failed requests throw.
-    #[arg(short = 'w', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short = 'w', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     throw: Option<bool>,
     /// A network that is not called, as 10.0.0.0/8; may be repeated.
     #[arg(long, value_name = "NETWORK")]
@@ -94,7 +101,8 @@ pub(crate) struct OptionFlags {
     #[arg(long, value_name = "FILE")]
     console_output: Option<String>,
     /// Read bodies of answers and keep none of them.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     discard_response_bodies: Option<bool>,
     /// Addresses that requests come from, as 10.0.0.1-10.0.0.9,10.1.0.0/24.
     #[arg(long, value_name = "ADDRESSES")]
@@ -109,13 +117,16 @@ pub(crate) struct OptionFlags {
     #[arg(short = 'o', long, value_name = "OUTPUT")]
     out: Vec<String>,
     /// Stay after the end, until told to stop.
-    #[arg(short = 'l', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short = 'l', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     linger: Option<bool>,
     /// Nothing is ever reported to anybody; taken because scripts have it.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_usage_report: Option<bool>,
     /// Leave thresholds out.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = truth)]
     no_thresholds: Option<bool>,
     /// How much the summary says: compact, full or disabled.
     #[arg(long, value_name = "MODE")]
@@ -168,5 +179,14 @@ impl OptionFlags {
             summary_mode: self.summary_mode.clone(),
             summary_export: self.summary_export.clone(),
         }
+    }
+}
+
+/// A boolean as Go's flags take it, which k6's are.
+pub(in crate::cli) fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write true or false".to_owned()),
     }
 }

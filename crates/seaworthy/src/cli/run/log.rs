@@ -29,11 +29,13 @@ pub(crate) struct LogFlags {
     #[arg(long, value_name = "FORM", env = "K6_LOG_FORMAT")]
     log_format: Option<String>,
     /// Log what the script says with console.debug() too.
-    #[arg(short = 'v', long)]
-    verbose: bool,
+    #[arg(short = 'v', long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = super::flags::truth)]
+    verbose: Option<bool>,
     /// No colours.
-    #[arg(long)]
-    no_color: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = super::flags::truth)]
+    no_color: Option<bool>,
 }
 
 /// Where a run's messages and progress go.
@@ -87,8 +89,8 @@ impl Log {
                 return Err(Stop::new(Exit::Unspecified, words).hint(hint));
             }
         };
-        let least = if flags.verbose { Level::Debug } else { Level::Info };
-        let no_color = flags.no_color
+        let least = if flags.verbose == Some(true) { Level::Debug } else { Level::Info };
+        let no_color = flags.no_color == Some(true)
             || ["NO_COLOR", "K6_NO_COLOR"]
                 .iter()
                 .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));

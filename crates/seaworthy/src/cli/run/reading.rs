@@ -26,7 +26,8 @@ pub(crate) struct ScriptFlags {
     env: Vec<String>,
     /// Whether `__ENV` has the system's variables too; `run` says yes, `inspect` no.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_missing_value = "true", env = "K6_INCLUDE_SYSTEM_ENV_VARS")]
+        default_missing_value = "true",
+        value_parser = super::flags::truth, env = "K6_INCLUDE_SYSTEM_ENV_VARS")]
     include_system_env_vars: Option<bool>,
     /// A file of options, as JSON; else the one k6 has in its own folder, if it is there.
     #[arg(short = 'c', long, value_name = "FILE", env = "K6_CONFIG")]

@@ -10,16 +10,19 @@ use crate::exit::Exit;
 pub(crate) struct RefusedFlags {
     #[arg(short = 'a', long, hide = true, value_name = "ADDRESS", env = "K6_ADDRESS")]
     address: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = super::flags::truth)]
     profiling_enabled: Option<bool>,
     #[arg(long, hide = true, value_name = "SOURCE")]
     secret_source: Vec<String>,
     #[arg(long, hide = true, value_name = "OUTPUT", env = "K6_TRACES_OUTPUT")]
     traces_output: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = super::flags::truth,
         env = "K6_NEW_MACHINE_READABLE_SUMMARY")]
     new_machine_readable_summary: Option<bool>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = super::flags::truth)]
     no_summary: Option<bool>,
     #[arg(short = 't', long = "type", hide = true, value_name = "TYPE", env = "K6_TYPE")]
     kind: Option<String>,
