@@ -76,9 +76,26 @@ impl Thrown {
         let message = text(ctx, value);
         let stack = value
             .as_object()
-            .and_then(|object| object.get::<_, Option<String>>("stack").ok().flatten());
-        let stack = stack.map(|stack| places(stack.trim_end())).unwrap_or_default();
+            .map(|object| object.get::<_, Option<String>>("stack"))
+            .and_then(|stack| stack.inspect_err(|_| drop(ctx.catch())).ok().flatten());
+        let stack = stack.map(|stack| places(frames(&stack, &message))).unwrap_or_default();
         Self { message, stack }
+    }
+}
+
+/// The frames of an error's `stack`, without the line or lines that say what the error does.
+pub fn frames<'s>(stack: &'s str, message: &str) -> &'s str {
+    const FRAME: &str = "    at ";
+    let stack = stack.trim_end();
+    let said = stack.strip_prefix(message).and_then(|rest| match rest.is_empty() {
+        true => Some(rest),
+        false => rest.strip_prefix('\n'),
+    });
+    match said {
+        Some(frames) => frames,
+        None if stack.starts_with(FRAME) => stack,
+        // The message is another one by now, or written by a `toString` of the script's own.
+        None => stack.find(&format!("\n{FRAME}")).map_or(stack, |at| &stack[at + 1..]),
     }
 }
 
