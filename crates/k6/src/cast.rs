@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use seaworthy_base::Instant;
 use seaworthy_load::{Cast, Counters, Turn, VirtualUser};
 use seaworthy_metrics::TagSet;
-use seaworthy_script::Error;
+use seaworthy_script::{Error, IN_PROMISE};
 use serde_json::Value as Json;
 
 use crate::console::Level;
@@ -299,9 +299,15 @@ impl VirtualUser for Player {
                 }
                 let exec = &cast.scenario.exec;
                 counters.fail(exec, "exception".to_owned(), || error.to_string());
-                let fields =
-                    format!("executor={} scenario={}", cast.scenario.executor, cast.scenario.name);
-                cast.shared.console.say(Level::Error, &error.to_string(), &fields);
+                let words = error.to_string();
+                // As k6 names what it says of exceptions.
+                let (hint, source) = match words.starts_with(IN_PROMISE) {
+                    true => ("", ""),
+                    false => (" hint=\"script exception\"", " source=stacktrace"),
+                };
+                let Scenario { executor, name, .. } = &*cast.scenario;
+                let fields = format!("executor={executor}{hint} scenario={name}{source}");
+                cast.shared.console.say(Level::Error, &words, &fields);
             }
         }
         // An iteration that never waits must still let others have their turn.

@@ -28,6 +28,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, vu: &Rc<Vu>) -> rquickjs::Result<()> 
     modules::timers::install(ctx)?;
     modules::text_coding::install(ctx)?;
     modules::web_crypto::install(ctx)?;
+    crate::collation::install(ctx)?;
     // What k6 does not have is not there, so that a script that runs here runs there too.
     for name in ["queueMicrotask", "performance"] {
         globals.remove(name)?;

@@ -35,7 +35,21 @@ pub struct Thrown {
     pub stack: String,
 }
 
+/// What the message of an exception begins with that rejected a promise, with nobody to hear of it.
+pub const IN_PROMISE: &str = "Uncaught (in promise) ";
+
 impl Error {
+    /// The same as the reason of a promise that was rejected.
+    #[must_use]
+    pub fn in_promise(mut self) -> Self {
+        if let Self::Thrown(thrown) = &mut self
+            && !thrown.message.starts_with(IN_PROMISE)
+        {
+            thrown.message.insert_str(0, IN_PROMISE);
+        }
+        self
+    }
+
     /// A stable name for the kind of error.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ mod jar;
 mod page;
 mod parameters;
 mod response;
+mod select;
 mod tags;
 
 use rquickjs::function::{Func, Opt};

@@ -242,7 +242,7 @@ pub(crate) fn read<'js>(
         keeps_body: true,
     };
     let compression = Vec::new();
-    let mut reading = Reading { ctx, vu, order, form, throws, compression, basic: login };
+    let mut reading = Reading { vu, order, form, throws, compression, basic: login };
     if let Some(body) = body {
         reading.body(body)?;
     }
@@ -278,8 +278,7 @@ fn compress(request: &mut Request, codings: &[coding::Coding]) {
     }
 }
 
-pub(super) struct Reading<'r, 'js> {
-    ctx: &'r Ctx<'js>,
+pub(super) struct Reading<'r> {
     pub(super) vu: &'r Vu,
     pub(super) order: Order,
     form: Form,
@@ -288,7 +287,7 @@ pub(super) struct Reading<'r, 'js> {
     basic: Option<Login>,
 }
 
-impl<'js> Reading<'_, 'js> {
+impl<'js> Reading<'_> {
     fn all(&mut self, given: &Object<'js>) -> Result<(), Refused> {
         let mut scheme = None;
         for entry in Entries::of(given)? {
