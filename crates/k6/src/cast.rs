@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use seaworthy_base::Instant;
 use seaworthy_load::{Cast, Counters, Turn, VirtualUser};
 use seaworthy_metrics::TagSet;
-use seaworthy_script::Error;
+use seaworthy_script::{Error, IN_PROMISE};
 use serde_json::Value as Json;
 
 use crate::console::Level;
@@ -236,14 +236,25 @@ pub(crate) struct Player {
     now: Instant,
     /// Whether an iteration is under way, and since when.
     busy: Option<Instant>,
+    /// Whether it counts as active in iterations only, as k6 has it where arrivals come at a rate.
+    waits: bool,
 }
 
 impl Player {
     fn new(cast: Arc<Players>, machine: Machine, id: u64, worker: usize) -> Self {
-        cast.counters(0, worker).vus.fetch_add(1, Ordering::Relaxed);
-        cast.shared.counts.active.fetch_add(1, Ordering::Relaxed);
         let now = cast.shared.clock.now();
-        Self { cast, machine: Some(machine), id, worker, now, busy: None }
+        let waits = cast.scenario.executor.ends_with("arrival-rate");
+        let player = Self { cast, machine: Some(machine), id, worker, now, busy: None, waits };
+        if !waits {
+            player.count(1);
+        }
+        player
+    }
+
+    /// Counts it among the active ones, or no longer.
+    fn count(&self, by: i64) {
+        self.counters().vus.fetch_add(by, Ordering::Relaxed);
+        self.cast.shared.counts.active.fetch_add(by, Ordering::Relaxed);
     }
 
     fn counters(&self) -> &Counters {
@@ -253,6 +264,11 @@ impl Player {
 
 impl VirtualUser for Player {
     async fn iterate(&mut self, turn: Turn, due: Option<Instant>) -> bool {
+        if self.waits {
+            self.count(1);
+        }
+        // From here on `Drop` knows that it counts.
+        self.busy = Some(due.unwrap_or(self.now));
         let Some(machine) = &mut self.machine else { return false };
         let cast = &self.cast;
         let number = match due {
@@ -260,7 +276,6 @@ impl VirtualUser for Player {
             None => turn.index,
         };
         Counters::add(&cast.counters(0, self.worker).started);
-        self.busy = Some(due.unwrap_or(self.now));
         let iteration = Iteration {
             scenario: Arc::clone(&cast.scenario),
             number,
@@ -270,6 +285,9 @@ impl VirtualUser for Player {
         let result = machine.run(Command::Iterate(iteration)).await;
         self.busy = None;
         self.now = cast.shared.clock.now();
+        if self.waits {
+            self.count(-1);
+        }
         match result {
             Ok(_) => Counters::add(&self.counters().completed),
             Err(error) => {
@@ -281,9 +299,15 @@ impl VirtualUser for Player {
                 }
                 let exec = &cast.scenario.exec;
                 counters.fail(exec, "exception".to_owned(), || error.to_string());
-                let fields =
-                    format!("executor={} scenario={}", cast.scenario.executor, cast.scenario.name);
-                cast.shared.console.say(Level::Error, &error.to_string(), &fields);
+                let words = error.to_string();
+                // As k6 names what it says of exceptions.
+                let (hint, source) = match words.starts_with(IN_PROMISE) {
+                    true => ("", ""),
+                    false => (" hint=\"script exception\"", " source=stacktrace"),
+                };
+                let Scenario { executor, name, .. } = &*cast.scenario;
+                let fields = format!("executor={executor}{hint} scenario={name}{source}");
+                cast.shared.console.say(Level::Error, &words, &fields);
             }
         }
         // An iteration that never waits must still let others have their turn.
@@ -299,9 +323,10 @@ impl VirtualUser for Player {
 impl Drop for Player {
     fn drop(&mut self) {
         let mut machine = self.machine.take();
+        if !self.waits || self.busy.is_some() {
+            self.count(-1);
+        }
         let (cast, counters) = (&self.cast, self.counters());
-        counters.vus.fetch_sub(1, Ordering::Relaxed);
-        cast.shared.counts.active.fetch_sub(1, Ordering::Relaxed);
         let now = cast.shared.clock.now();
         if let Some(since) = self.busy {
             Counters::add(&counters.cut);

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use rquickjs::function::{Func, Opt, Rest};
 use rquickjs::{ArrayBuffer, Ctx, Exception, IntoJs, Object, Value};
 
+use seaworthy_script::frames;
+
 use crate::console::Level;
 use crate::modules;
 use crate::vu::{Scenario, Stage, Vu};
@@ -20,10 +22,13 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, vu: &Rc<Vu>) -> rquickjs::Result<()> 
     }
     globals.set("__ENV", environment)?;
     globals.set("console", console(ctx)?)?;
+    // As in Node.js, and so in k6.
+    globals.set("global", globals.clone())?;
     globals.set("open", Func::from(open))?;
     modules::timers::install(ctx)?;
     modules::text_coding::install(ctx)?;
     modules::web_crypto::install(ctx)?;
+    crate::collation::install(ctx)?;
     // What k6 does not have is not there, so that a script that runs here runs there too.
     for name in ["queueMicrotask", "performance"] {
         globals.remove(name)?;
@@ -72,18 +77,33 @@ fn console<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     Ok(console)
 }
 
+/// How functions are shown, whatever they are.
+const FUNCTION: &str = "[object Function]";
+
+/// A symbol is shown as its description.
+fn described<'js>(value: &Value<'js>) -> Option<rquickjs::Result<String>> {
+    let symbol = value.as_symbol()?;
+    Some(symbol.description().and_then(|text| match text.is_undefined() {
+        true => Ok(String::new()),
+        false => Ok(text.get::<rquickjs::Coerced<String>>()?.0),
+    }))
+}
+
 /// A value as the console shows it: text as it is, errors with their stack, the rest as JSON.
 pub(crate) fn shown<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<String> {
     let text = |value: &Value<'js>| value.get::<rquickjs::Coerced<String>>().map(|text| text.0);
-    if !value.is_object() || value.is_function() {
-        return text(value);
+    if value.is_function() {
+        return Ok(FUNCTION.to_owned());
+    }
+    if !value.is_object() {
+        return described(value).unwrap_or_else(|| text(value));
     }
     if value.is_error() {
         let stack = value.as_object().map(|error| error.get::<_, Option<String>>("stack"));
         let stack: String = stack.transpose()?.flatten().unwrap_or_default();
         let message = text(value)?;
         let vu = Vu::of(ctx)?;
-        let stack = vu.shared.bundle.map_places(stack.trim_end());
+        let stack = vu.shared.bundle.map_places(frames(&stack, &message));
         return Ok(if stack.is_empty() { message } else { format!("{message}\n{stack}") });
     }
 
@@ -97,8 +117,20 @@ const DEPTH: usize = 8;
 
 /// Writes a value as k6 shows it: `{ a: 1, b: [ "x" ] }`.
 fn write<'js>(value: &Value<'js>, depth: usize, to: &mut String) -> rquickjs::Result<()> {
-    if value.is_undefined() || value.is_null() || value.is_function() {
+    if value.is_undefined() || value.is_null() {
         to.push_str("null");
+        return Ok(());
+    }
+    if value.is_function() {
+        to.push_str(FUNCTION);
+        return Ok(());
+    }
+    if let Some(text) = described(value) {
+        to.push_str(&serde_json::Value::from(text?).to_string());
+        return Ok(());
+    }
+    if value.is_error() {
+        to.push_str(&value.get::<rquickjs::Coerced<String>>()?.0);
         return Ok(());
     }
     let Some(object) = value.as_object() else {

@@ -16,6 +16,7 @@ pub mod output;
 mod address;
 mod cast;
 mod client;
+mod collation;
 mod globals;
 mod handed;
 mod machine;

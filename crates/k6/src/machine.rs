@@ -320,7 +320,10 @@ impl<'js> User<'_, 'js> {
         let called = function.call::<_, Value<'js>>(arguments);
         let value = called.map_err(|error| self.realm.thrown(&self.ctx, error))?;
         let value = match value.as_promise() {
-            Some(promise) => self.realm.await_promise(&self.ctx, promise)?,
+            Some(promise) => {
+                let result = self.realm.await_promise(&self.ctx, promise);
+                result.map_err(Error::in_promise)?
+            }
             None => value,
         };
         self.realm.settle(&self.ctx)?;

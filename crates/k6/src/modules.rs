@@ -37,6 +37,24 @@ pub(crate) const ALL: Builtins = &[
     ("k6/ws", declare::<ws::Ws>),
 ];
 
+/// The names that a module exports, without `default`.
+pub(crate) fn names(module: &str) -> &'static [&'static str] {
+    match module {
+        "k6" => core::Core::NAMES,
+        "k6/crypto" => crypto::Crypto::NAMES,
+        "k6/data" => data::Data::NAMES,
+        "k6/encoding" => encoding::Encoding::NAMES,
+        "k6/execution" => execution::Execution::NAMES,
+        "k6/html" => html::Html::NAMES,
+        "k6/http" => http::Http::NAMES,
+        "k6/metrics" => metrics::Metrics::NAMES,
+        "k6/timers" => timers::Timers::NAMES,
+        "k6/websockets" => websockets::WebSockets::NAMES,
+        "k6/ws" => ws::Ws::NAMES,
+        _ => &[],
+    }
+}
+
 /// Modules that k6 has and we do not, each with the reason.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("k6/browser", "there is no browser in this version"),

@@ -278,7 +278,12 @@ impl Script {
 fn known(used: &source::BuiltinUse) -> Result<(), Error> {
     let module = used.module.as_str();
     if modules::ALL.iter().any(|(name, _)| *name == module) {
-        return Ok(());
+        let names = modules::names(module);
+        let has = |name: &str| name == "default" || names.contains(&name);
+        return match used.names.iter().find(|it| !has(&it.name)) {
+            Some(absent) => Err(no_export(module, absent, names)),
+            None => Ok(()),
+        };
     }
     let refused = modules::REFUSED.iter().find(|(name, _)| *name == module);
     let reason = match refused {
@@ -289,6 +294,21 @@ fn known(used: &source::BuiltinUse) -> Result<(), Error> {
         }
     };
     Err(Error::Module { place: used.place.to_string(), module: module.to_owned(), reason })
+}
+
+/// Why a name cannot be imported from a built-in module. k6 goes on with `undefined` in its place,
+/// and fails where it is used, if it is.
+fn no_export(module: &str, absent: &source::Name, names: &[&str]) -> Error {
+    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let near = seaworthy_document::nearest(&absent.name, names.iter().copied());
+    let near = near.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    Error::Source(source::Error::NoExport {
+        place: absent.place.clone(),
+        quote: String::new(),
+        name: absent.name.as_str().into(),
+        specifier: module.into(),
+        hint: Some(format!("{near}it exports {}", list.join(", "))),
+    })
 }
 
 fn units(graph: &Graph) -> Vec<Unit> {

@@ -35,7 +35,21 @@ pub struct Thrown {
     pub stack: String,
 }
 
+/// What the message of an exception begins with that rejected a promise, with nobody to hear of it.
+pub const IN_PROMISE: &str = "Uncaught (in promise) ";
+
 impl Error {
+    /// The same as the reason of a promise that was rejected.
+    #[must_use]
+    pub fn in_promise(mut self) -> Self {
+        if let Self::Thrown(thrown) = &mut self
+            && !thrown.message.starts_with(IN_PROMISE)
+        {
+            thrown.message.insert_str(0, IN_PROMISE);
+        }
+        self
+    }
+
     /// A stable name for the kind of error.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -79,9 +93,26 @@ impl Thrown {
         };
         let stack = value
             .as_object()
-            .and_then(|object| object.get::<_, Option<String>>("stack").ok().flatten());
-        let stack = stack.map(|stack| places(stack.trim_end())).unwrap_or_default();
+            .map(|object| object.get::<_, Option<String>>("stack"))
+            .and_then(|stack| stack.inspect_err(|_| drop(ctx.catch())).ok().flatten());
+        let stack = stack.map(|stack| places(frames(&stack, &message))).unwrap_or_default();
         Self { message, stack }
+    }
+}
+
+/// The frames of an error's `stack`, without the line or lines that say what the error does.
+pub fn frames<'s>(stack: &'s str, message: &str) -> &'s str {
+    const FRAME: &str = "    at ";
+    let stack = stack.trim_end();
+    let said = stack.strip_prefix(message).and_then(|rest| match rest.is_empty() {
+        true => Some(rest),
+        false => rest.strip_prefix('\n'),
+    });
+    match said {
+        Some(frames) => frames,
+        None if stack.starts_with(FRAME) => stack,
+        // The message is another one by now, or written by a `toString` of the script's own.
+        None => stack.find(&format!("\n{FRAME}")).map_or(stack, |at| &stack[at + 1..]),
     }
 }
 

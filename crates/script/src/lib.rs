@@ -16,7 +16,7 @@ mod loader;
 mod realm;
 mod sys;
 
-pub use error::{Error, Thrown};
+pub use error::{Error, IN_PROMISE, Thrown, frames};
 pub use loader::{Builtins, Bundle, Declare, Kind, Unit};
 pub use realm::{Limits, Realm, STACK, from_json, run_jobs, to_json};
 pub use sys::{Completion, Cut, Entries, Fiber, Port, Text, background, end_script, lent, wait};

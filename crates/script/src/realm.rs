@@ -179,7 +179,7 @@ impl Realm {
             // The first of them; they are dropped outside of the borrow.
             let rejected = std::mem::take(&mut *self.rejected.borrow_mut());
             if let Some((_, thrown)) = rejected.into_iter().next() {
-                return Err(Error::Thrown(thrown));
+                return Err(Error::Thrown(thrown).in_promise());
             }
             if !self.step(ctx)? {
                 return Ok(());

@@ -42949,6 +42949,16 @@ static JSValue js_error_get_stack(JSContext *ctx, JSValueConst this_val)
     p = JS_VALUE_GET_OBJ(this_val);
     if (p->class_id != JS_CLASS_ERROR)
         return JS_UNDEFINED;
+    /* what the error says goes first, as in other engines */
+    if (JS_IsString(p->u.object_data) && !JS_IsFunction(ctx, ctx->error_prepare_stack)) {
+        JSValue head = js_error_toString(ctx, this_val, 0, NULL);
+        if (JS_IsException(head))
+            return head;
+        head = JS_ConcatString3(ctx, "", head, "\n");
+        if (JS_IsException(head))
+            return head;
+        return JS_ConcatString(ctx, head, js_dup(p->u.object_data));
+    }
     return js_dup(p->u.object_data);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rquickjs::function::{Func, Opt};
 use rquickjs::{Coerced, Ctx, Exception, Object, Value};
+use seaworthy_metrics::TagSet;
 use seaworthy_script::{Cut, Entries, Text, end_script, wait};
 
 use super::{Exported, is_async};
@@ -47,25 +48,26 @@ fn fail(ctx: Ctx<'_>, reason: Opt<Coerced<String>>) -> rquickjs::Result<()> {
     Err(Exception::throw_message(&ctx, &reason))
 }
 
-fn random_seed(ctx: Ctx<'_>, seed: Coerced<f64>) -> rquickjs::Result<()> {
+fn random_seed(ctx: Ctx<'_>, seed: Opt<Coerced<f64>>) -> rquickjs::Result<()> {
     let vu = Vu::of(&ctx)?;
-    vu.chance.set(seed.0 as i64 as u64);
+    // None is 0, as what is no number is.
+    vu.chance.set(seed.0.map_or(0.0, |seed| seed.0) as i64 as u64);
     let random = move |ctx: Ctx<'_>| Ok::<_, rquickjs::Error>(Vu::of(&ctx)?.draw());
     ctx.globals().get::<_, Object<'_>>("Math")?.set("random", Func::from(random))
 }
 
 fn group<'js>(
     ctx: Ctx<'js>,
-    name: Coerced<String>,
-    call: Value<'js>,
+    name: Opt<Coerced<String>>,
+    call: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
     let vu = Vu::of(&ctx)?;
     let throw = |words: &str| Err(Exception::throw_message(&ctx, words));
     if vu.stage.get() == Stage::Init {
         return throw("group() cannot be used in the init context");
     }
-    let Some(call) = call.into_function() else {
-        return throw("group() needs a function as its second argument");
+    let (Some(name), Some(call)) = (name.0, call.0.and_then(Value::into_function)) else {
+        return throw("group() requires a callback as a second argument: group(name, function)");
     };
     if is_async(&call) {
         return throw(
@@ -104,14 +106,18 @@ fn group<'js>(
 
 fn check<'js>(
     ctx: Ctx<'js>,
-    value: Value<'js>,
-    checks: Value<'js>,
+    value: Opt<Value<'js>>,
+    checks: Opt<Value<'js>>,
     tags: Opt<Value<'js>>,
 ) -> rquickjs::Result<bool> {
     let vu = Vu::of(&ctx)?;
     if vu.stage.get() == Stage::Init {
         return Err(Exception::throw_message(&ctx, "check() cannot be used in the init context"));
     }
+    let (Some(value), Some(checks)) = (value.0, checks.0) else {
+        let words = "no checks provided to `check`: it takes a value and an object of checks";
+        return Err(Exception::throw_message(&ctx, words));
+    };
     if checks.is_null() || checks.is_undefined() {
         let words = "check() needs an object of checks as its second argument";
         return Err(Exception::throw_type(&ctx, words));
@@ -161,7 +167,7 @@ fn check<'js>(
     Ok(all)
 }
 
-fn note(vu: &Rc<Vu>, tags: &seaworthy_metrics::TagSet, name: &str, held: bool) {
+fn note(vu: &Rc<Vu>, tags: &TagSet, name: &str, held: bool) {
     let Some(worker) = &vu.worker else { return };
     let has_tag = vu.shared.settled().is_some_and(|it| it.system_tags.check);
     let tags = match has_tag {
@@ -172,23 +178,30 @@ fn note(vu: &Rc<Vu>, tags: &seaworthy_metrics::TagSet, name: &str, held: bool) {
     worker.record(vu, &tags, &[(checks, f64::from(u8::from(held)))]);
 }
 
-/// The virtual user's tags with those of an object.
+/// The virtual user's tags with those of an object; an exception for values that no tag has.
 pub(crate) fn with_tags<'js>(
     ctx: &Ctx<'js>,
     vu: &Vu,
     given: &Object<'js>,
-) -> rquickjs::Result<seaworthy_metrics::TagSet> {
+) -> rquickjs::Result<TagSet> {
+    tags_with(vu, given)?.map_err(|words| Exception::throw_message(ctx, &words))
+}
+
+/// The same, but says why not in place of an exception.
+pub(crate) fn tags_with(vu: &Vu, given: &Object<'_>) -> rquickjs::Result<Result<TagSet, String>> {
     let mut pairs = Vec::new();
     for entry in Entries::of(given)? {
         let (name, value) = entry?;
-        if value.is_undefined() || value.is_null() || value.is_object() {
-            let words = format!("the tag {:?} is neither text nor a number nor a boolean", &*name);
-            return Err(Exception::throw_type(ctx, &words));
+        if value.is_undefined() || value.is_null() || value.is_object() || value.is_symbol() {
+            return Ok(Err(format!(
+                "invalid value for metric tag '{}': a tag's value is text, a number or a boolean",
+                &*name
+            )));
         }
         pairs.push((name, Text::of(&value)?));
     }
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
-    Ok(vu.tags_with(&pairs))
+    Ok(Ok(vu.tags_with(&pairs)))
 }
 
 /// As `Boolean(value)`.

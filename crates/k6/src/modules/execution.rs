@@ -141,6 +141,8 @@ fn test<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
             for name in ["vus", "duration", "iterations", "stages"] {
                 options.shift_remove(name);
             }
+            options.insert("consoleOutput".to_owned(), Json::Null);
+            options.insert("localIPs".to_owned(), Json::Null);
         }
         let value = from_json(ctx, &options)?;
         freeze(ctx, &value)?;

@@ -15,6 +15,7 @@ mod jar;
 mod page;
 mod parameters;
 mod response;
+mod select;
 mod tags;
 
 use rquickjs::function::{Func, Opt};
@@ -119,19 +120,26 @@ impl Exported for Http {
     }
 }
 
+/// An argument that may be missing: then it is `undefined`.
+fn given<'js>(ctx: &Ctx<'js>, value: Opt<Value<'js>>) -> Value<'js> {
+    value.0.unwrap_or_else(|| Value::new_undefined(ctx.clone()))
+}
+
 fn get<'js>(
     ctx: Ctx<'js>,
-    url: Value<'js>,
+    url: Opt<Value<'js>>,
     parameters: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
+    let url = given(&ctx, url);
     call::get(&ctx, url, parameters.0)
 }
 
 fn head<'js>(
     ctx: Ctx<'js>,
-    url: Value<'js>,
+    url: Opt<Value<'js>>,
     parameters: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
+    let url = given(&ctx, url);
     call::request(&ctx, "HEAD", url, None, parameters.0)
 }
 
@@ -139,10 +147,11 @@ macro_rules! with_body {
     ($($name:ident: $method:literal),*) => {$(
         fn $name<'js>(
             ctx: Ctx<'js>,
-            url: Value<'js>,
+            url: Opt<Value<'js>>,
             body: Opt<Value<'js>>,
             parameters: Opt<Value<'js>>,
         ) -> rquickjs::Result<Value<'js>> {
+            let url = given(&ctx, url);
             call::request(&ctx, $method, url, body.0, parameters.0)
         }
     )*};
@@ -152,11 +161,13 @@ with_body!(del: "DELETE", options: "OPTIONS", patch: "PATCH", post: "POST", put:
 
 fn request<'js>(
     ctx: Ctx<'js>,
-    method: Coerced<String>,
-    url: Value<'js>,
+    method: Opt<Coerced<String>>,
+    url: Opt<Value<'js>>,
     body: Opt<Value<'js>>,
     parameters: Opt<Value<'js>>,
 ) -> rquickjs::Result<Value<'js>> {
     // As it is written: k6 sends `get` where a script says so.
-    call::request(&ctx, &method.0, url, body.0, parameters.0)
+    let method = method.0.map_or_else(|| "GET".to_owned(), |method| method.0);
+    let url = given(&ctx, url);
+    call::request(&ctx, &method, url, body.0, parameters.0)
 }

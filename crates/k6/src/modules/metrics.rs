@@ -6,7 +6,7 @@ use rquickjs::{Class, Coerced, Ctx, Exception, JsLifetime, Object, Type, Value};
 use seaworthy_metrics::{Contains, Kind, Metric};
 
 use super::Exported;
-use super::core::{truthy, with_tags};
+use super::core::{tags_with, truthy};
 use crate::console::Level;
 use crate::vu::{Stage, Vu};
 
@@ -39,10 +39,10 @@ macro_rules! kind {
             #[qjs(constructor)]
             pub(crate) fn new(
                 ctx: Ctx<'_>,
-                name: Coerced<String>,
+                name: Opt<Coerced<String>>,
                 is_time: Opt<Coerced<bool>>,
             ) -> rquickjs::Result<Self> {
-                Ok(Self { metric: define(&ctx, &name.0, Kind::$name, is_time)? })
+                Ok(Self { metric: define(&ctx, name, Kind::$name, is_time)? })
             }
 
             /// Adds a value; whether it was one.
@@ -67,7 +67,7 @@ kind!(Counter, Gauge, Rate, Trend);
 
 fn define(
     ctx: &Ctx<'_>,
-    name: &str,
+    name: Opt<Coerced<String>>,
     kind: Kind,
     is_time: Opt<Coerced<bool>>,
 ) -> rquickjs::Result<Metric> {
@@ -78,11 +78,16 @@ fn define(
             "metrics must be declared in the init context: at the top of the script",
         ));
     }
+    let name = name.0.map(|name| name.0).unwrap_or_default();
+    if name.is_empty() {
+        let words = format!("a {kind:?} needs a name: new {kind:?}('name')");
+        return Err(Exception::throw_message(ctx, &words));
+    }
     let contains = match is_time.0 {
         Some(Coerced(true)) => Contains::Time,
         _ => Contains::Default,
     };
-    let defined = vu.shared.registry.define(name, kind, contains);
+    let defined = vu.shared.registry.define(&name, kind, contains);
     defined.map_err(|error| Exception::throw_message(ctx, &error.to_string()))
 }
 
@@ -115,7 +120,11 @@ fn add<'js>(
         return refused(ctx, &vu, metric, &shown);
     };
     let tags = match tags.0.as_ref().and_then(Value::as_object) {
-        Some(given) => with_tags(ctx, &vu, given)?,
+        Some(given) => tags_with(&vu, given)?.map_err(|words| {
+            let name = metric.name();
+            let words = format!("cannot add tags for the '{name}' custom metric: {words}");
+            Exception::throw_message(ctx, &words)
+        })?,
         None => vu.tags(),
     };
     vu.record(&tags, &[(metric, number)]);

@@ -52,6 +52,53 @@ async fn an_exception_ends_its_iteration_and_no_other() {
 }
 
 #[tokio::test]
+async fn exceptions_say_what_they_are_once() {
+    let ran = run(
+        "export const options = { vus: 1, iterations: 3 };
+         export default function () {
+           if (__ITER === 0) { Promise.reject(new Error('lost')); }
+           if (__ITER === 1) { return Promise.reject('plain'); }
+           if (__ITER === 2) { throw new TypeError('boom'); }
+         }",
+    )
+    .await;
+    let said: Vec<&str> = ran.said.lines().filter(|line| line.contains("ERRO")).collect();
+    assert_eq!(said.len(), 3, "{}", ran.said);
+    assert!(said[0].ends_with("Uncaught (in promise) Error: lost"), "{}", ran.said);
+    let plain = "Uncaught (in promise) plain  executor=shared-iterations scenario=default";
+    assert!(said[1].ends_with(plain), "{}", ran.said);
+    assert_eq!(ran.said.matches("TypeError: boom").count(), 1, "{}", ran.said);
+    let fields = " executor=shared-iterations hint=\"script exception\" scenario=default source=stacktrace";
+    assert!(ran.said.contains(fields), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn a_name_that_a_module_does_not_have_is_refused_with_its_place() {
+    let flags = Flags::default();
+    let script = "import { check,\n  chek } from 'k6';\nexport default function () {}";
+    let Err(Error::Source(error)) = run_with(script, &flags, &[]).await else { panic!("it was taken") };
+    assert_eq!(error.code(), "script-no-export");
+    let place = error.place().unwrap();
+    assert_eq!((place.line, place.column), (2, 3));
+    assert!(error.to_string().ends_with(":2:3: `k6` has no export `chek`"), "{error}");
+    assert!(error.hint().unwrap().starts_with("did you mean `check`? it exports"), "{error:?}");
+}
+
+#[tokio::test]
+async fn arrivals_count_virtual_users_in_iterations_only() {
+    let ran = run(
+        "import exec from 'k6/execution'; import { sleep } from 'k6';
+         export const options = { scenarios: { rate: { executor: 'constant-arrival-rate', rate: 2,
+           duration: '2s', preAllocatedVUs: 20 } } };
+         export default function () { sleep(0.01); console.log(exec.instance.vusActive < 10, exec.instance.vusInitialized); }",
+    )
+    .await;
+    let logged = ran.is_clean().logged();
+    assert!(!logged.is_empty() && logged.iter().all(|line| *line == "true 20"), "{logged:?}");
+    assert!(ran.of("vus").iter().all(|sample| sample.value < 10.0));
+}
+
+#[tokio::test]
 async fn a_run_can_be_aborted_from_within() {
     let ran = run(
         "import exec from 'k6/execution';

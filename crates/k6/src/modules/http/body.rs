@@ -8,7 +8,7 @@ use seaworthy_script::copy_bytes;
 
 use super::parameters::{Reading, Refused};
 
-impl<'js> Reading<'_, 'js> {
+impl<'js> Reading<'_> {
     pub(super) fn body(&mut self, value: &Value<'js>) -> Result<(), Refused> {
         if value.is_null() || value.is_undefined() {
             return Ok(());

@@ -15,7 +15,7 @@ use seaworthy_script::{Entries, Text};
 use super::exchange::Order;
 use super::expected::{self, Expected};
 use super::response::Form;
-use crate::modules::core::with_tags;
+use crate::modules::core::tags_with;
 use crate::options::duration;
 use crate::shared::Settled;
 use crate::vu::Vu;
@@ -136,9 +136,29 @@ pub(crate) fn url_template<'js>(
         }
     }
     let object = Object::new(ctx)?;
+    let clean = clean(&url);
+    object.set("name", if name == url { &clean } else { &name })?;
+    object.set("clean_url", clean.as_str())?;
     object.set("url", url)?;
-    object.set("name", name)?;
     Ok(object)
+}
+
+/// The tags of a request, which is not made with others than tags can be.
+fn tagged(vu: &Vu, given: &Object<'_>, throws: bool) -> Result<TagSet, Refused> {
+    tags_with(vu, given)?.map_err(|words| {
+        let words = format!("invalid HTTP request metric tags: {words}");
+        Refused::Unmade { words, error_code: 0, throws }
+    })
+}
+
+/// A URL without the name and the password in it.
+fn clean(url: &str) -> String {
+    let plain = || url.to_owned();
+    let Some((scheme, rest)) = url.split_once("://") else { return plain() };
+    let (authority, _) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let Some(at) = authority.rfind('@') else { return plain() };
+    let stars = if authority[..at].contains(':') { "****:****" } else { "****" };
+    format!("{scheme}://{stars}{}", &rest[at..])
 }
 
 /// Reads a request.
@@ -187,7 +207,7 @@ pub(crate) fn read<'js>(
                 throws,
             };
             if let Some(tags) = given.and_then(|given| given.get::<_, Object<'js>>("tags").ok()) {
-                refused.tags = with_tags(ctx, vu, &tags)?;
+                refused.tags = tagged(vu, &tags, throws)?;
             }
             return Err(Refused::Unspoken(Box::new(refused)));
         }
@@ -222,7 +242,7 @@ pub(crate) fn read<'js>(
         keeps_body: true,
     };
     let compression = Vec::new();
-    let mut reading = Reading { ctx, vu, order, form, throws, compression, basic: login };
+    let mut reading = Reading { vu, order, form, throws, compression, basic: login };
     if let Some(body) = body {
         reading.body(body)?;
     }
@@ -258,8 +278,7 @@ fn compress(request: &mut Request, codings: &[coding::Coding]) {
     }
 }
 
-pub(super) struct Reading<'r, 'js> {
-    ctx: &'r Ctx<'js>,
+pub(super) struct Reading<'r> {
     pub(super) vu: &'r Vu,
     pub(super) order: Order,
     form: Form,
@@ -268,7 +287,7 @@ pub(super) struct Reading<'r, 'js> {
     basic: Option<Login>,
 }
 
-impl<'js> Reading<'_, 'js> {
+impl<'js> Reading<'_> {
     fn all(&mut self, given: &Object<'js>) -> Result<(), Refused> {
         let mut scheme = None;
         for entry in Entries::of(given)? {
@@ -381,13 +400,13 @@ impl<'js> Reading<'_, 'js> {
         Ok(())
     }
 
-    fn tags(&mut self, value: &Value<'js>) -> rquickjs::Result<()> {
+    fn tags(&mut self, value: &Value<'js>) -> Result<(), Refused> {
         let Some(tags) = self.object("tags", value) else { return Ok(()) };
         // A request that is named has that name for a URL too.
+        self.order.tags = tagged(self.vu, tags, self.throws)?;
         if let Some(name) = tags.get::<_, Option<Coerced<String>>>("name")? {
             self.order.name = Some(name.0);
         }
-        self.order.tags = with_tags(self.ctx, self.vu, tags)?;
         Ok(())
     }
 

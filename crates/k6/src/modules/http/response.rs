@@ -252,12 +252,11 @@ impl<'js> Response<'js> {
         };
         if let Some(selector) = selector {
             let text = lossy(&body);
-            let found = gjson::get(&text, &selector);
-            if !found.exists() {
+            let Some(found) = super::select::select(&text, &selector) else {
                 return Ok(Value::new_undefined(ctx.clone()));
-            }
+            };
             // What is found in a body that is broken further on may be broken itself.
-            return ctx.json_parse(found.json()).or_else(|_| {
+            return ctx.json_parse(found).or_else(|_| {
                 drop(ctx.catch());
                 Ok(Value::new_undefined(ctx.clone()))
             });
