@@ -30,6 +30,7 @@ mod watching;
 mod worker;
 
 pub use script::{Error, Reading, Script};
+pub use seaworthy_script::source::Literal;
 pub use service::{BACKLOG, Fault, Options, Report, Service, handle_summary};
 pub use shared::{Ended, Shared};
 pub use watching::{Progress, Watching};

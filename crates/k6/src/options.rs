@@ -28,6 +28,7 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use seaworthy_document::{Finding, Place, errors};
+use seaworthy_script::source::Literal;
 use serde_json::Value;
 
 pub use convert::Entry;
@@ -47,6 +48,8 @@ pub struct Sources<'a> {
     pub config: Option<(&'a str, &'a str)>,
     /// The script: its name and the `options` it exports; `Value::Null` if it exports none.
     pub script: (&'a str, &'a Value),
+    /// Where the script's options stand in it; empty when that is not known.
+    pub literal: &'a Literal,
     /// Environment variables, those that are no options too.
     pub environment: &'a BTreeMap<String, String>,
     /// The command line.
@@ -59,13 +62,15 @@ pub struct Consolidated {
     options: Options,
     settings: Settings,
     scenarios: BTreeMap<String, Scenario>,
+    /// Where scenarios stand that the script says.
+    places: BTreeMap<String, Place>,
     partition: Partition,
 }
 
 /// Reads only what a script says, as `inspect` shows it without the requirements.
-pub fn script(name: &str, value: &Value) -> (Options, Vec<Finding>) {
+pub fn script(name: &str, value: &Value, literal: &Literal) -> (Options, Vec<Finding>) {
     let mut findings = Vec::new();
-    let source = Source::Script(name.to_owned());
+    let source = Source::Script(name.to_owned(), literal.clone());
     let mut reader = Reader { source, findings: &mut findings };
     let options = object::read(&mut reader, value, &mut Settings::default());
     (options, findings)
@@ -82,9 +87,9 @@ pub fn consolidate(sources: Sources<'_>) -> (Option<Consolidated>, Vec<Finding>)
             .add(source, &mut findings, |reader, settings| object::read(reader, &value, settings));
     }
     let (name, value) = sources.script;
-    layers.add(Source::Script(name.to_owned()), &mut findings, |reader, settings| {
-        object::read(reader, value, settings)
-    });
+    let source = Source::Script(name.to_owned(), sources.literal.clone());
+    layers.add(source, &mut findings, |reader, settings| object::read(reader, value, settings));
+    let typed = layers.scenarios();
     layers.add(Source::Environment, &mut findings, |reader, settings| {
         environment::read(reader, sources.environment, settings)
     });
@@ -97,12 +102,21 @@ pub fn consolidate(sources: Sources<'_>) -> (Option<Consolidated>, Vec<Finding>)
     }
     let (mut options, settings) = layers.merged(&mut findings);
     let scenarios = derive::scenarios(&mut options, &mut findings);
-    derive::check(&options, &scenarios, &mut findings);
+    let places: BTreeMap<String, Place> = scenarios
+        .iter()
+        .filter(|(name, scenario)| typed.get(*name) == Some(*scenario))
+        .map(|(scenario, _)| {
+            let path = format!("scenarios.{scenario}");
+            (scenario.clone(), source::place(name, sources.literal, &path))
+        })
+        .collect();
+    derive::check(&options, &scenarios, &places, &mut findings);
     let partition = derive::partition(&options, &mut findings);
     let consolidated = partition.filter(|_| !errors(&findings)).map(|partition| Consolidated {
         options,
         settings,
         scenarios,
+        places,
         partition,
     });
     (consolidated, findings)
@@ -146,7 +160,7 @@ impl Consolidated {
 
     /// What is wrong with the scenarios' functions, given the functions the script exports.
     pub fn missing_functions(&self, exported: &BTreeSet<String>) -> Vec<Finding> {
-        scenario::missing_functions(&self.scenarios, exported)
+        scenario::missing_functions(&self.scenarios, &self.places, exported)
     }
 
     /// How many virtual users the run needs, and how long it takes at most.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use seaworthy_base::Clock;
-use seaworthy_document::Finding;
+use seaworthy_document::{Finding, Place};
 use seaworthy_metrics::{Registry, Thresholds};
-use seaworthy_script::source::{self, Disk, Graph, Location};
+use seaworthy_script::source::{self, Disk, Graph, Literal, Location};
 use seaworthy_script::{Bundle, Error as ScriptError, Fiber, Kind, Limits, Port, STACK, Unit};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
@@ -211,6 +211,7 @@ impl Script {
         let (consolidated, mut findings) = options::consolidate(Sources {
             config,
             script: (&name, &self.options),
+            literal: &self.literal(),
             environment: &self.shared.environment,
             flags,
         });
@@ -239,6 +240,43 @@ impl Script {
             _ => consolidated.options().to_json().get("thresholds").cloned().unwrap_or_default(),
         };
         Thresholds::read(&given, &self.shared.registry).map_err(Error::Thresholds)
+    }
+
+    /// What is wrong with those thresholds, each at its place in the script.
+    pub fn threshold_findings(&self, consolidated: &Consolidated) -> Vec<Finding> {
+        let given = consolidated.options().to_json();
+        let Some(given) = given.get("thresholds").and_then(Json::as_object) else {
+            return Vec::new();
+        };
+        let (file, literal) = (self.path.display().to_string(), self.literal());
+        let mut findings = Vec::new();
+        // One after another, so that each error's metric is known.
+        for (metric, value) in given {
+            let alone = Json::Object([(metric.clone(), value.clone())].into_iter().collect());
+            let path = format!("thresholds.{metric}");
+            for error in Thresholds::read(&alone, &self.shared.registry).err().unwrap_or_default() {
+                let finding = Finding::error(error.code(), error.to_string());
+                let finding = match error.hint() {
+                    Some(hint) => finding.hint(hint),
+                    None => finding,
+                };
+                let (line, column) = literal.nearest(&path).unwrap_or_default();
+                let place = Place { file: file.clone(), line, column };
+                let of_script = self.options["thresholds"].get(metric).is_some();
+                findings.push(if of_script { finding.at(place) } else { finding });
+            }
+        }
+        findings
+    }
+
+    /// Where the options stand that it exports, as far as its own file shows it.
+    pub fn literal(&self) -> Literal {
+        let text = match &self.text {
+            Some(text) => Some(text.clone()),
+            None => std::fs::read_to_string(&self.path).ok(),
+        };
+        let name = self.path.display().to_string();
+        text.map(|text| Literal::exported(&name, &text, "options")).unwrap_or_default()
     }
 
     /// Files its init context opened with `open()`, in the order of their paths.

@@ -14,7 +14,7 @@ use crate::value::Value;
 use crate::wait::{run_time, seconds};
 
 /// How long a phase is when nothing says so: the shortest in which an objective can pass.
-const SHORT: Span = Span::seconds(120);
+const SHORT: Span = Span::seconds(150);
 
 /// What a table may call the number of users.
 const USERS: [&str; 6] = ["users", "user_count", "virtual_users", "vus", "num_users", "clients"];
@@ -69,7 +69,7 @@ impl<'a> Shapes<'_, 'a> {
             self.findings.push(
                 Finding::warning("locust-no-shape", "the file does not say how many users there are, nor for how long")
                     .at(seaworthy_document::Place { file: self.source.file.to_owned(), line: 0, column: 0 })
-                    .hint("Locust takes it from --users, --spawn-rate and --run-time: give them here too; the plan has one user for 2 minutes"),
+                    .hint("Locust takes it from --users, --spawn-rate and --run-time: give them here too; the plan has one user for 2.5 minutes, which is as long as its objectives need"),
             );
             shapes.push(self.flags(options));
         }
@@ -136,7 +136,7 @@ impl<'a> Shapes<'_, 'a> {
                 }
                 if row.is_some_and(|row| length(row).is_none()) {
                     let reason = format!("`{owner}{name}[\"{key}\"]` does not say for how long");
-                    self.warn("locust-shape", statement, reason, "the plan has 2 minutes");
+                    self.warn("locust-shape", statement, reason, "the plan has 2.5 minutes");
                 }
                 let line = self.source.line(statement);
                 let comment = format!(

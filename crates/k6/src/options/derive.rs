@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seaworthy_document::{Finding, nearest};
+use seaworthy_document::{Finding, Place, nearest};
 
 use super::codes;
 use super::scenario::{self, DEFAULT_NAME, Executor, Scenario};
@@ -110,9 +110,13 @@ const FEATURES: &[&str] = &["native-histograms", "merge-run-tags", "freeze-env"]
 pub(super) fn check(
     options: &Options,
     scenarios: &BTreeMap<String, Scenario>,
+    places: &BTreeMap<String, Place>,
     findings: &mut Vec<Finding>,
 ) {
-    findings.extend(scenarios.values().flat_map(scenario::rules));
+    for (name, scenario) in scenarios {
+        let broken = scenario::rules(scenario).into_iter();
+        findings.extend(broken.map(|finding| scenario::placed(finding, places.get(name))));
+    }
     if options.setup_timeout == Some(Duration::ZERO) {
         let finding = Finding::error(codes::VALUE, "`setupTimeout` must be more than 0");
         findings.push(finding.hint("write a length as '60s'"));

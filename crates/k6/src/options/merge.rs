@@ -1,9 +1,12 @@
 //! Sources laid over each other: the later says more than the earlier.
 
+use std::collections::BTreeMap;
+
 use seaworthy_document::Finding;
 
 use super::codes;
 use super::run::Settings;
+use super::scenario::Scenario;
 use super::source::{Reader, Source};
 use super::typed::Options;
 
@@ -23,6 +26,11 @@ impl Layers {
         let mut reader = Reader { source, findings };
         let options = read(&mut reader, &mut settings);
         self.0.push((reader.source, options, settings));
+    }
+
+    /// The scenarios that the last source says.
+    pub(super) fn scenarios(&self) -> BTreeMap<String, Scenario> {
+        self.0.last().and_then(|(_, options, _)| options.scenarios.clone()).unwrap_or_default()
     }
 
     /// All of them together.

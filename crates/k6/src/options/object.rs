@@ -179,7 +179,7 @@ fn one(reader: &mut Reader<'_>, options: &mut Options, name: &str, value: &Value
         "discardResponseBodies" => options.discard_response_bodies = reader.bool(name, value),
         _ => {
             options.features = reader.texts(name, value);
-            if options.features.is_some() && matches!(reader.source, Source::Script(_)) {
+            if options.features.is_some() && matches!(reader.source, Source::Script(..)) {
                 options.features = None;
                 let hint = "use the flag `--features` or the variable `K6_FEATURES`";
                 reader.ignored(name, "a script cannot say that", hint);

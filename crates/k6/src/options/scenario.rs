@@ -6,7 +6,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use seaworthy_document::Finding;
+use seaworthy_document::{Finding, Place};
 
 use super::codes;
 use super::values::Stage;
@@ -206,6 +206,7 @@ pub(super) fn or_grace(grace: Option<Duration>) -> Duration {
 /// What is wrong with the scenarios' functions, given the functions a script exports.
 pub fn missing_functions(
     scenarios: &BTreeMap<String, Scenario>,
+    places: &BTreeMap<String, Place>,
     exported: &BTreeSet<String>,
 ) -> Vec<Finding> {
     let missing = scenarios.values().filter(|scenario| !exported.contains(scenario.exec()));
@@ -222,7 +223,15 @@ pub fn missing_functions(
                 None if exec == "default" => "write `export default function () { … }`".to_owned(),
                 None => format!("write `export function {exec}() {{ … }}`"),
             };
-            Finding::error(codes::EXEC, reason).hint(hint)
+            placed(Finding::error(codes::EXEC, reason).hint(hint), places.get(name))
         })
         .collect()
+}
+
+/// A finding about a scenario, at the scenario's place if that is known.
+pub(super) fn placed(finding: Finding, place: Option<&Place>) -> Finding {
+    match place {
+        Some(place) => finding.at(place.clone()),
+        None => finding,
+    }
 }

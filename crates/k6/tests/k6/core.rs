@@ -53,14 +53,12 @@ async fn an_exception_ends_its_iteration_and_no_other() {
 
 #[tokio::test]
 async fn exceptions_say_what_they_are_once() {
-    let ran = run(
-        "export const options = { vus: 1, iterations: 3 };
+    let ran = run("export const options = { vus: 1, iterations: 3 };
          export default function () {
            if (__ITER === 0) { Promise.reject(new Error('lost')); }
            if (__ITER === 1) { return Promise.reject('plain'); }
            if (__ITER === 2) { throw new TypeError('boom'); }
-         }",
-    )
+         }")
     .await;
     let said: Vec<&str> = ran.said.lines().filter(|line| line.contains("ERRO")).collect();
     assert_eq!(said.len(), 3, "{}", ran.said);
@@ -68,7 +66,8 @@ async fn exceptions_say_what_they_are_once() {
     let plain = "Uncaught (in promise) plain  executor=shared-iterations scenario=default";
     assert!(said[1].ends_with(plain), "{}", ran.said);
     assert_eq!(ran.said.matches("TypeError: boom").count(), 1, "{}", ran.said);
-    let fields = " executor=shared-iterations hint=\"script exception\" scenario=default source=stacktrace";
+    let fields =
+        " executor=shared-iterations hint=\"script exception\" scenario=default source=stacktrace";
     assert!(ran.said.contains(fields), "{}", ran.said);
 }
 
@@ -76,7 +75,9 @@ async fn exceptions_say_what_they_are_once() {
 async fn a_name_that_a_module_does_not_have_is_refused_with_its_place() {
     let flags = Flags::default();
     let script = "import { check,\n  chek } from 'k6';\nexport default function () {}";
-    let Err(Error::Source(error)) = run_with(script, &flags, &[]).await else { panic!("it was taken") };
+    let Err(Error::Source(error)) = run_with(script, &flags, &[]).await else {
+        panic!("it was taken")
+    };
     assert_eq!(error.code(), "script-no-export");
     let place = error.place().unwrap();
     assert_eq!((place.line, place.column), (2, 3));

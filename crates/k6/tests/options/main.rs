@@ -12,6 +12,7 @@ mod sources;
 use std::collections::BTreeMap;
 
 use seaworthy_document::{Finding, Severity};
+use seaworthy_k6::Literal;
 use seaworthy_k6::options::{Consolidated, Flags, Sources, consolidate};
 use serde_json::Value;
 
@@ -53,6 +54,7 @@ impl Said {
         consolidate(Sources {
             config: self.config.as_deref().map(|text| ("config.json", text)),
             script: ("script.js", &self.script),
+            literal: &Literal::default(),
             environment: &environment,
             flags: &self.flags,
         })

@@ -1,5 +1,6 @@
 //! Options as `inspect` shows them.
 
+use seaworthy_k6::Literal;
 use seaworthy_k6::options::script;
 use serde_json::{Value, json};
 
@@ -56,7 +57,7 @@ fn names(value: &Value) -> Vec<&str> {
 
 #[test]
 fn every_option_is_there_in_k6s_order() {
-    let (options, findings) = script("script.js", &json!({}));
+    let (options, findings) = script("script.js", &json!({}), &Literal::default());
     assert!(findings.is_empty());
     let shown = options.to_json();
     assert_eq!(names(&shown), NAMES);
@@ -144,7 +145,7 @@ fn values_are_shown_as_k6_shows_them() {
         ),
     ];
     for (name, value, shown) in cases {
-        let (options, findings) = script("script.js", &json!({ name: value }));
+        let (options, findings) = script("script.js", &json!({ name: value }), &Literal::default());
         assert!(findings.is_empty(), "{findings:?}");
         assert_eq!(options.to_json()[name], shown, "{name} {value}");
     }

@@ -22,7 +22,9 @@ pub(crate) struct Arguments {
 enum Command {
     /// Turn a Locust file into a plan; what cannot be carried over is listed.
     Locust(Locust),
-    /// Write a k6 script for each row of a table of load profiles (CSV, YAML or JSON).
+    /// Write a k6 script for each row of a table of load profiles (CSV, YAML or JSON). Each rises to
+    /// its number of virtual users within a minute, holds it for the row's duration, and goes down
+    /// within another.
     Profiles {
         /// The table: name, url, vus, duration, and more.
         #[arg(value_name = "TABLE")]
@@ -118,7 +120,7 @@ fn create(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).open(path);
     let mut file = opened.with_context(|| {
-        format!("cannot create {}\nhint: what is there is left alone; name another", path.display())
+        format!("cannot create {}\nhint: what is there is left alone: name another with --output, or take it away first", path.display())
     })?;
     file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }

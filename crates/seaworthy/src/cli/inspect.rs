@@ -61,7 +61,7 @@ async fn inspect(arguments: &Arguments) -> Result<String, RunStop> {
     } else {
         let script = read_alone(&arguments.reading, &context).await?;
         let name = script.path.display().to_string();
-        let (options, findings) = options::script(&name, &script.options);
+        let (options, findings) = options::script(&name, &script.options, &script.literal());
         if errors(&findings) {
             return Err(RunStop::findings(Exit::InvalidOptions, findings));
         }

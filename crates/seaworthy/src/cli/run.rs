@@ -2,6 +2,7 @@
 
 mod conduct;
 mod dashboard;
+mod described;
 mod ending;
 mod environment;
 mod flags;
@@ -41,7 +42,9 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 /// What was typed.
 #[derive(clap::Args)]
 // Of a flag that is given twice the later one counts, as in k6; lists append.
-#[command(args_override_self = true, after_help = "\
+#[command(
+    args_override_self = true,
+    after_help = "\
 Exit codes are k6's:
   0    it ran, and every threshold held
   99   a threshold was crossed
@@ -49,7 +52,8 @@ Exit codes are k6's:
   104  options are not valid     105  interrupted
   107  the script threw in init, setup or teardown, or is no script
   108  exec.test.abort()         110  exec.test.fail()
-  255  anything else: a flag there is not, a file that cannot be read or written")]
+  255  anything else: a flag there is not, a file that cannot be read or written"
+)]
 pub(crate) struct Arguments {
     /// The script; `-` reads it from stdin.
     #[arg(value_name = "SCRIPT")]
@@ -148,7 +152,12 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
     }
     let wanted = outputs::Wanted::read(&consolidated)?;
     let script = Arc::new(script);
-    let thresholds = script.thresholds(&consolidated)?;
+    let thresholds = script.thresholds(&consolidated).map_err(|error| match error {
+        seaworthy_k6::Error::Thresholds(_) => {
+            Stop::findings(Exit::InvalidOptions, script.threshold_findings(&consolidated))
+        }
+        error => error.into(),
+    })?;
     let name = arguments.script.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let plan = Checked::of_script(OneScript {
         name: name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned()),

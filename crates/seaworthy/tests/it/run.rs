@@ -360,3 +360,56 @@ fn who_waits_for_a_pipe_can_be_ended() {
     });
     running.end().expect(105);
 }
+
+#[test]
+fn of_a_flag_given_twice_the_later_counts() {
+    let house = House::new();
+    let script = "export default function () { console.log(`vu ${__VU}`); }";
+    let flags =
+        ["-u", "9", "--iterations", "7", "-i", "2", "-u", "1", "--quiet", "--log-format=json"];
+    let ended = run(&house, script, &flags).expect(0);
+    assert_eq!(console(&ended), ["vu 1", "vu 1"]);
+    // Lists append.
+    let script = "export default function () { console.log(__ENV.A + __ENV.B); }";
+    let ended = run(&house, script, &["-e", "A=1", "-e", "B=2", "--log-format=json"]).expect(0);
+    assert_eq!(console(&ended), ["12"]);
+}
+
+#[test]
+fn boolean_flags_take_a_value() {
+    let house = House::new();
+    let script = "export default function () { console.debug('deep'); }";
+    let flags = ["--no-color=false", "-q=false", "-q=f", "--verbose=false", "--log-format=json"];
+    let ended = run(&house, script, &flags).expect(0);
+    assert!(console(&ended).is_empty());
+    assert!(ended.stderr.contains("scenarios: 1 scenario"), "{}", ended.stderr);
+    let ended = run(&house, script, &["--verbose=1", "--log-format=json"]).expect(0);
+    assert_eq!(console(&ended), ["deep"]);
+    run(&house, script, &["-q=maybe"]).expect(255);
+}
+
+#[test]
+fn what_is_wrong_with_options_is_told_with_its_line() {
+    let house = House::new();
+    let cases = [
+        ("vus: 'many'", "script.js:2:2: error[k6-option-type]"),
+        ("vsu: 1, paused: true", "script.js:2:2: warning[k6-option-unknown]"),
+        ("thresholds: { no_such: ['rate<1'] }", "script.js:2:16: error[metrics-unknown-metric]"),
+        ("thresholds: { checks: ['rate<'] }", "script.js:2:16: error[metrics-threshold]"),
+        (
+            "scenarios: { a: { executor: 'constant-vus' } }",
+            "script.js:2:15: error[k6-scenario-rule]",
+        ),
+        (
+            "scenarios: { a: { executor: 'per-vu-iterations', exec: 'x' } }",
+            "script.js:2:15: error[k6-scenario-exec]",
+        ),
+        ("scenarios: { a: { executor: 'x' } }", "script.js:2:20: error[k6-scenario-executor]"),
+    ];
+    for (options, told) in cases {
+        let script =
+            format!("export const options = {{\n {options} }};\nexport default function () {{}}");
+        let ended = run(&house, &script, &["--log-output=stderr"]).expect(104);
+        assert!(ended.stderr.contains(told), "{options}: {}", ended.stderr);
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::Span;
-use seaworthy_document::{Finding, Located, Place, Severity, errors};
+use seaworthy_document::{Finding, Located, Place, errors};
 use seaworthy_k6::options::Consolidated;
 use seaworthy_k6::{BACKLOG, Error as K6Error, Script};
 use seaworthy_load::Load;
@@ -212,15 +212,18 @@ impl Checker<'_> {
 
     /// A file as somebody who named the plan would name it.
     fn near(&self, file: &str) -> String {
-        let folder = folder_of(self.file);
-        match Path::new(file).strip_prefix(&folder) {
-            Ok(rest) => {
-                let beside =
-                    Path::new(self.file).parent().map_or_else(PathBuf::new, Path::to_owned);
-                beside.join(rest).display().to_string()
-            }
-            Err(_) => file.to_owned(),
+        near(self.file, file)
+    }
+}
+
+/// A file as somebody who named the plan would name it.
+fn near(plan: &str, file: &str) -> String {
+    match Path::new(file).strip_prefix(folder_of(plan)) {
+        Ok(rest) => {
+            let beside = Path::new(plan).parent().map_or_else(PathBuf::new, Path::to_owned);
+            beside.join(rest).display().to_string()
         }
+        Err(_) => file.to_owned(),
     }
 }
 
@@ -246,11 +249,11 @@ fn examine(
     Ok(Read { consolidated, thresholds, files, findings })
 }
 
-/// A finding of the script's options: they have a name and no line.
+/// A finding of the script's options, at its place in the script, or else in the plan.
 fn placed(finding: Finding, typed: &Located<String>, file: &str) -> Finding {
-    match finding.severity {
-        _ if finding.place.as_ref().is_some_and(|place| place.line > 0) => finding.unquoted(),
-        Severity::Error | Severity::Warning => finding.at(typed.place(file)),
+    match finding.place.clone().filter(|place| place.line > 0) {
+        Some(place) => finding.at(Place { file: near(file, &place.file), ..place }).unquoted(),
+        None => finding.at(typed.place(file)),
     }
 }
 

@@ -6,7 +6,8 @@ pub(super) fn select(text: &str, selector: &str) -> Option<String> {
         let found = gjson::get(text, selector);
         return found.exists().then(|| found.json().to_owned());
     };
-    let whole = if before.is_empty() { text.to_owned() } else { select(text, before).unwrap_or_default() };
+    let whole =
+        if before.is_empty() { text.to_owned() } else { select(text, before).unwrap_or_default() };
     let mut parts: Vec<String> = Vec::new();
     gjson::parse(&whole).each(|name, value| {
         parts.push(match (modifier, name.exists()) {

@@ -93,7 +93,7 @@ fn executor_name(
         Value::String(typed) if !typed.is_empty() => typed,
         Value::Null | Value::String(_) => {
             let reason = format!("scenario `{name}` has no executor");
-            reader.push(Finding::error(codes::EXECUTOR, reason).hint(list()));
+            reader.push(path, Finding::error(codes::EXECUTOR, reason).hint(list()));
             return None;
         }
         other => {
@@ -111,7 +111,8 @@ fn executor_name(
             Some(name) => format!("did you mean `{name}`?"),
             None => list(),
         };
-        reader.push(Finding::error(codes::EXECUTOR, reason).hint(hint));
+        let path = format!("{path}.executor");
+        reader.push(&path, Finding::error(codes::EXECUTOR, reason).hint(hint));
     }
     known.copied()
 }
@@ -206,7 +207,7 @@ pub(in crate::options) fn stages(
             if value.is_null() {
                 let reason = format!("`{path}`, stage {number}, has no {name}");
                 let hint = "write `{ duration: '30s', target: 10 }`";
-                reader.push(Finding::error(codes::RULE, reason).hint(hint));
+                reader.push(&path, Finding::error(codes::RULE, reason).hint(hint));
             }
         }
         let duration = reader.duration(&format!("{path}.duration"), duration);

@@ -168,6 +168,13 @@ impl Dashboard {
         }
     }
 
+    /// Says where it is, also with --quiet: nobody finds a port the system chose.
+    pub(crate) fn say(&self, log: &Log) {
+        if let Some(address) = self.address {
+            log.say(&format!("web dashboard: http://{address}"));
+        }
+    }
+
     /// Shows it in the user's browser, if that is wanted.
     pub(crate) fn open(&self, log: &Log) {
         let Some(address) = self.address.filter(|_| self.settings.open) else { return };

@@ -225,6 +225,7 @@ impl Outputs {
     /// Shows what is to be seen.
     pub(crate) fn show(&self, log: &Log) {
         if let Some(dashboard) = &self.dashboard {
+            dashboard.say(log);
             dashboard.open(log);
         }
     }

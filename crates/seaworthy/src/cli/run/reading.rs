@@ -9,7 +9,7 @@ use seaworthy_base::Clock;
 use seaworthy_document::{Finding, Severity, errors};
 use seaworthy_k6::console::Console;
 use seaworthy_k6::options::{self, Consolidated, Flags, Sources};
-use seaworthy_k6::{Reading, Script};
+use seaworthy_k6::{Literal, Reading, Script};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +81,7 @@ pub(super) fn typed(flags: &Flags) -> Result<(), Stop> {
     let (_, findings) = options::consolidate(Sources {
         config: None,
         script: ("", &Json::Null),
+        literal: &Literal::default(),
         environment: &BTreeMap::new(),
         flags,
     });
@@ -110,6 +111,7 @@ pub(crate) async fn read(
     let (consolidated, mut findings) = options::consolidate(Sources {
         config: config.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
         script: (&name, &script.options),
+        literal: &script.literal(),
         environment: &system,
         flags,
     });

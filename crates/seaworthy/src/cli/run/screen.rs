@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seaworthy_k6::options::{Consolidated, duration};
 use seaworthy_k6::{Progress, Watching};
 
+use super::described;
 use crate::cli::talk;
 
 /// How often it is looked at.
@@ -169,15 +170,10 @@ fn header(script: &Path, consolidated: &Consolidated, outputs: &[String]) -> Str
         needed.max_vus,
         duration::format(needed.total_duration),
     );
+    let mut scenarios: Vec<_> = scenarios.iter().collect();
+    scenarios.sort_by_key(|(_, scenario)| scenario.start_time());
     for (name, scenario) in scenarios {
-        let _ = writeln!(
-            text,
-            "              * {name}: {} (exec: {}, startTime: {}, gracefulStop: {})",
-            scenario.executor.name(),
-            scenario.exec(),
-            duration::format(scenario.start_time()),
-            duration::format(scenario.graceful_stop()),
-        );
+        let _ = writeln!(text, "              * {name}: {}", described::line(scenario));
     }
     text
 }
