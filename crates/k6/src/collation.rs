@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use rquickjs::function::{Opt, This};
-use rquickjs::{Coerced, Ctx, Function, Object, String as Text, Value};
+use rquickjs::{Coerced, Ctx, Function, Object, String as Text};
 
 /// What is no letter and no digit, in Unicode's order for sorting.
 const SIGNS: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";

@@ -9,6 +9,7 @@ const SYS_MODULES: &[&str] = &[
     "crates/script/src/sys.rs",
     "crates/script/src/sys/buffer.rs",
     "crates/script/src/sys/bytecode.rs",
+    "crates/script/src/sys/entries.rs",
     "crates/script/src/sys/fiber.rs",
 ];
 

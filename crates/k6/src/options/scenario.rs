@@ -120,7 +120,8 @@ impl Scenario {
         Self::new(DEFAULT_NAME, executor)
     }
 
-    pub(super) fn new(name: &str, executor: Executor) -> Self {
+    /// A scenario of that name, with nothing else said of it.
+    pub fn new(name: &str, executor: Executor) -> Self {
         Self {
             name: name.to_owned(),
             start_time: None,

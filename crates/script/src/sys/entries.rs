@@ -44,7 +44,7 @@ impl<'js> Text<'js> {
         // SAFETY: what was just made belongs to nobody else.
         #[expect(unsafe_code, reason = "what was just made")]
         unsafe {
-            Self::take(ctx, start, length as usize)
+            Self::take(ctx, start, length)
         }
     }
 

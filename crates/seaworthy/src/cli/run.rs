@@ -242,6 +242,7 @@ async fn from_flags_to_end(arguments: &Arguments, clock: &Clock, log: &Log) -> R
 
 /// Ends the program when it was asked twice and is still there: something blocks that nobody can
 /// cut off, such as a pipe without a reader.
+#[expect(clippy::disallowed_methods, reason = "nothing else ends a thread that blocks")]
 async fn last_resort(mut asked: Asked) {
     asked.next().await;
     asked.next().await;

@@ -281,7 +281,9 @@ fn progress_says_how_far_it_is() {
     );
     let words = ["run", "--vus", "2", "--duration", "2s", "script.js"];
     let said = house.run(&words).expect(0).stderr;
-    for part in ["script: script.js", "default: constant-vus", "2 max VUs", "2/2 VUs", "[ 100% ]"] {
+    for part in
+        ["script: script.js", "default: 2 looping VUs for 2s", "2 max VUs", "2/2 VUs", "[ 100% ]"]
+    {
         assert!(said.contains(part), "`{part}` is missing:\n{said}");
     }
     // Quiet, it says how it ended and nothing else.

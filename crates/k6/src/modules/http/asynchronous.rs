@@ -25,7 +25,7 @@ pub(crate) fn async_request<'js>(
     let method = method.0.map_or_else(|| "GET".to_owned(), |method| method.0);
     let url = url.0.unwrap_or_else(|| Value::new_undefined(ctx.clone()));
     let (promise, resolve, reject) = ctx.promise()?;
-    let order = read(&ctx, &vu, settled, &method, &url, body.0.as_ref(), parameters.0.as_ref());
+    let order = read(&vu, settled, &method, &url, body.0.as_ref(), parameters.0.as_ref());
     let Read { order, form, throws } = match order {
         Ok(read) => read,
         Err(refused) => {

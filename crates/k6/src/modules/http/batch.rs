@@ -78,7 +78,7 @@ fn answers<'js>(
 ) -> rquickjs::Result<Vec<Value<'js>>> {
     let (mut orders, mut done, mut wishes) = (Vec::new(), Vec::new(), Vec::new());
     for (place, (name, value)) in requests.iter().enumerate() {
-        let (method, read) = request(ctx, vu, settled, name, value);
+        let (method, read) = request(vu, settled, name, value);
         match read {
             Ok(Read { order, form, throws }) => {
                 orders.push((place, order));
@@ -112,7 +112,6 @@ fn answers<'js>(
 /// Reads one request: a URL, `[method, url, body, params]` or an object with these names. Its
 /// method, too.
 fn request<'js>(
-    ctx: &Ctx<'js>,
     vu: &Vu,
     settled: &Settled,
     name: &str,
@@ -142,7 +141,7 @@ fn request<'js>(
             Err(error) => return (get(), Err(Refused::Thrown(error))),
         },
     };
-    let read = read(ctx, vu, settled, &method, &url, Some(&body), Some(&parameters));
+    let read = read(vu, settled, &method, &url, Some(&body), Some(&parameters));
     (method, read)
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn request<'js>(
 ) -> rquickjs::Result<Value<'js>> {
     let vu = Vu::of(ctx)?;
     let settled = vu.settled(ctx, "making HTTP requests")?;
-    let order = read(ctx, &vu, settled, method, &url, body.as_ref(), parameters.as_ref());
+    let order = read(&vu, settled, method, &url, body.as_ref(), parameters.as_ref());
     let Read { order, form, throws } = match order {
         Ok(read) => read,
         Err(refused) => return refuse(ctx, &vu, method, refused),
@@ -94,7 +94,7 @@ fn after<'js>(
     pool: &seaworthy_net::Pool,
     answer: Answer,
 ) -> rquickjs::Result<Value<'js>> {
-    let read = read(ctx, vu, settled, "GET", url, None, None);
+    let read = read(vu, settled, "GET", url, None, None);
     let Read { order, form, throws } = match read {
         Ok(read) => read,
         Err(refused) => return refuse(ctx, vu, "GET", refused),

@@ -163,7 +163,6 @@ fn clean(url: &str) -> String {
 
 /// Reads a request.
 pub(crate) fn read<'js>(
-    ctx: &Ctx<'js>,
     vu: &Vu,
     settled: &Settled,
     method: &str,
