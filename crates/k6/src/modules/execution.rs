@@ -141,8 +141,12 @@ fn test<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
             for name in ["vus", "duration", "iterations", "stages"] {
                 options.shift_remove(name);
             }
-            options.insert("consoleOutput".to_owned(), Json::Null);
-            options.insert("localIPs".to_owned(), Json::Null);
+            let told = &settled.options;
+            options.insert("consoleOutput".to_owned(), told.console_output.clone().into());
+            // How k6 writes those that were chosen is not known here: they are left out.
+            if told.local_ips.is_none() {
+                options.insert("localIPs".to_owned(), Json::Null);
+            }
         }
         let value = from_json(ctx, &options)?;
         freeze(ctx, &value)?;

@@ -333,3 +333,14 @@ async fn a_script_knows_its_run() {
     assert_eq!((check.tags.get("part"), check.tags.get("color")), (Some("one"), Some("blue")));
     assert_eq!(check.metadata.get("trace"), Some("x1"));
 }
+
+#[tokio::test]
+async fn progress_is_of_iterations_that_have_ended() {
+    let ran = run(
+        "import exec from 'k6/execution'; export const options = { vus: 1, iterations: 4 };
+         export default function () { console.log(exec.scenario.progress, exec.test.options.consoleOutput); }",
+    )
+    .await;
+    ran.is_clean();
+    assert_eq!(ran.logged(), ["0 null", "0.25 null", "0.5 null", "0.75 null"], "{}", ran.said);
+}
