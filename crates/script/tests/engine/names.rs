@@ -74,7 +74,8 @@ fn a_runtime_pays_for_no_name_the_engine_knows() {
     let context = Context::full(&runtime).unwrap();
     let before = runtime.memory_usage();
     context.with(|ctx| {
-        ctx.eval::<(), _>("globalThis.o = { toFixed: 1, hasOwnProperty: 2, copyWithin: 3 }").unwrap();
+        ctx.eval::<(), _>("globalThis.o = { toFixed: 1, hasOwnProperty: 2, copyWithin: 3 }")
+            .unwrap();
     });
     let after = runtime.memory_usage();
     // One name is new: `o`.
