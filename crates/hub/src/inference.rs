@@ -1,10 +1,11 @@
 //! The inference role: answers to prompts, by the built-in responder that quotes stored memory.
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::options::Role;
 use crate::problem::{Body, Problem};
@@ -24,13 +25,35 @@ const MOST_WORDS: usize = 256;
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let identity = context.peer(Role::Identity)?;
-    let routes = Router::new().route("/v1/infer/sync", post(infer)).route("/models", get(models));
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: context.authenticator(&identity), store: None, needs })
+    Ok(Part {
+        routes: routes(),
+        authenticator: context.authenticator(&identity),
+        store: None,
+        needs,
+        ailment: None,
+    })
+}
+
+fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/v1/infer/sync",
+            infer,
+            Operation::new("Answer a prompt")
+                .needs(CAPABILITY)
+                .body::<Question>()
+                .answers::<Reply>(200),
+        )
+        .get(
+            "/models",
+            models,
+            Operation::new("Who answers").needs(CAPABILITY).answers::<Value>(200),
+        )
 }
 
 /// What the responder is asked: a prompt, and the memories it may quote.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The prompt.
@@ -44,7 +67,7 @@ pub struct Question {
 }
 
 /// A memory that may be quoted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its key.
@@ -54,7 +77,7 @@ pub struct Source {
 }
 
 /// What the responder answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// Who answered.
     pub model: String,
@@ -69,7 +92,7 @@ pub struct Reply {
 }
 
 /// Counts of a unit that is named, because words are not tokens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// `words`.
     pub unit: String,

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::orchestrator::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::peer::{Client, Trail};
 use crate::problem::{self, Problem};
@@ -23,13 +24,15 @@ const ASKED: [HeaderName; 3] =
     [header::CONTENT_TYPE, IDEMPOTENCY_KEY, HeaderName::from_static("last-event-id")];
 
 /// What comes back with an answer.
-const ANSWERED: [HeaderName; 6] = [
+const ANSWERED: [HeaderName; 8] = [
     header::CONTENT_TYPE,
     header::CACHE_CONTROL,
     header::LOCATION,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     REPLAYED,
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
 ];
 
 /// Bounds of a call.

@@ -1,14 +1,17 @@
 //! The role's rows: tenants, users, public keys, revocations.
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use schemars::JsonSchema;
 use seaworthy_base::Timestamp;
 use serde::Serialize;
 
+use crate::limits::Allowance;
 use crate::store::{self, Migration, Store};
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "tenants, users, keys and revocations",
-    sql: "CREATE TABLE admin (
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "tenants, users, keys and revocations",
+        sql: "CREATE TABLE admin (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             digest BLOB NOT NULL
           ) STRICT;
@@ -42,20 +45,40 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             revoked_at TEXT NOT NULL
           ) STRICT, WITHOUT ROWID;
           CREATE INDEX revocations_by_end ON revocations (expires_at);",
-}];
+    },
+    Migration {
+        name: "limits, constitutions and the kill switch",
+        sql: "ALTER TABLE tenants ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+              CREATE TABLE constitutions (
+                number INTEGER PRIMARY KEY,
+                bundle TEXT NOT NULL,
+                signer TEXT NOT NULL,
+                accepted_at TEXT NOT NULL
+              ) STRICT;
+              CREATE TABLE kill_switch (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                engaged INTEGER NOT NULL,
+                reason TEXT NOT NULL,
+                changed_at TEXT NOT NULL
+              ) STRICT;",
+    },
+];
 
 /// A tenant, as its routes answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Tenant {
     pub(super) tenant_id: String,
     pub(super) name: String,
     pub(super) active: bool,
+    pub(super) limits: Allowance,
+    #[schemars(with = "String")]
     pub(super) created_at: Timestamp,
+    #[schemars(with = "String")]
     pub(super) updated_at: Timestamp,
 }
 
 /// A user, as its routes answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct User {
     pub(super) user_id: String,
     pub(super) tenant_id: String,
@@ -63,7 +86,9 @@ pub(super) struct User {
     pub(super) email: String,
     pub(super) capabilities: Vec<String>,
     pub(super) active: bool,
+    #[schemars(with = "String")]
     pub(super) created_at: Timestamp,
+    #[schemars(with = "String")]
     pub(super) updated_at: Timestamp,
 }
 
@@ -73,12 +98,13 @@ pub(super) struct Standing {
     pub(super) capabilities: Vec<String>,
     pub(super) active: bool,
     pub(super) revoked: bool,
+    pub(super) limits: Allowance,
 }
 
 pub(super) fn tenant(connection: &Connection, id: &str) -> store::Result<Option<Tenant>> {
     let found = connection
         .prepare_cached(
-            "SELECT id, name, active, created_at, updated_at FROM tenants WHERE id = ?1",
+            "SELECT id, name, active, created_at, updated_at, limits FROM tenants WHERE id = ?1",
         )?
         .query_row([id], |row| {
             Ok(Tenant {
@@ -87,6 +113,7 @@ pub(super) fn tenant(connection: &Connection, id: &str) -> store::Result<Option<
                 active: row.get(2)?,
                 created_at: time(row, 3)?,
                 updated_at: time(row, 4)?,
+                limits: allowance(row, 5)?,
             })
         })
         .optional()?;
@@ -97,9 +124,10 @@ pub(super) fn tenant(connection: &Connection, id: &str) -> store::Result<Option<
 pub(super) fn put_tenant(connection: &Connection, tenant: &Tenant) -> store::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO tenants (id, name, active, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO UPDATE SET name = ?2, active = ?3, updated_at = ?5",
+            "INSERT INTO tenants (id, name, active, created_at, updated_at, limits)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE
+               SET name = ?2, active = ?3, updated_at = ?5, limits = ?6",
         )?
         .execute((
             &tenant.tenant_id,
@@ -107,6 +135,7 @@ pub(super) fn put_tenant(connection: &Connection, tenant: &Tenant) -> store::Res
             tenant.active,
             tenant.created_at.to_string(),
             tenant.updated_at.to_string(),
+            serde_json::to_string(&tenant.limits).expect("four numbers are always valid JSON"),
         ))?;
     Ok(())
 }
@@ -164,7 +193,7 @@ pub(super) fn standing(
     let found = connection
         .prepare_cached(
             "SELECT u.tenant_id, u.capabilities, u.active AND t.active,
-                    EXISTS (SELECT 1 FROM revocations WHERE jti = ?2)
+                    EXISTS (SELECT 1 FROM revocations WHERE jti = ?2), t.limits
              FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
         )?
         .query_row([user, jti], |row| {
@@ -173,6 +202,7 @@ pub(super) fn standing(
                 capabilities: words(row, 1)?,
                 active: row.get(2)?,
                 revoked: row.get(3)?,
+                limits: allowance(row, 4)?,
             })
         })
         .optional()?;
@@ -216,6 +246,17 @@ pub(super) fn seconds(unix: u64) -> i64 {
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error: seaworthy_base::time::InvalidTimestamp| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}
+
+fn allowance(row: &Row<'_>, column: usize) -> rusqlite::Result<Allowance> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(
             column,
             rusqlite::types::Type::Text,
