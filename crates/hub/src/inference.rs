@@ -1,17 +1,24 @@
 //! The inference role: answers to prompts, by the built-in responder that quotes stored memory.
 
-use axum::Json;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
+use crate::limits::Slip;
 use crate::options::Role;
 use crate::problem::{Body, Problem};
 use crate::server::{Context, Error, Part};
 
+mod budget;
 pub mod responder;
+
+use budget::Budgets;
 
 /// The capability to ask for answers.
 pub const CAPABILITY: &str = "inference:use";
@@ -24,18 +31,21 @@ const MOST_WORDS: usize = 256;
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
+    let store = context.store(budget::MIGRATIONS).await?;
     let identity = context.peer(Role::Identity)?;
+    let house = context.options.allowances();
+    let budgets = Arc::new(Budgets::new(store.clone(), context.clock.clone(), house));
     let needs = vec![identity.clone()];
     Ok(Part {
-        routes: routes(),
+        routes: routes().with_state(budgets),
         authenticator: context.authenticator(&identity),
-        store: None,
+        store: Some(store),
         needs,
         ailment: None,
     })
 }
 
-fn routes() -> Routes {
+fn routes() -> Routes<Arc<Budgets>> {
     Routes::new()
         .post(
             "/v1/infer/sync",
@@ -108,10 +118,20 @@ const fn default_words() -> usize {
     64
 }
 
-async fn infer(caller: Caller, Body(question): Body<Question>) -> Result<Json<Reply>, Problem> {
+async fn infer(
+    caller: Caller,
+    State(budgets): State<Arc<Budgets>>,
+    Extension(slip): Extension<Slip>,
+    Body(question): Body<Question>,
+) -> Result<Json<Reply>, Problem> {
     caller.require(CAPABILITY)?;
     check(&question)?;
-    Ok(Json(reply(question)))
+    let reply = reply(question);
+    // An answer that the budget does not cover is not given.
+    if let Some(left) = budgets.charge(&caller, reply.usage.total as u64).await? {
+        slip.leave(left);
+    }
+    Ok(Json(reply))
 }
 
 async fn models(caller: Caller) -> Result<Json<Value>, Problem> {

@@ -1,21 +1,18 @@
 //! What a tenant may use: requests per second, and inference tokens per window of time.
 
-use std::collections::HashMap;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use seaworthy_base::Clock;
-use seaworthy_base::time::Instant;
+use seaworthy_resilience::Error;
+use seaworthy_resilience::rate::{Limiter, Rate};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
 use crate::problem::Problem;
-
-/// Most tenants whose pace is remembered before those that have rested are forgotten.
-const REMEMBERED: usize = 4_096;
 
 /// What a tenant may use. What is left out is as the role's operator says, or without a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -66,36 +63,41 @@ impl Allowance {
 pub struct Quota {
     /// What is limited: `requests` or `tokens`.
     pub unit: String,
-    /// How many there are in a window.
+    /// How many there are at most.
     pub limit: u64,
-    /// The window's length in seconds.
-    pub window_seconds: u64,
-    /// How many are left now.
+    /// How many are left.
     pub remaining: u64,
-    /// Seconds until there are more.
+    /// Seconds until more are left.
     pub reset_seconds: u64,
 }
 
 impl Quota {
-    /// Writes the fields `RateLimit-Policy` and `RateLimit` of the IETF's draft.
+    /// As `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let Self { unit, limit, window_seconds, remaining, reset_seconds } = self;
-        let policy = format!("\"{unit}\";q={limit};w={window_seconds}");
-        let left = format!("\"{unit}\";r={remaining};t={reset_seconds}");
-        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
-            // A peer's document may hold a unit that fits no header: then there is none.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
-            }
+        let values = [self.limit, self.remaining, self.reset_seconds];
+        for (name, value) in HEADERS.into_iter().zip(values) {
+            headers.insert(name, HeaderValue::from(value));
         }
+    }
+
+    /// That it does not suffice: 429, and when to come back.
+    pub(crate) fn refuse(self, code: &str, detail: impl Into<String>) -> Problem {
+        let wait = u32::try_from(self.reset_seconds).unwrap_or(u32::MAX).max(1);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail).retry_after(wait).quota(self)
     }
 }
 
-/// What is allowed in a window.
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// The headers that tell what is left.
+pub(crate) const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
 
-/// What is left of it.
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// Whole seconds, rounded up: who comes back then does not come too early.
+pub(crate) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
 
 /// Where the check of a request leaves its quota for the answer's head, as a request extension.
 #[derive(Clone, Debug, Default)]
@@ -126,21 +128,17 @@ impl House {
     }
 }
 
-/// Keeps tenants to their rate, in one role. Clones share it.
+/// Keeps tenants to their rate, in one role. Clones share what was taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    clock: Clock,
+pub(crate) struct Gate {
     house: House,
-    /// When each tenant will have rested from all it has asked for.
-    rested: Mutex<HashMap<String, Instant>>,
+    limiter: Limiter<String>,
 }
 
 impl Gate {
     pub(crate) fn new(clock: Clock, house: House) -> Self {
-        Self(Arc::new(Inner { clock, house, rested: Mutex::default() }))
+        // Each tenant is asked about with a rate of its own.
+        Self { house, limiter: Limiter::new(Rate::per_second(1), clock) }
     }
 
     /// Counts a request of the caller's tenant: what is left then, if there is a limit.
@@ -148,45 +146,88 @@ impl Gate {
     /// # Errors
     /// 429 `rate_limited`.
     pub(crate) fn admit(&self, caller: &Caller) -> Result<Option<Quota>, Problem> {
-        let allowance = self.0.house.allowance(caller);
+        let allowance = self.house.allowance(caller);
         let Some(rate) = allowance.requests_per_second else { return Ok(None) };
-        let burst = allowance.burst.unwrap_or(rate).get();
-        let each = Duration::from_secs(1) / rate.get();
-        let now = self.0.clock.now();
-        let (asked, allowed) = {
-            let mut rested = self.0.rested.lock().unwrap_or_else(PoisonError::into_inner);
-            if rested.len() > REMEMBERED {
-                rested.retain(|_, at| *at > now);
-            }
-            let at = rested.entry(caller.tenant.clone()).or_insert(now);
-            let next = (*at).max(now) + each;
-            let allowed = next.saturating_duration_since(now) <= each * burst;
-            if allowed {
-                *at = next;
-            }
-            (next, allowed)
+        let burst = allowance.burst.unwrap_or(rate).get().into();
+        let quota = |limit, remaining, reset| {
+            let reset_seconds = seconds(reset);
+            Quota { unit: "requests".to_owned(), limit, remaining, reset_seconds }
         };
-        let owed = asked.saturating_duration_since(now);
-        let whole = each * burst;
-        let remaining = whole.saturating_sub(owed).as_nanos() / each.as_nanos().max(1);
-        let wait = owed.saturating_sub(whole);
-        let quota = Quota {
-            unit: "requests".to_owned(),
-            limit: burst.into(),
-            window_seconds: whole.as_secs_f64().ceil() as u64,
-            remaining: u64::try_from(remaining).unwrap_or(0),
-            reset_seconds: (if allowed { owed } else { wait }).as_secs_f64().ceil() as u64,
-        };
-        if allowed {
-            return Ok(Some(quota));
+        let each = Rate::per_second(rate.get().into()).with_burst(burst);
+        match self.limiter.take_at(each, &caller.tenant, 1) {
+            Ok(left) => Ok(Some(quota(left.limit, left.remaining, left.reset))),
+            Err(Error::RateLimited { limit, remaining, retry_after }) => {
+                let detail = format!("the tenant may send {rate} requests per second");
+                let wait = retry_after.unwrap_or_default();
+                Err(quota(limit, remaining, wait).refuse("rate_limited", detail))
+            }
+            Err(other) => Err(Problem::internal(&other)),
         }
-        let seconds = u32::try_from(quota.reset_seconds).unwrap_or(u32::MAX).max(1);
-        Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            format!("the tenant may send {rate} requests per second"),
-        )
-        .retry_after(seconds)
-        .quota(quota))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Credential, Token};
+
+    fn allowance(json: &str) -> Allowance {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn caller(tenant: &str, limits: Allowance, anonymous: bool) -> Caller {
+        let credential = if anonymous {
+            Credential::Anonymous(tenant.into())
+        } else {
+            Credential::Token(Token::new("t"))
+        };
+        Caller {
+            subject: "ada".into(),
+            tenant: tenant.into(),
+            capabilities: Vec::new(),
+            expires_at: seaworthy_base::Timestamp::default(),
+            constitution: String::new(),
+            limits,
+            credential,
+        }
+    }
+
+    #[test]
+    fn what_identity_leaves_open_is_the_operators_to_say() {
+        let house = House {
+            tenants: allowance(r#"{"requests_per_second": 5, "burst": 9, "tokens": 7}"#),
+            anonymous: allowance(r#"{"requests_per_second": 1}"#),
+        };
+        let own = allowance(r#"{"requests_per_second": 2}"#);
+        let of = |limits, anonymous| house.allowance(&caller("acme", limits, anonymous));
+        assert_eq!(of(Allowance::default(), false), house.tenants);
+        assert_eq!(of(Allowance::default(), true), house.anonymous);
+        // Its own rate comes with its own burst.
+        assert_eq!(of(own, false), allowance(r#"{"requests_per_second": 2, "tokens": 7}"#));
+        assert_eq!(of(own, true), own);
+        for wrong in [r#"{"requests_per_second": 0}"#, r#"{"tokens": -1}"#, r#"{"rate": 1}"#] {
+            assert!(serde_json::from_str::<Allowance>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tenant_gets_its_rate_and_a_burst_and_no_more() {
+        let gate = Gate::new(Clock::system(), House::default());
+        let limits = allowance(r#"{"requests_per_second": 2, "burst": 3}"#);
+        let (acme, bolt) = (caller("acme", limits, false), caller("bolt", limits, false));
+        for remaining in [2, 1, 0] {
+            let quota = gate.admit(&acme).unwrap().unwrap();
+            assert_eq!((quota.limit, quota.remaining), (3, remaining));
+        }
+        let refused = gate.admit(&acme).unwrap_err();
+        assert_eq!((refused.status, &*refused.code), (429, "hub.rate_limited"));
+        assert_eq!(refused.quota.as_ref().unwrap().reset_seconds, 1);
+        assert!(gate.admit(&bolt).is_ok());
+        assert_eq!(gate.admit(&caller("free", Allowance::default(), false)).unwrap(), None);
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(gate.admit(&acme).unwrap().unwrap().remaining, 0);
+        assert!(gate.admit(&acme).is_err());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(gate.admit(&acme).unwrap().unwrap().remaining, 2);
     }
 }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use crate::limits::HEADERS;
 use crate::orchestrator::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::peer::{Client, Trail};
 use crate::problem::{self, Problem};
@@ -24,15 +24,13 @@ const ASKED: [HeaderName; 3] =
     [header::CONTENT_TYPE, IDEMPOTENCY_KEY, HeaderName::from_static("last-event-id")];
 
 /// What comes back with an answer.
-const ANSWERED: [HeaderName; 8] = [
+const ANSWERED: [HeaderName; 6] = [
     header::CONTENT_TYPE,
     header::CACHE_CONTROL,
     header::LOCATION,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     REPLAYED,
-    RATE_LIMIT,
-    RATE_LIMIT_POLICY,
 ];
 
 /// Bounds of a call.
@@ -91,6 +89,7 @@ fn render(parts: &response::Parts, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = pick(&parts.headers, &ANSWERED);
+    response.headers_mut().extend(pick(&parts.headers, &HEADERS));
     response
 }
 

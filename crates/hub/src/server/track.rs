@@ -18,7 +18,7 @@ use super::health::{self, Vitals};
 use super::trace::{self, TRACERESPONSE};
 use super::{Context, Part};
 use crate::auth::AnonymousTenant;
-use crate::limits::{Gate, RATE_LIMIT, Slip};
+use crate::limits::{Gate, HEADERS, Slip};
 use crate::metrics::Metrics;
 use crate::options::Role;
 use crate::peer::REQUEST_ID;
@@ -107,7 +107,7 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
             response.headers_mut().insert(http::header::ALLOW, allow);
         }
     }
-    if let Some(quota) = slip.read().filter(|_| !response.headers().contains_key(RATE_LIMIT)) {
+    if let Some(quota) = slip.read().filter(|_| !response.headers().contains_key(&HEADERS[0])) {
         quota.write(response.headers_mut());
     }
     let status = response.status();
