@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use schemars::JsonSchema;
+use seaworthy_store::Part as Schema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -55,8 +56,7 @@ struct NewSession {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let refuse = |source| Error::Store { role: Role::Gateway, source };
-    let store = context.store(moderation::MIGRATIONS).await?;
+    let store = context.store(Schema::own(moderation::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     let options = &context.options.moderation;
     let moderation =
@@ -70,7 +70,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
             deadline: context.options.limits.peer_timeout,
             stop: context.stop.clone(),
         },
-        moderation: moderation.map_err(refuse)?,
+        moderation: moderation?,
     };
     let needs = vec![identity.clone(), gateway.orchestrator.clone()];
     Ok(Part {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use seaworthy_base::Clock;
+use seaworthy_store::{Part as Schema, Store};
 
 use crate::api::{Operation, Routes};
 use crate::auth::{
@@ -15,7 +16,6 @@ use crate::constitution::{self, Bundle, Keeper, Published};
 use crate::options::{self, Role};
 use crate::problem::Problem;
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod admin;
 mod anonymous;
@@ -73,7 +73,7 @@ impl Identity {
 
 /// Opens the role: keys, admin credential, rows.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let folder = context.folder();
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let now = context.clock.wall();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, Json};
 use schemars::JsonSchema;
+use seaworthy_store::Part as Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ const MOST_WORDS: usize = 256;
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(budget::MIGRATIONS).await?;
+    let store = context.store(Schema::own(budget::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     let house = context.options.allowances();
     let budgets = Arc::new(Budgets::new(store.clone(), context.clock.clone(), house));

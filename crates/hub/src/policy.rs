@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use schemars::JsonSchema;
 use seaworthy_base::Clock;
+use seaworthy_store::{Part as Schema, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Operation, Routes};
@@ -21,7 +22,6 @@ use crate::options::Role;
 use crate::peer::Trail;
 use crate::problem::{Body, Path, Problem};
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod book;
 mod charter;
@@ -62,12 +62,12 @@ struct Decision {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rules::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rules::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     if let Some(anonymous) = &context.options.anonymous {
         let now = context.clock.wall();
         let made = rules::begin(&store, &anonymous.tenant, &context.options.moderation.terms, now);
-        made.await.map_err(|source| Error::Store { role: Role::Policy, source })?;
+        made.await.map_err(|problem| Error::Terms { reason: problem.to_string() })?;
     }
     let trusted = context.options.constitution.trusted_key()?;
     let charter = Arc::new(Charter::new(identity.clone(), trusted));
@@ -254,7 +254,7 @@ async fn get_rules(
 ) -> Result<Json<Rules>, Problem> {
     caller.require(READ)?;
     caller.same_tenant(&tenant)?;
-    let rules = policy.store.read(move |connection| rules::read(connection, &tenant)).await?;
+    let rules = policy.store.read(move |tx| rules::read(tx, &tenant)).await?;
     rules.map(Json).ok_or_else(|| {
         Problem::not_found(NO_POLICY, "the tenant has no policy, so everything is denied")
     })
@@ -277,10 +277,7 @@ async fn put_rules(
     rules::check(&put.rules)?;
     let now = policy.clock.wall();
     let name = tenant.clone();
-    let rules = policy
-        .store
-        .write(move |connection| rules::replace(connection, &tenant, put.rules, now))
-        .await;
+    let rules = policy.store.write(move |tx| rules::replace(tx, &tenant, put.rules, now)).await;
     // Also after a failure: what is on disk then is not known.
     policy.book.forget(&name);
     let rules = rules?;
@@ -299,8 +296,7 @@ async fn post_rule(
     rules::check_one("", &rule)?;
     let now = policy.clock.wall();
     let name = tenant.clone();
-    let added =
-        policy.store.write(move |connection| rules::add(connection, &tenant, rule, now)).await;
+    let added = policy.store.write(move |tx| rules::add(tx, &tenant, rule, now)).await;
     policy.book.forget(&name);
     Ok((StatusCode::CREATED, Json(added?)))
 }

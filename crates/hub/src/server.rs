@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use seaworthy_base::Clock;
+use seaworthy_store::{self as store, Part as Schema, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +17,6 @@ use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::options::{Options, Role};
-use crate::store::{self, Migration, Store};
 use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
@@ -59,6 +59,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The moderated terms cannot be looked for.
+    #[error("the moderated terms: {reason}")]
+    Terms {
+        /// Why not.
+        reason: String,
+    },
     /// Requests without a token cannot be mapped to a tenant.
     #[error("no anonymous tenant: {reason}")]
     Anonymous {
@@ -84,6 +90,7 @@ impl Error {
             Self::Store { source, .. } => source.code(),
             Self::Peer(_) => "hub.peer",
             Self::Constitution { .. } => "hub.constitution_key",
+            Self::Terms { .. } => "hub.moderation_terms",
             Self::Anonymous { .. } => "hub.anonymous",
             Self::Secret { .. } => "hub.secret",
         }
@@ -101,6 +108,7 @@ impl Error {
             Self::Constitution { .. } => Some(
                 "name a PEM file with the RSA or Ed25519 public key of whoever signs constitutions",
             ),
+            Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
             Self::Anonymous { .. } => {
                 Some("serve it on loopback addresses only, under an id of its own")
             }
@@ -137,10 +145,9 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, migrations: &'static [Migration]) -> Result<Store, Error> {
-        let readers = self.options.readers;
-        let options = store::Options { folder: self.folder(), migrations, readers };
-        let metrics = self.metrics.clone();
+    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
+        let options = store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+        let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
             .await

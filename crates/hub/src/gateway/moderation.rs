@@ -6,24 +6,24 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use seaworthy_base::{Clock, Timestamp};
+use seaworthy_store::{self as store, Migration, Store, Tx, values};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
 use crate::metrics::Metrics;
-use crate::options;
+use crate::options::{self, Role};
 use crate::policy::{Matcher, Rule};
 use crate::problem::Problem;
-use crate::store::{self, Migration, Store};
+use crate::server::Error;
 
 /// The capability whose holders are not moderated. `*` does not stand for it.
 pub(crate) const BYPASS: &str = "moderation:bypass";
 
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "moderation strikes",
-    sql: "CREATE TABLE strikes (
+    sqlite: "CREATE TABLE strikes (
             tenant TEXT NOT NULL,
             subject TEXT NOT NULL,
             strikes INTEGER NOT NULL,
@@ -31,6 +31,14 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             PRIMARY KEY (tenant, subject)
           ) STRICT, WITHOUT ROWID;
           CREATE INDEX strikes_by_end ON strikes (expires_at);",
+    postgres: r#"CREATE TABLE strikes (
+            tenant TEXT COLLATE "C" NOT NULL,
+            subject TEXT COLLATE "C" NOT NULL,
+            strikes BIGINT NOT NULL,
+            expires_at BIGINT NOT NULL,
+            PRIMARY KEY (tenant, subject)
+          );
+          CREATE INDEX strikes_by_end ON strikes (expires_at);"#,
 }];
 
 /// What moderation made of a text.
@@ -73,20 +81,21 @@ impl Moderation {
         clock: Clock,
         options: &options::Moderation,
         metrics: &Metrics,
-    ) -> store::Result<Self> {
+    ) -> Result<Self, Error> {
         let mut terms: Vec<&str> = options.terms.iter().map(|term| term.trim()).collect();
         terms.sort_unstable();
         terms.dedup();
         terms.retain(|term| !term.is_empty());
         let matcher = Matcher::new(terms.into_iter().map(Rule::against).collect())
-            .map_err(|error| Problem::internal(&error))?;
+            .map_err(|error| Error::Terms { reason: error.to_string() })?;
+        let refuse = |source| Error::Store { role: Role::Gateway, source };
         let now = seconds(clock.wall());
         store
-            .write(move |connection| {
-                connection.execute("DELETE FROM strikes WHERE expires_at <= ?1", [now])?;
-                Ok(())
+            .write(move |tx| {
+                tx.execute("DELETE FROM strikes WHERE expires_at <= ?1", &values![now])
             })
-            .await?;
+            .await
+            .map_err(refuse)?;
         Ok(Self(Arc::new(Inner {
             store,
             clock,
@@ -158,8 +167,7 @@ impl Moderation {
     async fn standing(&self, caller: &Caller) -> Result<Verdict, Problem> {
         let (tenant, subject) = (caller.tenant.clone(), caller.subject.clone());
         let now = seconds(self.0.clock.wall());
-        let strikes =
-            self.0.store.peek(move |connection| count(connection, &tenant, &subject, now)).await?;
+        let strikes = self.0.store.peek(move |tx| count(tx, &tenant, &subject, now)).await?;
         Ok(Verdict { strike_count: strikes, ..Verdict::default() })
     }
 
@@ -171,15 +179,14 @@ impl Moderation {
         let strikes = self
             .0
             .store
-            .write(move |connection| {
-                let strikes = count(connection, &tenant, &subject, now)?.saturating_add(1);
-                connection
-                    .prepare_cached(
-                        "INSERT INTO strikes (tenant, subject, strikes, expires_at)
-                         VALUES (?1, ?2, ?3, ?4)
-                         ON CONFLICT (tenant, subject) DO UPDATE SET strikes = ?3, expires_at = ?4",
-                    )?
-                    .execute((&tenant, &subject, strikes, end))?;
+            .write(move |tx| -> store::Result<u32> {
+                let strikes = count(tx, &tenant, &subject, now)?.saturating_add(1);
+                tx.execute(
+                    "INSERT INTO strikes (tenant, subject, strikes, expires_at)
+                     VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (tenant, subject) DO UPDATE SET strikes = ?3, expires_at = ?4",
+                    &values![tenant, subject, i64::from(strikes), end],
+                )?;
                 Ok(strikes)
             })
             .await?;
@@ -188,13 +195,10 @@ impl Moderation {
     }
 }
 
-fn count(connection: &Connection, tenant: &str, subject: &str, now: i64) -> store::Result<u32> {
+fn count(tx: &mut Tx<'_>, tenant: &str, subject: &str, now: i64) -> store::Result<u32> {
     let sql = "SELECT strikes FROM strikes WHERE tenant = ?1 AND subject = ?2 AND expires_at > ?3";
-    let strikes: Option<i64> = connection
-        .prepare_cached(sql)?
-        .query_row((tenant, subject, now), |row| row.get(0))
-        .optional()?;
-    Ok(strikes.map_or(0, |strikes| u32::try_from(strikes).unwrap_or(u32::MAX)))
+    let strikes = tx.first(sql, &values![tenant, subject, now], |row| row.get::<u32>(0))?;
+    Ok(strikes.unwrap_or(0))
 }
 
 fn seconds(time: Timestamp) -> i64 {

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
 use seaworthy_base::Timestamp;
+use seaworthy_store::{self as store, Store};
 use serde::Deserialize;
 
 use super::Identity;
@@ -16,7 +17,6 @@ use crate::limits::Allowance;
 use crate::options::Role;
 use crate::problem::{Body, Problem};
 use crate::server::Error;
-use crate::store::{self, Store};
 
 /// How long a verdict on them holds before it is looked at again.
 const LIFE: Duration = Duration::from_secs(3_600);
@@ -47,10 +47,10 @@ fn user(tenant: &str) -> String {
 pub(super) async fn ensure(store: &Store, tenant: &str, now: Timestamp) -> Result<(), Error> {
     let (tenant_id, user_id) = (tenant.to_owned(), user(tenant));
     let fits = store
-        .write(move |connection| {
-            if rows::tenant(connection, &tenant_id)?.is_none() {
+        .write(move |tx| -> store::Result<bool> {
+            if rows::tenant(tx, &tenant_id)?.is_none() {
                 rows::put_tenant(
-                    connection,
+                    tx,
                     &Tenant {
                         tenant_id: tenant_id.clone(),
                         name: "Requests without a token".into(),
@@ -61,11 +61,11 @@ pub(super) async fn ensure(store: &Store, tenant: &str, now: Timestamp) -> Resul
                     },
                 )?;
             }
-            if let Some(user) = rows::user(connection, &user_id)? {
+            if let Some(user) = rows::user(tx, &user_id)? {
                 return Ok(user.tenant_id == tenant_id);
             }
             rows::put_user(
-                connection,
+                tx,
                 &User {
                     user_id,
                     tenant_id,
@@ -80,7 +80,7 @@ pub(super) async fn ensure(store: &Store, tenant: &str, now: Timestamp) -> Resul
             Ok(true)
         })
         .await
-        .map_err(|source: store::Error| Error::Store { role: Role::Identity, source })?;
+        .map_err(|source| Error::Store { role: Role::Identity, source })?;
     if fits {
         return Ok(());
     }
@@ -99,8 +99,7 @@ pub(super) async fn verify(identity: &Identity, tenant: &str) -> Result<Verified
     let constitution = identity.constitution.current()?;
     let user_id = user(tenant);
     let asked = user_id.clone();
-    let standing =
-        identity.store.peek(move |connection| rows::standing(connection, &asked, "")).await?;
+    let standing = identity.store.peek(move |tx| rows::standing(tx, &asked, "")).await?;
     let standing = standing
         .filter(|standing| standing.active && standing.tenant_id == tenant)
         .ok_or_else(|| refused("the request carries no token, and the anonymous tenant is off"))?;

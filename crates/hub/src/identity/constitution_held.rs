@@ -7,8 +7,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Json;
 use axum::extract::State;
-use rusqlite::{Connection, OptionalExtension};
 use seaworthy_base::Timestamp;
+use seaworthy_store::{self as store, Row, Store, Tx, values};
 use tokio::sync::Mutex;
 
 use super::admin::Administrator;
@@ -18,7 +18,6 @@ use crate::constitution::{self, Bundle, Held, Key, Published};
 use crate::options::{self, Role};
 use crate::problem::{Body, Problem};
 use crate::server::Error;
-use crate::store::{self, Store};
 
 /// The key that signs the constitution of a hub that was given none.
 const FILE: &str = "constitution.pk8";
@@ -52,7 +51,7 @@ impl Constitution {
             Some(path) => read(path, trusted.as_ref()),
             None => None,
         };
-        let kept = store.read(|connection| stored(connection)).await.map_err(refuse)?;
+        let kept = store.read(|tx| stored(tx)).await.map_err(refuse)?;
         let unasked = options.bundle.is_none() && trusted.is_none();
         let held = match offered {
             Some(held) => {
@@ -158,18 +157,22 @@ fn standard(folder: &Path, now: Timestamp) -> Result<Held, Error> {
 async fn keep(store: &Store, held: &Held, now: Timestamp) -> store::Result<()> {
     let (bundle, key) = (text(&held.bundle), held.key.to_pem());
     store
-        .write(move |connection| {
-            let newest = newest(connection)?;
-            let same = |stored: &Stored| stored.bundle == bundle && stored.key == key;
-            if newest.as_ref().is_some_and(same) {
+        .write(move |tx| -> store::Result<()> {
+            let newest = tx.first(
+                "SELECT number, bundle, signer FROM constitutions ORDER BY number DESC LIMIT 1",
+                &values![],
+                |row| Ok((row.get::<i64>(0)?, row.text(1)? == bundle && row.text(2)? == key)),
+            )?;
+            if newest.is_some_and(|(_, same)| same) {
                 return Ok(());
             }
-            connection.execute(
+            let number = newest.map_or(0, |(number, _)| number) + 1;
+            tx.execute(
                 "INSERT INTO constitutions (number, bundle, signer, accepted_at)
-                 SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3 FROM constitutions",
-                (bundle, key, now.to_string()),
-            )?;
-            Ok(())
+                 VALUES (?1, ?2, ?3, ?4)",
+                &values![number, bundle, key, now.to_string()],
+            )
+            .map(drop)
         })
         .await
 }
@@ -178,20 +181,11 @@ fn text(bundle: &Bundle) -> String {
     serde_json::to_string(bundle).expect("a struct of strings and JSON is always valid JSON")
 }
 
-fn newest(connection: &Connection) -> store::Result<Option<Stored>> {
-    let sql = "SELECT bundle, signer FROM constitutions ORDER BY number DESC LIMIT 1";
-    Ok(connection.query_row(sql, [], row).optional()?)
-}
-
 /// All that were ever accepted, the newest first.
-fn stored(connection: &Connection) -> store::Result<Vec<Stored>> {
+fn stored(tx: &mut Tx<'_>) -> store::Result<Vec<Stored>> {
     let sql = "SELECT bundle, signer FROM constitutions ORDER BY number DESC";
-    let rows = connection.prepare(sql)?.query_map([], row)?.collect::<rusqlite::Result<_>>()?;
-    Ok(rows)
-}
-
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored { bundle: row.get(0)?, key: row.get(1)? })
+    let read = |row: &Row<'_>| Ok(Stored { bundle: row.get(0)?, key: row.get(1)? });
+    tx.query(sql, &values![], read)
 }
 
 /// Open: a constitution is a public document, and its readers verify it.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State as Shared;
-use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
+use seaworthy_store::{self as store, Store, Tx, values};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -14,7 +14,6 @@ use super::admin::Administrator;
 use super::{Identity, check};
 use crate::auth::{Caller, Mark};
 use crate::problem::{Body, Problem};
-use crate::store::{self, Store};
 
 /// Where it is turned.
 pub(crate) const PATH: &str = "/v1/kill-switch";
@@ -48,7 +47,7 @@ pub(crate) struct State {
 
 impl Switch {
     pub(super) async fn open(store: &Store) -> store::Result<Self> {
-        let state = store.read(|connection| read(connection)).await?;
+        let state = store.read(|tx| read(tx)).await?;
         if state.engaged {
             tracing::warn!("the kill switch is engaged: all work is refused");
         }
@@ -60,17 +59,12 @@ impl Switch {
     }
 }
 
-fn read(connection: &Connection) -> store::Result<State> {
+fn read(tx: &mut Tx<'_>) -> store::Result<State> {
     let sql = "SELECT engaged, reason, changed_at FROM kill_switch WHERE id = 1";
-    let state = connection
-        .query_row(sql, [], |row| {
-            Ok(State {
-                engaged: row.get(0)?,
-                reason: Some(row.get(1)?),
-                changed_at: Some(row.get(2)?),
-            })
-        })
-        .optional()?;
+    let state = tx.first(sql, &values![], |row| {
+        let (reason, changed_at) = (Some(row.get(1)?), Some(row.get(2)?));
+        Ok(State { engaged: row.get(0)?, reason, changed_at })
+    })?;
     Ok(state.unwrap_or_default())
 }
 
@@ -79,7 +73,7 @@ pub(super) async fn get(
     Shared(identity): Shared<Arc<Identity>>,
     _: Caller,
 ) -> Result<Json<State>, Problem> {
-    Ok(Json(identity.store.read(|connection| read(connection)).await?))
+    Ok(Json(identity.store.read(|tx| read(tx)).await?))
 }
 
 /// Returns once every role knows: from then on no work begins, or all may.
@@ -96,13 +90,13 @@ pub(super) async fn put(
     let _turn = identity.switch.turn.lock().await;
     let written = identity
         .store
-        .write(move |connection| {
-            connection.execute(
+        .write(move |tx| -> store::Result<State> {
+            tx.execute(
                 "INSERT INTO kill_switch (id, engaged, reason, changed_at) VALUES (1, ?1, ?2, ?3)
                  ON CONFLICT (id) DO UPDATE SET engaged = ?1, reason = ?2, changed_at = ?3",
-                (turn.engaged, turn.reason, now),
+                &values![turn.engaged, turn.reason, now],
             )?;
-            read(connection)
+            read(tx)
         })
         .await;
     // After a failure what is on disk is not known: then work stops, whatever was asked.

@@ -4,23 +4,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
 use seaworthy_base::Clock;
 use seaworthy_resilience::quota::{self, Left};
+use seaworthy_store::{self as store, Migration, Store, Tx, values};
 use tokio::sync::Mutex;
 
 use crate::auth::Caller;
 use crate::limits::{House, Quota, seconds};
 use crate::problem::Problem;
-use crate::store::{self, Migration, Store};
 
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "token budgets",
-    sql: "CREATE TABLE budgets (
+    sqlite: "CREATE TABLE budgets (
             tenant TEXT PRIMARY KEY,
             ends_at INTEGER NOT NULL,
             booked INTEGER NOT NULL
           ) STRICT, WITHOUT ROWID;",
+    postgres: r#"CREATE TABLE budgets (
+            tenant TEXT COLLATE "C" PRIMARY KEY,
+            ends_at BIGINT NOT NULL,
+            booked BIGINT NOT NULL
+          );"#,
 }];
 
 /// Tokens are booked on disk ahead of their use, this part of a budget at a time and at most so
@@ -97,13 +101,13 @@ impl Budgets {
         booked: &mut Booked,
     ) -> Result<(), Problem> {
         let name = tenant.to_owned();
-        let row = self.store.peek(move |connection| read(connection, &name)).await?;
+        let row = self.store.peek(move |tx| read(tx, &name)).await?;
         *booked = Booked { known: true, ..row.unwrap_or_default() };
         let now = self.clock.wall().as_nanos() / 1_000_000_000;
         if booked.ends_at > now {
             let used = booked.tokens.min(of.amount);
             // Never settled, so that it stays charged.
-            let _ = self.quota.reserve_from(of, tenant, used);
+            let _ = self.quota.reserve_from(of, &tenant.to_owned(), used);
         }
         Ok(())
     }
@@ -126,15 +130,13 @@ impl Budgets {
             Booked { known: true, ends_at: end, tokens: used.saturating_add(ahead).min(of.amount) };
         let name = tenant.to_owned();
         self.store
-            .write(move |connection| {
+            .write(move |tx| {
                 let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-                connection
-                    .prepare_cached(
-                        "INSERT INTO budgets (tenant, ends_at, booked) VALUES (?1, ?2, ?3)
-                         ON CONFLICT (tenant) DO UPDATE SET ends_at = ?2, booked = ?3",
-                    )?
-                    .execute((name, whole(next.ends_at), whole(next.tokens)))?;
-                Ok(())
+                tx.execute(
+                    "INSERT INTO budgets (tenant, ends_at, booked) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (tenant) DO UPDATE SET ends_at = ?2, booked = ?3",
+                    &values![name, whole(next.ends_at), whole(next.tokens)],
+                )
             })
             .await?;
         *booked = next;
@@ -142,16 +144,11 @@ impl Budgets {
     }
 }
 
-fn read(connection: &Connection, tenant: &str) -> store::Result<Option<Booked>> {
-    let whole = |value: i64| u64::try_from(value).unwrap_or(0);
-    let row = connection
-        .prepare_cached("SELECT ends_at, booked FROM budgets WHERE tenant = ?1")?
-        .query_row([tenant], |row| {
-            let (ends_at, tokens) = (whole(row.get(0)?), whole(row.get(1)?));
-            Ok(Booked { known: true, ends_at, tokens })
-        })
-        .optional()?;
-    Ok(row)
+fn read(tx: &mut Tx<'_>, tenant: &str) -> store::Result<Option<Booked>> {
+    let sql = "SELECT ends_at, booked FROM budgets WHERE tenant = ?1";
+    tx.first(sql, &values![tenant], |row| {
+        Ok(Booked { known: true, ends_at: row.get(0)?, tokens: row.get(1)? })
+    })
 }
 
 fn counted(left: Left) -> Quota {

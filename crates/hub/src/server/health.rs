@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{StatusCode, header};
 use schemars::JsonSchema;
+use seaworthy_store::{self as store, Store};
 use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,6 @@ use crate::api::{self, Operation, Routes};
 use crate::metrics::{self, Metrics};
 use crate::options::Role;
 use crate::peer;
-use crate::store::{self, Store};
 
 /// What readiness depends on.
 #[derive(Clone)]

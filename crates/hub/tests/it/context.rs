@@ -206,9 +206,9 @@ async fn the_kill_switch_stops_all_work_in_every_role_and_outlasts_a_restart() {
     })
     .await;
     let token = hub.token("acme", "ada", &MEMBER).await;
-    let remember = |hub: &Hub| {
+    let remember = async |hub: &Hub| {
         let body = json!({"key": "k", "value": "v"});
-        hub.post(Memory, "/v1/remember", body).bearer(&token).send()
+        hub.post(Memory, "/v1/remember", body).bearer(&token).send().await
     };
     remember(&apart).await.ok(201);
     remember(&hub).await.ok(201);
