@@ -7,10 +7,13 @@ mod harness;
 #[cfg(test)]
 mod wire;
 
+#[cfg(test)]
 mod constitution;
+#[cfg(test)]
 mod context;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod endpoints;
 mod events;
 mod gateway;
