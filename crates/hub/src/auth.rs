@@ -206,7 +206,7 @@ impl Authenticator {
             Source::Here(identity) => identity.verify(token.reveal()).await,
             Source::Elsewhere { identity, .. } => {
                 let verified: Result<Verified, Problem> =
-                    identity.post(trail, "/v1/tokens/verify", &Asked { token }).await;
+                    identity.post_idempotent(trail, "/v1/tokens/verify", &Asked { token }).await;
                 match verified {
                     Ok(verified) if verified.valid => Ok(verified),
                     Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Err(problem),
@@ -229,7 +229,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             .extensions
             .get::<Authenticator>()
             .ok_or_else(|| Problem::internal(&"the route has no authenticator"))?;
-        let verified = authenticator.verify(&Trail::of(&parts.headers), &token).await?;
+        let verified = authenticator.verify(&Trail::of(parts), &token).await?;
         Ok(Self {
             subject: verified.user_id.clone(),
             tenant: verified.tenant_id.clone(),

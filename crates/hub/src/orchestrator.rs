@@ -258,7 +258,8 @@ async fn events_of(
         let listener = Listener {
             authenticator: hub.authenticator,
             clock: hub.turns.clock,
-            trail,
+            // A stream outlives the request that opened it.
+            trail: trail.lasting(),
             token: caller.token,
             expires_at: caller.expires_at,
         };

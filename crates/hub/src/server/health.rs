@@ -1,4 +1,4 @@
-//! What probes and scrapers ask: `/live`, `/ready`, `/health`, `/startup` and `/metrics`.
+//! What probes and scrapers ask: `/live`, `/ready`, `/health`, `/startup`, `/metrics` and `/circuits`.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::{StatusCode, header};
+use seaworthy_resilience::dependency::Snapshot;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,7 @@ pub(super) struct Vitals {
     pub(super) metrics: Metrics,
     pub(super) store: Option<Store>,
     pub(super) needs: Arc<[peer::Client]>,
+    pub(super) circuits: peer::Circuits,
     pub(super) stop: CancellationToken,
 }
 
@@ -36,6 +38,13 @@ struct Report {
     reasons: Option<Vec<String>>,
 }
 
+#[derive(Serialize)]
+struct Dependencies {
+    service: &'static str,
+    role: Role,
+    circuits: Vec<Snapshot>,
+}
+
 pub(super) fn routes(vitals: Vitals) -> Router {
     Router::new()
         .route("/live", get(alive))
@@ -43,6 +52,7 @@ pub(super) fn routes(vitals: Vitals) -> Router {
         .route("/ready", get(ready))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/circuits", get(circuits))
         .with_state(vitals)
 }
 
@@ -96,4 +106,10 @@ async fn health(State(vitals): State<Vitals>) -> Json<Report> {
 
 async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], vitals.metrics.encode())
+}
+
+/// How the roles stand that this one calls.
+async fn circuits(State(vitals): State<Vitals>) -> Json<Dependencies> {
+    let (service, role) = (vitals.role.service(), vitals.role);
+    Json(Dependencies { service, role, circuits: vitals.circuits.snapshots() })
 }
