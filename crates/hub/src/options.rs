@@ -150,8 +150,12 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a request may take until its response begins.
     pub request_timeout: Duration,
-    /// How long a call from one role to another may take.
+    /// How long a call from one role to another may take, all its tries together.
     pub peer_timeout: Duration,
+    /// Most calls from one role to another that are under way at once; four times as many may wait.
+    pub peer_calls: usize,
+    /// How long a role that keeps failing is not called by another.
+    pub circuit_cooldown: Duration,
     /// How long requests under way may take to finish once the service is told to stop.
     pub drain: Duration,
 }
@@ -167,6 +171,8 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             peer_timeout: Duration::from_secs(10),
+            peer_calls: 1_024,
+            circuit_cooldown: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
     }

@@ -301,7 +301,8 @@ async fn events_of(
         let listener = Listener {
             authenticator: hub.authenticator,
             clock: hub.turns.clock,
-            trail,
+            // A stream outlives the request that opened it.
+            trail: trail.lasting(),
             credential: caller.credential,
             expires_at: caller.expires_at,
         };

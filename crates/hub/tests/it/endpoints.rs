@@ -31,7 +31,8 @@ fn call(
 }
 
 /// What every role has.
-const PROBES: [&str; 6] = ["/live", "/startup", "/ready", "/health", "/metrics", "/openapi.json"];
+const PROBES: [&str; 7] =
+    ["/live", "/startup", "/ready", "/health", "/metrics", "/circuits", "/openapi.json"];
 
 fn examples() -> Vec<Example> {
     let constitution = |role| {

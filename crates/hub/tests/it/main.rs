@@ -7,6 +7,7 @@ mod harness;
 #[cfg(test)]
 mod wire;
 
+mod circuits;
 #[cfg(test)]
 mod constitution;
 #[cfg(test)]
