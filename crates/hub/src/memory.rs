@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::StatusCode;
-use rusqlite::Connection;
+use schemars::JsonSchema;
 use seaworthy_base::Clock;
+use seaworthy_store::{self as store, Part as Schema, Store, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::inference::responder;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
 use crate::server::{Context, Error, Part};
-use crate::store::{self, Store};
 
 mod catalog;
 pub mod index;
@@ -55,7 +55,7 @@ struct Memory {
 }
 
 /// A memory to be stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
     /// Its key, unique within the tenant: 1 to 512 bytes without control characters.
@@ -68,7 +68,7 @@ pub struct Remember {
 }
 
 /// What is looked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retrieve {
     /// The question, at most 64 KiB.
@@ -82,7 +82,7 @@ pub struct Retrieve {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Retrieved {
     /// Quotes from the sources, or that nothing was found, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub struct Retrieved {
 }
 
 /// A memory that was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Its key.
     pub key: String,
@@ -102,7 +102,7 @@ pub struct Source {
     pub score: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Recalled {
     key: String,
     value: String,
@@ -113,19 +113,51 @@ struct Recalled {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let refuse = |source| Error::Store { role: Role::Memory, source };
-    store.write(|connection| Ok(rows::prepare(connection)?)).await.map_err(refuse)?;
+    store.write(rows::prepare).await.map_err(refuse)?;
     let identity = context.peer(Role::Identity)?;
     let catalog = Arc::new(Catalog::new(catalog::Limits::default(), &context.metrics));
     let memory = Memory { store: store.clone(), catalog, clock: context.clock.clone() };
-    let routes = Router::new()
-        .route("/v1/remember", post(remember))
-        .route("/v1/recall/{*key}", get(recall).delete(forget))
-        .route("/v1/rag/retrieve", post(retrieve))
-        .with_state(memory);
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: context.authenticator(&identity), store: Some(store), needs })
+    Ok(Part {
+        routes: routes().with_state(memory),
+        authenticator: context.authenticator(&identity),
+        store: Some(store),
+        needs,
+        ailment: None,
+    })
+}
+
+fn routes() -> Routes<Memory> {
+    Routes::new()
+        .post(
+            "/v1/remember",
+            remember,
+            Operation::new("Remember a text under a key")
+                .needs(WRITE)
+                .body::<Remember>()
+                .answers::<Remember>(200)
+                .answers::<Remember>(201),
+        )
+        .get(
+            "/v1/recall/{*key}",
+            recall,
+            Operation::new("The text under a key").needs(READ).answers::<Recalled>(200),
+        )
+        .delete(
+            "/v1/recall/{*key}",
+            forget,
+            Operation::new("Forget the text under a key").needs(WRITE).answers_nothing(204),
+        )
+        .post(
+            "/v1/rag/retrieve",
+            retrieve,
+            Operation::new("What is remembered about a question")
+                .needs(READ)
+                .body::<Retrieve>()
+                .answers::<Retrieved>(200),
+        )
 }
 
 const fn yes() -> bool {
@@ -151,7 +183,7 @@ async fn remember(
     memory.catalog.behind(&caller.tenant);
     let (stored, new) = memory
         .store
-        .write(move |tx| {
+        .write(move |tx| -> store::Result<_> {
             let new = rows::remember(
                 tx,
                 &caller.tenant,
@@ -174,10 +206,7 @@ async fn recall(
 ) -> Result<Json<Recalled>, Problem> {
     caller.require(READ)?;
     check_key(&key)?;
-    let found = memory
-        .store
-        .peek(move |connection| Ok(rows::recall(connection, &caller.tenant, &key)?))
-        .await?;
+    let found = memory.store.peek(move |tx| rows::recall(tx, &caller.tenant, &key)).await?;
     let found = found.ok_or_else(unknown_key)?;
     let metadata = found
         .metadata
@@ -196,7 +225,7 @@ async fn forget(
 ) -> Result<StatusCode, Problem> {
     caller.require(WRITE)?;
     check_key(&key)?;
-    let known = memory.store.write(move |tx| Ok(rows::forget(tx, &caller.tenant, &key)?)).await?;
+    let known = memory.store.write(move |tx| rows::forget(tx, &caller.tenant, &key)).await?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown_key()) }
 }
 
@@ -236,8 +265,8 @@ impl Memory {
     ) -> store::Result<(Retrieve, Vec<(index::Hit, String)>)> {
         let quick = body.query.len() <= QUICK && self.catalog.is_ready(&tenant);
         let catalog = Arc::clone(&self.catalog);
-        let work = move |connection: &Connection| {
-            let found = catalog.search(connection, &tenant, &body.query, body.limit)?;
+        let work = move |tx: &mut Tx<'_>| {
+            let found = catalog.search(tx, &tenant, &body.query, body.limit)?;
             Ok((body, found))
         };
         // A few rows by their keys, unless the index is still to be built.

@@ -1,22 +1,23 @@
 //! The orchestrator role: sessions, their turns, and the events that tell what happened in them.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use seaworthy_base::id;
+use seaworthy_store::{self as store, Part as Schema, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{Operation, Routes};
 use crate::auth::{Authenticator, Caller};
 use crate::memory::{LONGEST_METADATA, LONGEST_VALUE};
 use crate::options::Role;
 use crate::peer::Trail;
 use crate::problem::{self, Body, Path, Problem, Query};
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod events;
 mod feed;
@@ -56,7 +57,7 @@ struct Orchestrator {
 }
 
 /// What a session is started with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     /// The caller's tenant; another is refused.
@@ -76,7 +77,7 @@ pub struct Start {
 }
 
 /// A message to a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// The session.
@@ -95,9 +96,9 @@ pub struct Message {
     pub metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Reading {
+pub(crate) struct Reading {
     #[serde(default)]
     after: Option<String>,
     #[serde(default)]
@@ -106,9 +107,9 @@ struct Reading {
     limit: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Listing {
+pub(crate) struct Listing {
     #[serde(default)]
     after: u32,
     #[serde(default)]
@@ -117,7 +118,7 @@ struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
@@ -130,14 +131,56 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         authenticator: authenticator.clone(),
         stop: context.stop.clone(),
     };
-    let routes = Router::new()
-        .route("/v1/sessions/start", post(begin))
-        .route("/v1/sessions/{id}", get(show))
-        .route("/v1/sessions/{id}/turns", get(turns_of))
-        .route("/v1/sessions/{id}/events", get(events_of))
-        .route(turn::ROUTE, post(step))
-        .with_state(hub);
-    Ok(Part { routes, authenticator, store: Some(store), needs })
+    Ok(Part {
+        routes: routes().with_state(hub),
+        authenticator,
+        store: Some(store),
+        needs,
+        ailment: None,
+    })
+}
+
+/// The media type of event streams.
+pub(crate) const EVENTS: &str = "text/event-stream";
+
+fn routes() -> Routes<Orchestrator> {
+    Routes::new()
+        .post(
+            "/v1/sessions/start",
+            begin,
+            Operation::new("Start a session").needs(WRITE).body::<Start>().answers::<Value>(201),
+        )
+        .get(
+            "/v1/sessions/{id}",
+            show,
+            Operation::new("A session").needs(READ).answers::<Value>(200),
+        )
+        .get(
+            "/v1/sessions/{id}/turns",
+            turns_of,
+            Operation::new("A session's turns")
+                .needs(READ)
+                .query::<Listing>()
+                .answers::<Value>(200),
+        )
+        .get(
+            "/v1/sessions/{id}/events",
+            events_of,
+            Operation::new("A session's events, as a stream or as a page")
+                .needs(READ)
+                .query::<Reading>()
+                .header("Last-Event-ID", "The last event that was seen")
+                .answers_with(200, EVENTS),
+        )
+        .post(
+            turn::ROUTE,
+            step,
+            Operation::new("Take a turn in a session")
+                .needs(WRITE)
+                .body::<Message>()
+                .header("Idempotency-Key", "Repeating the request under it does nothing twice")
+                .answers::<Value>(200),
+        )
 }
 
 async fn begin(
@@ -170,7 +213,7 @@ async fn begin(
         .store
         .write(move |tx| {
             rows::create(tx, &stored)?;
-            Ok(rows::append(tx, &stored.id, "session.created", &data, &stored.created_at)?)
+            rows::append(tx, &stored.id, "session.created", &data, &stored.created_at)
         })
         .await?;
     let location = HeaderValue::from_str(&format!("/v1/sessions/{}", session.id))
@@ -188,12 +231,12 @@ async fn show(
     let id = session_id(&id);
     let found = hub
         .store
-        .read(move |connection| {
-            let Some(session) = rows::session(connection, &caller.tenant, &id)? else {
+        .read(move |tx| -> store::Result<_> {
+            let Some(session) = rows::session(tx, &caller.tenant, &id)? else {
                 return Ok(None);
             };
-            let latest = rows::latest(connection, &id)?;
-            let turns = rows::turn_count(connection, &id)?;
+            let latest = rows::latest(tx, &id)?;
+            let turns = rows::turn_count(tx, &id)?;
             Ok(Some((session, latest, turns)))
         })
         .await?;
@@ -211,12 +254,12 @@ async fn turns_of(
     let (id, limit) = (session_id(&id), check_limit(listing.limit)?);
     let found = hub
         .store
-        .read(move |connection| {
-            if rows::session(connection, &caller.tenant, &id)?.is_none() {
+        .read(move |tx| -> store::Result<_> {
+            if rows::session(tx, &caller.tenant, &id)?.is_none() {
                 return Ok(None);
             }
-            let count = rows::turn_count(connection, &id)?;
-            let turns = rows::turns(connection, &id, listing.after.into(), limit)?;
+            let count = rows::turn_count(tx, &id)?;
+            let turns = rows::turns(tx, &id, listing.after.into(), limit)?;
             Ok(Some((id, count, turns)))
         })
         .await?;
@@ -240,13 +283,13 @@ async fn events_of(
     let (session, tenant) = (id.clone(), caller.tenant);
     let found = hub
         .store
-        .read(move |connection| {
-            if rows::session(connection, &tenant, &id)?.is_none() {
+        .read(move |tx| -> store::Result<_> {
+            if rows::session(tx, &tenant, &id)?.is_none() {
                 return Ok(None);
             }
-            let latest = rows::latest(connection, &id)?;
+            let latest = rows::latest(tx, &id)?;
             let read = !streamed && after <= latest;
-            let page = if read { rows::events(connection, &id, after, limit)? } else { Vec::new() };
+            let page = if read { rows::events(tx, &id, after, limit)? } else { Vec::new() };
             Ok(Some((latest, page)))
         })
         .await?;
@@ -258,8 +301,9 @@ async fn events_of(
         let listener = Listener {
             authenticator: hub.authenticator,
             clock: hub.turns.clock,
-            trail,
-            token: caller.token,
+            // A stream outlives the request that opened it.
+            trail: trail.lasting(),
+            credential: caller.credential,
             expires_at: caller.expires_at,
         };
         return Ok(events::stream(hub.store, hub.turns.feed, session, listener, after, hub.stop));
@@ -342,10 +386,7 @@ fn check_sender(caller: &Caller, tenant: Option<&str>, user: Option<&str>) -> Re
     if let Some(tenant) = tenant {
         caller.same_tenant(tenant)?;
     }
-    if user.is_some_and(|user| user != caller.subject) {
-        return Err(Problem::forbidden("wrong_user", "the token is for another user"));
-    }
-    Ok(())
+    caller.user(user).map(drop)
 }
 
 fn check_text(pointer: &str, text: &str) -> Result<(), Problem> {

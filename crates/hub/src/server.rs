@@ -7,20 +7,24 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use seaworthy_base::Clock;
+use seaworthy_store::{self as store, Part as Schema, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Routes;
 use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::options::{Options, Role};
-use crate::store::{self, Migration, Store};
 use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
 mod health;
+mod trace;
 mod track;
+
+pub(crate) use trace::{TRACEPARENT, TRACESTATE};
 
 /// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,24 @@ pub enum Error {
     /// A base URL of a peer is wrong.
     #[error(transparent)]
     Peer(#[from] peer::InvalidBase),
+    /// The key that constitutions are to be trusted under cannot be used.
+    #[error("{}", .reason)]
+    Constitution {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The moderated terms cannot be looked for.
+    #[error("the moderated terms: {reason}")]
+    Terms {
+        /// Why not.
+        reason: String,
+    },
+    /// Requests without a token cannot be mapped to a tenant.
+    #[error("no anonymous tenant: {reason}")]
+    Anonymous {
+        /// Why not.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -67,6 +89,9 @@ impl Error {
             Self::Listen { .. } => "hub.listen",
             Self::Store { source, .. } => source.code(),
             Self::Peer(_) => "hub.peer",
+            Self::Constitution { .. } => "hub.constitution_key",
+            Self::Terms { .. } => "hub.moderation_terms",
+            Self::Anonymous { .. } => "hub.anonymous",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -80,6 +105,13 @@ impl Error {
             }
             Self::Store { source, .. } => source.hint(),
             Self::Peer(_) => None,
+            Self::Constitution { .. } => Some(
+                "name a PEM file with the RSA or Ed25519 public key of whoever signs constitutions",
+            ),
+            Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
+            Self::Anonymous { .. } => {
+                Some("serve it on loopback addresses only, under an id of its own")
+            }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")
             }
@@ -95,6 +127,9 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Cancelled when the service is to stop; streams end then.
     pub(crate) stop: CancellationToken,
+    /// How the roles stand that this one calls.
+    circuits: peer::Circuits,
+    peers: Mutex<BTreeMap<Role, peer::Client>>,
     house: Arc<House>,
 }
 
@@ -113,10 +148,9 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, migrations: &'static [Migration]) -> Result<Store, Error> {
-        let readers = self.options.readers;
-        let options = store::Options { folder: self.folder(), migrations, readers };
-        let metrics = self.metrics.clone();
+    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
+        let options = store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+        let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
             .await
@@ -127,17 +161,28 @@ impl Context {
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
-    /// default loopback port.
+    /// default loopback port. Asked for again it is the same, so that a role has one circuit to another.
     pub(crate) fn peer(&self, role: Role) -> Result<peer::Client, Error> {
-        let deadline = self.options.limits.peer_timeout;
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = peers.get(&role) {
+            return Ok(client.clone());
+        }
+        let client = self.connect(role)?;
+        self.circuits.add(client.dependency().clone());
+        peers.insert(role, client.clone());
+        Ok(client)
+    }
+
+    fn connect(&self, role: Role) -> Result<peer::Client, Error> {
+        let limits = &self.options.limits;
         let said = self.options.peers.get(role);
         // Also when the operator said so, in the address that the role was told to listen on.
         let here = said.is_none_or(|base| base == format!("http://{}", self.options.address(role)));
         if let Some(door) = self.house.doors.get(&role).filter(|_| here) {
-            return Ok(peer::Client::inside(role, door.clone(), deadline));
+            return Ok(peer::Client::inside(role, door.clone(), limits, &self.clock));
         }
         let fallback = format!("http://{}", role.address());
-        Ok(peer::Client::new(role, said.unwrap_or(&fallback), deadline)?)
+        Ok(peer::Client::over(role, said.unwrap_or(&fallback), limits, &self.clock)?)
     }
 
     /// How tokens are judged: with identity when this process plays it, else by asking and following
@@ -158,15 +203,20 @@ impl Context {
 
 /// What a role is made of, once opened.
 pub(crate) struct Part {
-    /// Its routes, with their state.
-    pub(crate) routes: Router,
+    /// Its routes, with their state and what the API document says of them.
+    pub(crate) routes: Routes,
     /// How it has tokens verified.
     pub(crate) authenticator: Authenticator,
     /// The store that must be serving for the role to be ready.
     pub(crate) store: Option<Store>,
     /// The peers that must answer for the role to be ready.
     pub(crate) needs: Vec<peer::Client>,
+    /// Says what else keeps the role from being ready, if anything does.
+    pub(crate) ailment: Option<Ailment>,
 }
+
+/// Looks whether something keeps a role from being ready.
+pub(crate) type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// A hub that is bound and opened; [`Service::run`] serves it.
 pub struct Service {
@@ -184,6 +234,7 @@ impl Service {
     /// When a port is taken, a store cannot be opened, or a secret cannot be made or read.
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let options = Arc::new(options);
+        options.check_anonymous()?;
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for role in BTreeSet::from_iter(options.roles.iter().copied()) {
@@ -195,6 +246,10 @@ impl Service {
         }
         if listeners.is_empty() {
             return Err(Error::NoRoles);
+        }
+        if let Some(anonymous) = &options.anonymous {
+            let tenant = &anonymous.tenant;
+            tracing::warn!(tenant, "requests without a token are taken for this tenant's");
         }
         let house = House {
             doors: addresses.keys().map(|role| (*role, peer::Door::default())).collect(),
@@ -226,12 +281,16 @@ impl Service {
     }
 
     fn context(&self, role: Role) -> Context {
+        let (metrics, circuits) = (Metrics::new(role.service()), peer::Circuits::default());
+        metrics.collect(circuits.clone());
         Context {
             role,
             options: Arc::clone(&self.options),
             clock: self.options.clock.clone(),
-            metrics: Metrics::new(role.service()),
+            metrics,
             stop: self.stop.clone(),
+            circuits,
+            peers: Mutex::default(),
             house: Arc::clone(&self.house),
         }
     }

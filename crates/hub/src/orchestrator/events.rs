@@ -10,15 +10,15 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
 use seaworthy_base::{Clock, Timestamp};
+use seaworthy_store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Subscription};
 use super::{READ, rows};
-use crate::auth::{self, Authenticator, Token};
+use crate::auth::{self, Authenticator, Credential};
 use crate::peer::Trail;
 use crate::problem::Problem;
-use crate::store::Store;
 
 /// How often a silent stream sends a comment, so that nobody in between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(super) struct Listener {
     pub(super) authenticator: Authenticator,
     pub(super) clock: Clock,
     pub(super) trail: Trail,
-    pub(super) token: Token,
+    pub(super) credential: Credential,
     pub(super) expires_at: Timestamp,
 }
 
@@ -148,10 +148,7 @@ impl Reader {
 
     async fn page(&self) -> Option<Vec<rows::Event>> {
         let (session, after) = (self.session.clone(), self.cursor);
-        let page = self
-            .store
-            .read(move |connection| Ok(rows::events(connection, &session, after, AT_A_TIME)?))
-            .await;
+        let page = self.store.read(move |tx| rows::events(tx, &session, after, AT_A_TIME)).await;
         page.inspect_err(|error| {
             tracing::error!(%error, session = self.session, "event stream ended");
         })
@@ -172,7 +169,7 @@ enum Standing {
 
 impl Listener {
     async fn stands(&self) -> Standing {
-        match self.authenticator.verify(&self.trail, &self.token).await {
+        match self.authenticator.verify(&self.trail, &self.credential).await {
             Ok(verified) if auth::holds(&verified.capabilities, READ) => Standing::Good,
             Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 Standing::Unknown
@@ -204,11 +201,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::auth::Source;
+    use crate::auth::{Source, Token};
     use crate::metrics::Metrics;
     use crate::options::Role;
     use crate::peer::Client;
-    use crate::store;
+    use seaworthy_store::{self as store, Part, Tx};
 
     fn seen(header: Option<&[u8]>, after: Option<&str>) -> Option<i64> {
         let mut headers = HeaderMap::new();
@@ -234,15 +231,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_sends_comments_and_ends_when_told() {
         let folder = tempfile::tempdir().unwrap();
-        let options = store::Options {
-            folder: folder.path().into(),
-            migrations: rows::MIGRATIONS,
-            readers: crate::options::READERS,
-        };
-        let store = Store::open(&options, &Metrics::new("orchestrator")).unwrap();
-        let append = |tx: &rusqlite::Connection| {
-            Ok(rows::append(tx, "s", "session.created", "{}", "2026-01-01T00:00:00Z")?)
-        };
+        let options = store::Options::file(folder.path(), [Part::own(rows::MIGRATIONS)]);
+        let store = Store::open(&options, &store::Metrics::default()).unwrap();
+        let at = "2026-01-01T00:00:00Z";
+        let append = move |tx: &mut Tx<'_>| rows::append(tx, "s", "session.created", "{}", at);
         store.write(append).await.unwrap();
         let (feed, stop) = (Feed::default(), CancellationToken::new());
         let deadline = Duration::from_secs(1);
@@ -254,7 +246,7 @@ mod tests {
             expires_at: clock.wall().plus(Duration::from_secs(3_600)),
             clock,
             trail: Trail::default(),
-            token: Token::new("t"),
+            credential: Credential::Token(Token::new("t")),
         };
         let response = stream(store.clone(), feed.clone(), "s".into(), listener, 0, stop.clone());
         let mut body = response.into_body();

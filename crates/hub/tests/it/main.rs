@@ -7,8 +7,15 @@ mod harness;
 #[cfg(test)]
 mod wire;
 
+mod circuits;
+#[cfg(test)]
+mod constitution;
+#[cfg(test)]
+mod context;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod endpoints;
 mod events;
 mod gateway;
 mod hostile;
