@@ -1,0 +1,1 @@
+//! Workflows as their callers meet them: real stores, real processes, real crashes.
