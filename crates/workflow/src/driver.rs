@@ -108,10 +108,10 @@ impl Driver {
             started_at: claim.started_at,
             replay: Replay::new(claim.started_at, &past).into(),
         });
-        let story = shared
-            .registry
-            .begin(&claim.kind, Run::new(Arc::clone(&desk)), &claim.input)
-            .map_err(|reason| End::Blocked(format!("the code does not take its input: {reason}")))?;
+        let story =
+            shared.registry.begin(&claim.kind, Run::new(Arc::clone(&desk)), &claim.input).map_err(
+                |reason| End::Blocked(format!("the code does not take its input: {reason}")),
+            )?;
         let next = past.last().map_or(1, |last| last.sequence + 1);
         Ok(Self {
             mail: !claim.fresh,
@@ -247,9 +247,10 @@ impl Driver {
 
     /// Begins the steps that wait to be done.
     fn begin(&mut self) {
-        let ready = self.desk.lock().ready(|command| {
-            self.under.values().any(|under| under.command == command)
-        });
+        let ready = self
+            .desk
+            .lock()
+            .ready(|command| self.under.values().any(|under| under.command == command));
         for step in ready {
             self.begin_one(step);
         }
@@ -389,8 +390,7 @@ impl Driver {
                         if repeated && ending.is_some() && rows::is_closed(tx, run)? {
                             return Ok(Ok(()));
                         }
-                        let appended =
-                            rows::append(tx, run, fence, sequence, at, event, repeated)?;
+                        let appended = rows::append(tx, run, fence, sequence, at, event, repeated)?;
                         if appended.is_err() {
                             return Ok(appended);
                         }
@@ -498,12 +498,15 @@ async fn journal(shared: &Arc<Shared>, run: &str) -> Result<Vec<Entry>, End> {
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let first = entries.last().map_or(0, |last| last.sequence + 1);
-        let page = shared
-            .persist(|| {
-                let run = run.to_owned();
-                async move { shared.store.read(move |tx| rows::journal(tx, &run, first, PAGE)).await }
-            })
-            .await;
+        let page =
+            shared
+                .persist(|| {
+                    let run = run.to_owned();
+                    async move {
+                        shared.store.read(move |tx| rows::journal(tx, &run, first, PAGE)).await
+                    }
+                })
+                .await;
         let page = match page {
             Ok(page) => page,
             Err(error @ Error::Journal { .. }) => return Err(End::Blocked(error.to_string())),

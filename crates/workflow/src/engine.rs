@@ -121,11 +121,8 @@ impl Engine {
         }
         let entry = Entry { sequence: 0, at: claim.started_at, event };
         self.0.observe(&claim, &entry);
-        let started = Started {
-            workflow_id: claim.id.clone(),
-            run_id: claim.run.clone(),
-            repeated: false,
-        };
+        let started =
+            Started { workflow_id: claim.id.clone(), run_id: claim.run.clone(), repeated: false };
         match inbox {
             Some(inbox) => self.0.spawn(claim, inbox, place, halt),
             None => self.0.look.notify_one(),
@@ -156,7 +153,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the tenant has no such workflow, or the journal cannot be read.
-    pub async fn history(&self, tenant: &str, id: &str, first: u64, limit: u32) -> Result<Vec<Entry>> {
+    pub async fn history(
+        &self,
+        tenant: &str,
+        id: &str,
+        first: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>> {
         let run = self.describe(tenant, id).await?.run_id;
         self.0.store.read(move |tx| rows::journal(tx, &run, first, limit)).await
     }

@@ -121,7 +121,7 @@ pub(crate) struct Graves(HashMap<String, (u64, Instant)>);
 impl Graves {
     /// Looks at the others, and takes from the dead what they held.
     pub(crate) async fn visit(&mut self, shared: &Shared) -> Result<()> {
-        let beats = shared.store.peek(|tx| leases::beats(tx)).await?;
+        let beats = shared.store.peek(leases::beats).await?;
         let now = shared.clock.now();
         let own = shared.lease.node();
         self.0.retain(|node, _| beats.iter().any(|(other, _)| other == node));

@@ -14,10 +14,8 @@ pub(crate) fn enlist(tx: &mut Tx<'_>, node: &str) -> Result<()> {
 
 /// Shows that a node lives; false when others have taken it for dead.
 pub(crate) fn beat(tx: &mut Tx<'_>, node: &str) -> Result<bool> {
-    let changed = tx.execute(
-        "UPDATE workflow_nodes SET beat = beat + 1 WHERE node = ?1",
-        &values![node],
-    )?;
+    let changed =
+        tx.execute("UPDATE workflow_nodes SET beat = beat + 1 WHERE node = ?1", &values![node])?;
     Ok(changed == 1)
 }
 

@@ -124,7 +124,12 @@ impl Replay {
     // What the code does.
 
     /// The code wants a step done.
-    pub(crate) fn step(&mut self, name: &str, retry: Retry, effect: Effect) -> Result<u32, Failure> {
+    pub(crate) fn step(
+        &mut self,
+        name: &str,
+        retry: Retry,
+        effect: Effect,
+    ) -> Result<u32, Failure> {
         let waiting = Waiting::Step { effect, retry, failed: 0, not_before: None };
         self.issue(Kind::Step, name, waiting)
     }
@@ -251,11 +256,6 @@ impl Replay {
         Some(Facts { percent: self.facts.percent, phase: self.facts.phase.clone(), views })
     }
 
-    /// What the code shows was not stored after all.
-    pub(crate) fn facts_are_fresh(&mut self) {
-        self.facts.fresh = true;
-    }
-
     /// Steps that wait to be done, but for those of which `busy` says that they are being done.
     pub(crate) fn ready(&self, busy: impl Fn(u32) -> bool) -> Vec<Ready> {
         let open = self.open.keys().filter(|command| !busy(**command));
@@ -291,7 +291,8 @@ impl Replay {
                 _ => None,
             }
         });
-        let (until, command, kind, name) = due.min_by_key(|(until, command, ..)| (*until, *command))?;
+        let (until, command, kind, name) =
+            due.min_by_key(|(until, command, ..)| (*until, *command))?;
         let event = match kind {
             Kind::Signal => Event::Silence { command, name: name.clone() },
             _ => Event::Slept { command },

@@ -60,11 +60,11 @@ const MIGRATIONS: &[Migration] = &[Migration {
         beat INTEGER NOT NULL
     ) STRICT;
     ",
-    postgres: "
+    postgres: r#"
     CREATE TABLE workflow_runs (
-        run TEXT PRIMARY KEY,
-        tenant TEXT NOT NULL,
-        id TEXT NOT NULL,
+        run TEXT COLLATE "C" PRIMARY KEY,
+        tenant TEXT COLLATE "C" NOT NULL,
+        id TEXT COLLATE "C" NOT NULL,
         kind TEXT NOT NULL,
         subject TEXT NOT NULL,
         input TEXT NOT NULL,
@@ -72,7 +72,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
         started_at BIGINT NOT NULL,
         closed_at BIGINT,
         deadline BIGINT,
-        owner TEXT,
+        owner TEXT COLLATE "C",
         fence BIGINT NOT NULL,
         wake_at BIGINT NOT NULL,
         blocked TEXT,
@@ -89,24 +89,24 @@ const MIGRATIONS: &[Migration] = &[Migration {
     CREATE INDEX workflow_runs_by_owner ON workflow_runs (owner) WHERE owner IS NOT NULL;
     CREATE INDEX workflow_runs_blocked ON workflow_runs (deadline) WHERE blocked IS NOT NULL;
     CREATE TABLE workflow_journal (
-        run TEXT NOT NULL,
+        run TEXT COLLATE "C" NOT NULL,
         sequence BIGINT NOT NULL,
         at BIGINT NOT NULL,
         event TEXT NOT NULL,
         PRIMARY KEY (run, sequence)
     );
     CREATE TABLE workflow_mail (
-        run TEXT NOT NULL,
+        run TEXT COLLATE "C" NOT NULL,
         number BIGINT NOT NULL,
         name TEXT,
         text TEXT NOT NULL,
         PRIMARY KEY (run, number)
     );
     CREATE TABLE workflow_nodes (
-        node TEXT PRIMARY KEY,
+        node TEXT COLLATE "C" PRIMARY KEY,
         beat BIGINT NOT NULL
     );
-    ",
+    "#,
 }];
 
 /// A run as its driver needs it.
@@ -168,7 +168,12 @@ pub(crate) fn time(stored: i64) -> Timestamp {
 }
 
 /// Stores a new run with the first entry of its journal.
-pub(crate) fn create(tx: &mut Tx<'_>, claim: &Claim, owner: Option<&str>, event: &str) -> Result<()> {
+pub(crate) fn create(
+    tx: &mut Tx<'_>,
+    claim: &Claim,
+    owner: Option<&str>,
+    event: &str,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO workflow_runs (run, tenant, id, kind, subject, input, state, started_at, deadline,
             owner, fence, wake_at, percent, views, undone)
@@ -190,7 +195,11 @@ pub(crate) fn create(tx: &mut Tx<'_>, claim: &Claim, owner: Option<&str>, event:
 }
 
 /// The run with this id: its own id, kind and input.
-pub(crate) fn twin(tx: &mut Tx<'_>, tenant: &str, id: &str) -> Result<Option<(String, String, String)>> {
+pub(crate) fn twin(
+    tx: &mut Tx<'_>,
+    tenant: &str,
+    id: &str,
+) -> Result<Option<(String, String, String)>> {
     Ok(tx.first(
         "SELECT run, kind, input FROM workflow_runs WHERE tenant = ?1 AND id = ?2",
         &values![tenant, id],
@@ -226,8 +235,10 @@ pub(crate) fn append(
 
 /// Whether the run is still this holder's.
 pub(crate) fn holds(tx: &mut Tx<'_>, run: &str, fence: u64) -> Result<bool> {
-    let now: Option<u64> = tx
-        .first("SELECT fence FROM workflow_runs WHERE run = ?1", &values![run], |row| row.get(0))?;
+    let now: Option<u64> =
+        tx.first("SELECT fence FROM workflow_runs WHERE run = ?1", &values![run], |row| {
+            row.get(0)
+        })?;
     Ok(now == Some(fence))
 }
 
@@ -275,7 +286,13 @@ pub(crate) fn close(tx: &mut Tx<'_>, run: &str, at: Timestamp, ending: &Ending) 
 }
 
 /// Ends a run from outside, whoever holds it.
-pub(crate) fn cut(tx: &mut Tx<'_>, run: &str, at: Timestamp, ending: &Ending, event: &str) -> Result<()> {
+pub(crate) fn cut(
+    tx: &mut Tx<'_>,
+    run: &str,
+    at: Timestamp,
+    ending: &Ending,
+    event: &str,
+) -> Result<()> {
     let sequence = length(tx, run)?;
     insert(tx, run, sequence, at, event)?;
     close(tx, run, at, ending)
@@ -284,11 +301,9 @@ pub(crate) fn cut(tx: &mut Tx<'_>, run: &str, at: Timestamp, ending: &Ending, ev
 /// How many entries a run's journal has.
 pub(crate) fn length(tx: &mut Tx<'_>, run: &str) -> Result<u64> {
     let last: Option<u64> = tx
-        .first(
-            "SELECT max(sequence) FROM workflow_journal WHERE run = ?1",
-            &values![run],
-            |row| row.get(0),
-        )?
+        .first("SELECT max(sequence) FROM workflow_journal WHERE run = ?1", &values![run], |row| {
+            row.get(0)
+        })?
         .flatten();
     Ok(last.map_or(0, |last| last + 1))
 }
@@ -344,11 +359,10 @@ pub(crate) fn send(tx: &mut Tx<'_>, run: &str, name: Option<&str>, text: &str) -
 
 /// How many things wait in a run's mail.
 pub(crate) fn waiting(tx: &mut Tx<'_>, run: &str) -> Result<u64> {
-    let count = tx.first(
-        "SELECT count(*) FROM workflow_mail WHERE run = ?1",
-        &values![run],
-        |row| row.get(0),
-    )?;
+    let count =
+        tx.first("SELECT count(*) FROM workflow_mail WHERE run = ?1", &values![run], |row| {
+            row.get(0)
+        })?;
     Ok(count.unwrap_or(0))
 }
 
@@ -363,15 +377,17 @@ pub(crate) fn mail(tx: &mut Tx<'_>, run: &str) -> Result<Option<Mail>> {
 
 /// Takes something out of a run's mail.
 pub(crate) fn take(tx: &mut Tx<'_>, run: &str, number: u64) -> Result<()> {
-    tx.execute(
-        "DELETE FROM workflow_mail WHERE run = ?1 AND number = ?2",
-        &values![run, number],
-    )?;
+    tx.execute("DELETE FROM workflow_mail WHERE run = ?1 AND number = ?2", &values![run, number])?;
     Ok(())
 }
 
 /// Gives a run up until `wake_at`, unless something came for it meanwhile. Says whether it did.
-pub(crate) fn park(tx: &mut Tx<'_>, run: &str, fence: u64, wake_at: i64) -> Result<Result<bool, Fenced>> {
+pub(crate) fn park(
+    tx: &mut Tx<'_>,
+    run: &str,
+    fence: u64,
+    wake_at: i64,
+) -> Result<Result<bool, Fenced>> {
     if !holds(tx, run, fence)? {
         return Ok(Err(Fenced));
     }

@@ -193,8 +193,9 @@ impl Run {
 }
 
 fn understood<T: DeserializeOwned>(name: &str, payload: &RawValue) -> Result<T, Failure> {
-    serde_json::from_str(payload.get())
-        .map_err(|error| Failure::lasting("invalid_signal", format!("the signal `{name}`: {error}")))
+    serde_json::from_str(payload.get()).map_err(|error| {
+        Failure::lasting("invalid_signal", format!("the signal `{name}`: {error}"))
+    })
 }
 
 /// A wait for a command's answer.

@@ -59,8 +59,7 @@ async fn child() {
     let options = Options { observer, ..quick() };
     let store = open(&folder.join("store"));
     let registry = program::registry(&world, touches);
-    let service =
-        seaworthy_workflow::Service::open(store, registry, options).await.unwrap();
+    let service = seaworthy_workflow::Service::open(store, registry, options).await.unwrap();
     let engine = service.engine();
     tokio::spawn(service.run(tokio_util::sync::CancellationToken::new()));
     engine.start(start("program", "p", &story())).await.unwrap();
@@ -128,12 +127,12 @@ async fn killed_after_each_of_its_writes_a_workflow_is_resumed_correctly() {
 #[tokio::test]
 async fn killed_at_every_single_write_a_workflow_still_comes_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut lives = 0;
+    let mut lives = 0_u64;
     while !live(folder.path(), Some(1), None).await {
         lives += 1;
         assert!(lives < 100, "it makes no headway");
     }
-    assert!(u64::from(lives) >= check(folder.path()).await - 1);
+    assert!(lives >= check(folder.path()).await - 1);
 }
 
 #[tokio::test]

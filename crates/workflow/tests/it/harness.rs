@@ -113,7 +113,11 @@ impl Node {
     }
 
     /// Waits until the workflow's description is as wanted.
-    pub(crate) async fn until(&self, id: &str, wanted: impl Fn(&Description) -> bool) -> Description {
+    pub(crate) async fn until(
+        &self,
+        id: &str,
+        wanted: impl Fn(&Description) -> bool,
+    ) -> Description {
         let looking = async {
             loop {
                 let found = self.engine.describe(TENANT, id).await.unwrap();

@@ -108,8 +108,7 @@ async fn a_node_that_cannot_show_that_it_lives_drops_its_work_and_begins_anew() 
     node.begin("hang", "h", &()).await;
     begun.reaches(1).await;
     // Another node has buried this one, though it took nothing yet.
-    let bury =
-        |tx: &mut seaworthy_store::Tx<'_>| tx.execute("DELETE FROM workflow_nodes", &[]);
+    let bury = |tx: &mut seaworthy_store::Tx<'_>| tx.execute("DELETE FROM workflow_nodes", &[]);
     house.store.write::<_, StoreError, _>(bury).await.unwrap();
     begun.reaches(2).await;
     hold.store(false, Ordering::SeqCst);
@@ -150,7 +149,10 @@ async fn two_nodes_share_the_work_and_double_nothing() {
         // Asked of the other one.
         let node = if number % 2 == 0 { &two } else { &one };
         node.ended(&format!("w{number}"), State::Completed).await;
-        assert_eq!(node.engine.describe(TENANT, &format!("w{number}")).await.unwrap().history_length, 12);
+        assert_eq!(
+            node.engine.describe(TENANT, &format!("w{number}")).await.unwrap().history_length,
+            12
+        );
     }
     assert_eq!(done.get(), 100);
 }

@@ -59,7 +59,10 @@ impl World {
 }
 
 /// The kind of workflow that runs programs. `touch` is called before and after each effect.
-pub(crate) fn registry(world: &World, touch: impl Fn() + Clone + Send + Sync + 'static) -> Registry {
+pub(crate) fn registry(
+    world: &World,
+    touch: impl Fn() + Clone + Send + Sync + 'static,
+) -> Registry {
     let world = world.clone();
     Registry::new().with("program", move |run: Run, program: Vec<Op>| {
         let (world, touch) = (world.clone(), touch.clone());
@@ -113,14 +116,13 @@ impl Player {
             }
             Op::Sleep(milliseconds) => self.run.sleep(Duration::from_millis(milliseconds)).await?,
             Op::Listen => {
-                let heard: Option<()> =
-                    self.run.signal(&name, Duration::from_millis(1)).await?;
+                let heard: Option<()> = self.run.signal(&name, Duration::from_millis(1)).await?;
                 assert!(heard.is_none());
             }
             Op::Branch(branches) => {
                 let branches = branches.into_iter().enumerate();
-                let playing = branches
-                    .map(|(at, branch)| self.clone().play(format!("{name}-{at}"), branch));
+                let playing =
+                    branches.map(|(at, branch)| self.clone().play(format!("{name}-{at}"), branch));
                 futures_util::future::try_join_all(playing).await?;
             }
             Op::Fail => return Err(Failure::lasting("failed", name)),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use seaworthy_workflow::{Failure, Registry, Retry, Run, State};
+use seaworthy_workflow::{Failure, Options, Registry, Retry, Run, State};
 use serde_json::json;
 
-use crate::harness::{Counter, House, TENANT, result};
+use crate::harness::{Counter, House, TENANT, quick, result};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -26,6 +26,11 @@ async fn original(run: Run, (): ()) -> Result<String, Failure> {
     Ok(format!("{first} {second} {}", word.unwrap_or_default()))
 }
 
+/// Runs that wait are kept in memory, and so resumed by the next start.
+fn keeping() -> Options {
+    Options { park_after: 2 * LONG, ..quick() }
+}
+
 /// Runs the original up to its wait, goes on with `code`, and returns why that was refused; then goes on
 /// with the original again.
 async fn refused<F, Fut>(code: F) -> String
@@ -34,7 +39,7 @@ where
     Fut: Future<Output = Result<String, Failure>> + Send + 'static,
 {
     let mut house = House::new();
-    let node = house.start(Registry::new().with("story", original)).await;
+    let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     node.begin("story", "s", &()).await;
     node.until("s", |found| found.history_length == 3).await;
     node.crash().await;
@@ -153,7 +158,7 @@ async fn code_that_wakes_itself_without_end_is_laid_aside() {
 async fn steps_at_the_end_may_be_added() {
     let mut house = House::new();
     let done = Counter::default();
-    let node = house.start(Registry::new().with("story", original)).await;
+    let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     node.begin("story", "s", &()).await;
     node.until("s", |found| found.history_length == 3).await;
     node.crash().await;
@@ -179,7 +184,7 @@ async fn steps_at_the_end_may_be_added() {
 #[tokio::test]
 async fn a_workflow_laid_aside_still_runs_out_of_time_and_can_be_ended() {
     let mut house = House::new();
-    let node = house.start(Registry::new().with("story", original)).await;
+    let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     let within = Some(Duration::from_secs(1));
     node.begin_within("story", "timed", &(), within).await;
     node.begin("story", "ended", &()).await;

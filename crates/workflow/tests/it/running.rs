@@ -11,8 +11,10 @@ async fn add(run: Run, numbers: Vec<i64>) -> Result<i64, Failure> {
     let mut sum = 0;
     for (at, number) in numbers.iter().copied().enumerate() {
         let before = sum;
-        sum = run
-            .step(&format!("add {at}"), Retry::default(), move |_| async move { Ok(before + number) })
+        sum =
+            run.step(&format!("add {at}"), Retry::default(), move |_| async move {
+                Ok(before + number)
+            })
             .await?;
         run.progress(u32::try_from((at + 1) * 100 / numbers.len()).unwrap(), "adding");
         run.show("sum", &sum);
@@ -186,7 +188,8 @@ async fn more_workflows_than_places_are_all_run() {
             run.step("count", Retry::never(), count).await
         }
     });
-    let options = seaworthy_workflow::Options { resident: 3, effects: 1, ..crate::harness::quick() };
+    let options =
+        seaworthy_workflow::Options { resident: 3, effects: 1, ..crate::harness::quick() };
     let node = house.start_with(registry, options).await;
     for number in 0..20 {
         node.begin("wait", &format!("w{number}"), &()).await;

@@ -34,12 +34,12 @@ fn counted(
 #[tokio::test]
 async fn a_step_is_tried_until_it_succeeds() {
     let (house, attempts) = (House::new(), Counter::default());
-    let outcome = |number| if number < 3 { Err(Failure::new("busy", "come back")) } else { Ok(number) };
+    let outcome =
+        |number| if number < 3 { Err(Failure::new("busy", "come back")) } else { Ok(number) };
     let node = house.start(counted(&attempts, fast(5), outcome)).await;
     node.begin("try", "t", &()).await;
     assert_eq!(result(&node.ended("t", State::Completed).await), json!(3));
-    let wanted =
-        ["started try", "attempt 1 try", "attempt 2 try", "step try", "closed completed"];
+    let wanted = ["started try", "attempt 1 try", "attempt 2 try", "step try", "closed completed"];
     assert_eq!(told(&node.history("t").await), wanted);
 }
 
@@ -165,7 +165,9 @@ async fn every_attempt_at_a_step_has_the_same_key_and_every_step_another() {
 async fn a_value_too_long_for_the_journal_fails_its_step() {
     let house = House::new();
     let registry = Registry::new().with("long", |run: Run, (): ()| async move {
-        run.step("long", fast(3), |_| async { Ok("x".repeat(2 << 20)) }).await.map(|text| text.len())
+        run.step("long", fast(3), |_| async { Ok("x".repeat(2 << 20)) })
+            .await
+            .map(|text| text.len())
     });
     let node = house.start(registry).await;
     node.begin("long", "l", &()).await;

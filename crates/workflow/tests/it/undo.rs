@@ -29,7 +29,11 @@ async fn order(run: &Run, log: &Log, what: &'static str) -> Result<(), Failure> 
     run.undo_with(what, once(), move |_| {
         note(&undoing, format!("undo {what}"));
         async move {
-            if what == "hotel" { Err(Failure::new("closed", "the hotel is closed")) } else { Ok(()) }
+            if what == "hotel" {
+                Err(Failure::new("closed", "the hotel is closed"))
+            } else {
+                Ok(())
+            }
         }
     });
     Ok(())
