@@ -474,7 +474,7 @@ impl Driver {
         let closed = serde_json::to_string(&event)
             .map_err(|error| End::Blocked(format!("an event is no JSON: {error}")))?;
         let at = self.shared.clock.wall().max(self.desk.lock().now());
-        let ending = Ending { state, result, failure: text, undone };
+        let ending = self.shared.ending(state, result, text, undone);
         self.write(at, closed, None, Some(ending)).await?;
         self.shared.observe(&self.claim, &Entry { sequence: self.next, at, event });
         Ok(End::Closed)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_base::id;
+use seaworthy_store::Tx;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::driver::Nudge;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::journal::{Entry, Event};
-use crate::rows::{self, Claim, Ending, Listing};
+use crate::rows::{self, Claim, Listing};
 use crate::service::{self, Shared, json};
 use crate::state::{Description, State};
 use crate::{LONGEST_NAME, LONGEST_VALUE, MOST_MAIL};
@@ -66,6 +67,18 @@ impl Engine {
     /// # Errors
     /// When there is no such kind, the input does not suit it, or the id is taken.
     pub async fn start(&self, start: Start) -> Result<Started> {
+        self.start_with(start, |_, _| Ok(())).await
+    }
+
+    /// As [`Engine::start`], with something of the caller's own written in the same transaction, under
+    /// the run's id. Nothing is written when an earlier call had started the workflow.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], or what `also` returns.
+    pub async fn start_with<F>(&self, start: Start, also: F) -> Result<Started>
+    where
+        F: FnOnce(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + 'static,
+    {
         let input = start.input.to_string();
         check_length("the input", input.len(), LONGEST_VALUE)?;
         let id = start.id.unwrap_or_else(|| id::uuid(self.0.clock.wall()).to_string());
@@ -88,10 +101,13 @@ impl Engine {
             fence: 1,
             fresh: true,
         };
-        self.insert(claim).await
+        self.insert(claim, also).await
     }
 
-    async fn insert(&self, claim: Claim) -> Result<Started> {
+    async fn insert<F>(&self, claim: Claim, also: F) -> Result<Started>
+    where
+        F: FnOnce(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + 'static,
+    {
         // Taken before the row is written, so that the run is known here before anyone can signal it.
         let (place, halt) = (self.0.place(), self.0.halt());
         let owner = place.is_some().then(|| self.0.lease.node());
@@ -103,6 +119,7 @@ impl Engine {
                 return Ok::<_, Error>(Some(twin));
             }
             rows::create(tx, &row, owner.as_deref(), &text)?;
+            also(tx, &row.run)?;
             Ok(None)
         });
         let earlier = match written.await {
@@ -241,7 +258,7 @@ impl Engine {
         let text = json(&failure);
         let event = json(&Event::Closed { state: State::Terminated, failure: Some(failure) });
         let (state, undone) = (State::Terminated, "[]".to_owned());
-        let ending = Ending { state, result: None, failure: Some(text), undone };
+        let ending = self.0.ending(state, None, Some(text), undone);
         let (tenant, id, at) = (tenant.to_owned(), id.to_owned(), self.0.clock.wall());
         let run = self
             .0

@@ -17,7 +17,6 @@ pub struct Entry {
     /// When it was written.
     pub at: Timestamp,
     /// What happened.
-    #[serde(flatten)]
     pub event: Event,
 }
 

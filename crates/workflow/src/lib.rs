@@ -90,7 +90,7 @@ pub use registry::Registry;
 pub use retry::Retry;
 pub use rows::{Listing, PART};
 pub use run::Run;
-pub use service::{Journaled, Observer, Options, Service};
+pub use service::{Journaled, Observer, OnEnd, Options, Service};
 pub use state::{Description, State, Undone, UnknownState};
 
 /// An input, a step's value or a signal is at most this long as JSON, in bytes.

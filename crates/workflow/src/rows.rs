@@ -6,6 +6,7 @@ use seaworthy_store::{Migration, Part, Row, Tx, values};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::journal::Entry;
+use crate::service::OnEnd;
 use crate::state::{Description, State};
 
 /// The tables of this crate, to be opened with the store they shall live in.
@@ -142,6 +143,7 @@ pub(crate) struct Ending {
     pub(crate) result: Option<String>,
     pub(crate) failure: Option<String>,
     pub(crate) undone: String,
+    pub(crate) besides: Option<OnEnd>,
 }
 
 /// Something that was sent to a run and that its code has not seen.
@@ -282,6 +284,9 @@ pub(crate) fn close(tx: &mut Tx<'_>, run: &str, at: Timestamp, ending: &Ending) 
         ],
     )?;
     tx.execute("DELETE FROM workflow_mail WHERE run = ?1", &values![run])?;
+    if let Some(besides) = &ending.besides {
+        besides.write(tx, run)?;
+    }
     Ok(())
 }
 

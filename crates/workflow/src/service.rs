@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use seaworthy_base::{Clock, Timestamp};
-use seaworthy_store::Store;
+use seaworthy_store::{Store, Tx};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -45,6 +45,30 @@ pub struct Options {
     pub effects: usize,
     /// Told of each entry of a journal once it is durable, before the code sees it.
     pub observer: Option<Observer>,
+    /// Done in the transaction that ends a run.
+    pub ending: Option<OnEnd>,
+}
+
+/// What is written together with a run's end.
+#[derive(Clone)]
+pub struct OnEnd(Arc<EndWork>);
+
+type EndWork = dyn Fn(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + Sync;
+
+impl OnEnd {
+    /// This is written, given the run's own id.
+    pub fn new<F>(write: F) -> Self
+    where
+        F: Fn(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + Sync + 'static,
+    {
+        Self(Arc::new(write))
+    }
+}
+
+impl fmt::Debug for OnEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnEnd(..)")
+    }
 }
 
 /// Who is told of each entry that was journaled.
@@ -90,6 +114,7 @@ impl Default for Options {
             resident: 4_096,
             effects: 256,
             observer: None,
+            ending: None,
         }
     }
 }
@@ -277,7 +302,7 @@ impl Shared {
         let text = json(&failure);
         let event = json(&Event::Closed { state: State::TimedOut, failure: Some(failure) });
         let (state, undone) = (State::TimedOut, "[]".to_owned());
-        let ending = Ending { state, result: None, failure: Some(text), undone };
+        let ending = self.ending(state, None, Some(text), undone);
         self.store
             .write(move |tx| {
                 if rows::is_closed(tx, &run)? {
@@ -286,6 +311,17 @@ impl Shared {
                 rows::cut(tx, &run, at, &ending, &event)
             })
             .await
+    }
+
+    /// How a run ends, with what is to be written besides.
+    pub(crate) fn ending(
+        &self,
+        state: State,
+        result: Option<String>,
+        failure: Option<String>,
+        undone: String,
+    ) -> Ending {
+        Ending { state, result, failure, undone, besides: self.options.ending.clone() }
     }
 
     /// A place for one more run, if there is one and this node may run anything.
@@ -413,6 +449,12 @@ impl Shared {
                 entry,
             });
         }
+    }
+}
+
+impl OnEnd {
+    pub(crate) fn write(&self, tx: &mut Tx<'_>, run: &str) -> seaworthy_store::Result<()> {
+        (self.0)(tx, run)
     }
 }
 
