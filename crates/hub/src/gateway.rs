@@ -56,7 +56,7 @@ struct NewSession {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(moderation::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(moderation::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
     let options = &context.options.moderation;
     let moderation =

@@ -139,6 +139,8 @@ struct House {
     stores: Mutex<Vec<Store>>,
     identity: OnceLock<Arc<Identity>>,
     tokens: OnceLock<auth::Source>,
+    /// Work that goes on beside requests; it ends by itself when the service is to stop.
+    background: TaskTracker,
 }
 
 impl Context {
@@ -148,8 +150,9 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
-        let options = store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+    pub(crate) async fn store(&self, schemas: &[Schema]) -> Result<Store, Error> {
+        let schemas = schemas.iter().copied();
+        let options = store::Options::file(self.folder(), schemas).readers(self.options.readers);
         let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
@@ -158,6 +161,12 @@ impl Context {
             .map_err(|source| Error::Store { role, source })?;
         self.house.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
         Ok(store)
+    }
+
+    /// Has something done beside requests. It must end when [`Context::stop`] is cancelled, and may use
+    /// the role's store until it has.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.house.background.spawn(work);
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
@@ -256,6 +265,7 @@ impl Service {
             stores: Mutex::default(),
             identity: OnceLock::new(),
             tokens: OnceLock::new(),
+            background: TaskTracker::new(),
         };
         let stop = CancellationToken::new();
         let mut service =
@@ -315,6 +325,11 @@ impl Service {
         open.close();
         if tokio::time::timeout(self.options.limits.drain, open.wait()).await.is_err() {
             tracing::warn!(requests = open.len(), "requests cut off at the end of the drain time");
+        }
+        let background = &self.house.background;
+        background.close();
+        if tokio::time::timeout(self.options.limits.drain, background.wait()).await.is_err() {
+            tracing::warn!(tasks = background.len(), "work cut off at the end of the drain time");
         }
         self.close().await;
     }

@@ -23,7 +23,8 @@ const HOUSE: &[Room] = &[
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
-    Room { floor: 3, name: "hub", may: &["base", "store", "resilience"] },
+    Room { floor: 2, name: "workflow", may: &["base", "store"] },
+    Room { floor: 3, name: "hub", may: &["base", "store", "resilience", "workflow"] },
     Room {
         floor: 3,
         name: "k6",

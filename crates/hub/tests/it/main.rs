@@ -29,3 +29,4 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+mod workflows;
