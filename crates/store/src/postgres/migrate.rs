@@ -105,7 +105,7 @@ fn take_turns(link: &mut Link<'_>, key: i64) -> std::result::Result<(), Failure>
         if first::<bool>(link, &sql, "")? == Some(true) {
             return Ok(());
         }
-        link.runtime.block_on(tokio::time::sleep(TURN));
+        link.runtime.block_on(async { tokio::time::sleep(TURN).await });
     }
     Err(Error::statement(Kind::Locked, "another process is changing the schema").into())
 }

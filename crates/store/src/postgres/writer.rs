@@ -272,7 +272,7 @@ impl Work {
             if self.writer.clock.now() >= give_up {
                 return Err(Error::Unknown(reason.into()));
             }
-            self.runtime.block_on(tokio::time::sleep(RETRY));
+            self.runtime.block_on(async { tokio::time::sleep(RETRY).await });
         }
     }
 

@@ -1,6 +1,6 @@
 //! A real PostgreSQL server on a free port, started by the tests and stopped with them.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -130,7 +130,7 @@ impl Server {
             .env("FOLDER", &self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(self.folder.join("log")).unwrap());
+            .stderr(Stdio::piped());
         let usual = [
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -143,6 +143,15 @@ impl Server {
         }
         let mut guard = command.spawn().unwrap();
         let line = guard.stdin.take();
+        // Ready also means that it hears signals: before, the shell has it ignore some.
+        let mut said = BufReader::new(guard.stderr.take().unwrap()).lines();
+        let mut log = String::new();
+        while !log.contains("database system is ready to accept connections") {
+            let Some(Ok(text)) = said.next() else { panic!("PostgreSQL did not start:\n{log}") };
+            log.push_str(&text);
+            log.push('\n');
+        }
+        std::thread::spawn(move || said.for_each(drop));
         self.running = Some(Running { guard, line });
     }
 
