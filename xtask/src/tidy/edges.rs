@@ -21,6 +21,7 @@ const HOUSE: &[Room] = &[
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
+    Room { floor: 2, name: "wizard", may: &["base", "document"] },
     Room { floor: 3, name: "hub", may: &["base"] },
     Room {
         floor: 3,
