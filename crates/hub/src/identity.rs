@@ -8,12 +8,12 @@ use axum::routing::{get, post};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use seaworthy_base::Clock;
+use seaworthy_store::{Part as Schema, Store};
 
 use crate::auth::{Authenticator, CHANGES, Lease, Source, Verdicts, Verified};
 use crate::options::{self, Role};
 use crate::problem::Problem;
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod admin;
 mod changes;
@@ -52,7 +52,7 @@ impl Identity {
 
 /// Opens the role: keys, admin credential, rows.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let folder = context.folder();
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let now = context.clock.wall();

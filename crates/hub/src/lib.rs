@@ -1,8 +1,8 @@
 //! The agent platform: gateway, orchestrator, policy engine, identity, memory and inference.
 //!
 //! [`Service`] plays any number of [`Role`]s in one process. Roles call each other through their
-//! routes only ([`peer`]), over HTTP or, in one process, directly; each owns one store file
-//! ([`store`]), and every error a client sees is a [`Problem`].
+//! routes only ([`peer`]), over HTTP or, in one process, directly; each owns its
+//! rows ([`seaworthy_store`]), and every error a client sees is a [`Problem`].
 
 pub mod auth;
 pub mod gateway;
@@ -16,7 +16,6 @@ pub mod peer;
 pub mod policy;
 pub mod problem;
 pub mod server;
-pub mod store;
 
 pub use options::{Options, Role};
 pub use problem::Problem;

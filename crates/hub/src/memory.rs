@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use rusqlite::Connection;
 use seaworthy_base::Clock;
+use seaworthy_store::{self as store, Part as Schema, Store, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,6 @@ use crate::inference::responder;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
 use crate::server::{Context, Error, Part};
-use crate::store::{self, Store};
 
 mod catalog;
 pub mod index;
@@ -113,9 +112,9 @@ struct Recalled {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let refuse = |source| Error::Store { role: Role::Memory, source };
-    store.write(|connection| Ok(rows::prepare(connection)?)).await.map_err(refuse)?;
+    store.write(rows::prepare).await.map_err(refuse)?;
     let identity = context.peer(Role::Identity)?;
     let catalog = Arc::new(Catalog::new(catalog::Limits::default(), &context.metrics));
     let memory = Memory { store: store.clone(), catalog, clock: context.clock.clone() };
@@ -151,7 +150,7 @@ async fn remember(
     memory.catalog.behind(&caller.tenant);
     let (stored, new) = memory
         .store
-        .write(move |tx| {
+        .write(move |tx| -> store::Result<_> {
             let new = rows::remember(
                 tx,
                 &caller.tenant,
@@ -176,7 +175,7 @@ async fn recall(
     check_key(&key)?;
     let found = memory
         .store
-        .peek(move |connection| Ok(rows::recall(connection, &caller.tenant, &key)?))
+        .peek(move |tx| rows::recall(tx, &caller.tenant, &key))
         .await?;
     let found = found.ok_or_else(unknown_key)?;
     let metadata = found
@@ -196,7 +195,7 @@ async fn forget(
 ) -> Result<StatusCode, Problem> {
     caller.require(WRITE)?;
     check_key(&key)?;
-    let known = memory.store.write(move |tx| Ok(rows::forget(tx, &caller.tenant, &key)?)).await?;
+    let known = memory.store.write(move |tx| rows::forget(tx, &caller.tenant, &key)).await?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(unknown_key()) }
 }
 
@@ -236,8 +235,8 @@ impl Memory {
     ) -> store::Result<(Retrieve, Vec<(index::Hit, String)>)> {
         let quick = body.query.len() <= QUICK && self.catalog.is_ready(&tenant);
         let catalog = Arc::clone(&self.catalog);
-        let work = move |connection: &Connection| {
-            let found = catalog.search(connection, &tenant, &body.query, body.limit)?;
+        let work = move |tx: &mut Tx<'_>| {
+            let found = catalog.search(tx, &tenant, &body.query, body.limit)?;
             Ok((body, found))
         };
         // A few rows by their keys, unless the index is still to be built.

@@ -90,6 +90,12 @@ impl Metrics {
         metric
     }
 
+    /// What the role's store counts, among the role's own.
+    pub(crate) fn of_store(&self) -> seaworthy_store::Metrics {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        seaworthy_store::Metrics::new(&mut registry)
+    }
+
     /// Counts one request answered with a problem. Its code is ours or a role's, never a client's.
     pub(crate) fn refused(&self, code: &str) {
         self.errors.get_or_create(&Fault { code: code.to_owned() }).inc();
@@ -137,14 +143,6 @@ impl Metrics {
 /// A histogram over [`SECONDS`].
 pub fn seconds() -> Histogram {
     Histogram::new(SECONDS)
-}
-
-/// A histogram for what takes less than a request: 10 µs to 1 s.
-pub(crate) fn fine_seconds() -> Histogram {
-    Histogram::new([
-        0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01,
-        0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
-    ])
 }
 
 /// How many file descriptors this process holds and how many it may.

@@ -207,8 +207,7 @@ pub struct Options {
     pub clock: Clock,
 }
 
-/// Reading connections of a store, unless told otherwise.
-pub const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+pub use seaworthy_store::READERS;
 
 impl Options {
     /// Every role on its default loopback port, with its data under `data`.

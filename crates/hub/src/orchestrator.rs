@@ -6,6 +6,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use seaworthy_base::id;
+use seaworthy_store::{self as store, Part as Schema, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use crate::options::Role;
 use crate::peer::Trail;
 use crate::problem::{self, Body, Path, Problem, Query};
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod events;
 mod feed;
@@ -117,7 +117,7 @@ struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rows::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
@@ -170,7 +170,7 @@ async fn begin(
         .store
         .write(move |tx| {
             rows::create(tx, &stored)?;
-            Ok(rows::append(tx, &stored.id, "session.created", &data, &stored.created_at)?)
+            rows::append(tx, &stored.id, "session.created", &data, &stored.created_at)
         })
         .await?;
     let location = HeaderValue::from_str(&format!("/v1/sessions/{}", session.id))
@@ -188,12 +188,12 @@ async fn show(
     let id = session_id(&id);
     let found = hub
         .store
-        .read(move |connection| {
-            let Some(session) = rows::session(connection, &caller.tenant, &id)? else {
+        .read(move |tx| -> store::Result<_> {
+            let Some(session) = rows::session(tx, &caller.tenant, &id)? else {
                 return Ok(None);
             };
-            let latest = rows::latest(connection, &id)?;
-            let turns = rows::turn_count(connection, &id)?;
+            let latest = rows::latest(tx, &id)?;
+            let turns = rows::turn_count(tx, &id)?;
             Ok(Some((session, latest, turns)))
         })
         .await?;
@@ -211,12 +211,12 @@ async fn turns_of(
     let (id, limit) = (session_id(&id), check_limit(listing.limit)?);
     let found = hub
         .store
-        .read(move |connection| {
-            if rows::session(connection, &caller.tenant, &id)?.is_none() {
+        .read(move |tx| -> store::Result<_> {
+            if rows::session(tx, &caller.tenant, &id)?.is_none() {
                 return Ok(None);
             }
-            let count = rows::turn_count(connection, &id)?;
-            let turns = rows::turns(connection, &id, listing.after.into(), limit)?;
+            let count = rows::turn_count(tx, &id)?;
+            let turns = rows::turns(tx, &id, listing.after.into(), limit)?;
             Ok(Some((id, count, turns)))
         })
         .await?;
@@ -240,13 +240,13 @@ async fn events_of(
     let (session, tenant) = (id.clone(), caller.tenant);
     let found = hub
         .store
-        .read(move |connection| {
-            if rows::session(connection, &tenant, &id)?.is_none() {
+        .read(move |tx| -> store::Result<_> {
+            if rows::session(tx, &tenant, &id)?.is_none() {
                 return Ok(None);
             }
-            let latest = rows::latest(connection, &id)?;
+            let latest = rows::latest(tx, &id)?;
             let read = !streamed && after <= latest;
-            let page = if read { rows::events(connection, &id, after, limit)? } else { Vec::new() };
+            let page = if read { rows::events(tx, &id, after, limit)? } else { Vec::new() };
             Ok(Some((latest, page)))
         })
         .await?;

@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use seaworthy_base::Clock;
+use seaworthy_store::{Part as Schema, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
@@ -18,7 +19,6 @@ use crate::metrics;
 use crate::options::Role;
 use crate::problem::{Body, Path, Problem};
 use crate::server::{Context, Error, Part};
-use crate::store::Store;
 
 mod book;
 mod fold;
@@ -47,7 +47,7 @@ struct Decision {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(rules::MIGRATIONS).await?;
+    let store = context.store(Schema::own(rules::MIGRATIONS)).await?;
     let identity = context.peer(Role::Identity)?;
     let policy = Arc::new(Policy {
         store: store.clone(),
@@ -183,7 +183,7 @@ async fn get_rules(
 ) -> Result<Json<Rules>, Problem> {
     caller.require("policy:read")?;
     caller.same_tenant(&tenant)?;
-    let rules = policy.store.read(move |connection| rules::read(connection, &tenant)).await?;
+    let rules = policy.store.read(move |tx| rules::read(tx, &tenant)).await?;
     rules.map(Json).ok_or_else(|| {
         Problem::not_found(NO_POLICY, "the tenant has no policy, so everything is denied")
     })
@@ -208,7 +208,7 @@ async fn put_rules(
     let name = tenant.clone();
     let rules = policy
         .store
-        .write(move |connection| rules::replace(connection, &tenant, put.rules, now))
+        .write(move |tx| rules::replace(tx, &tenant, put.rules, now))
         .await;
     // Also after a failure: what is on disk then is not known.
     policy.book.forget(&name);
@@ -229,7 +229,7 @@ async fn post_rule(
     let now = policy.clock.wall();
     let name = tenant.clone();
     let added =
-        policy.store.write(move |connection| rules::add(connection, &tenant, rule, now)).await;
+        policy.store.write(move |tx| rules::add(tx, &tenant, rule, now)).await;
     policy.book.forget(&name);
     Ok((StatusCode::CREATED, Json(added?)))
 }

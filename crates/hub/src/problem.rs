@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use seaworthy_store as store;
 use serde::{Deserialize, Serialize};
 
 mod body;
@@ -59,6 +60,33 @@ pub struct Document {
     retry_after: Option<u32>,
     #[serde(skip)]
     challenge: Option<&'static str>,
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Failed(_) => {
+                Self::unavailable("store_failed", "the service cannot write durably any more")
+                    .retry_after(30)
+                    .hint("the operator must check the disk and restart the service")
+            }
+            store::Error::Unavailable(_) => Self::unavailable(
+                "store_unavailable",
+                "the service's database cannot be reached now; nothing was written",
+            ),
+            store::Error::Unknown(_) => Self::unavailable(
+                "outcome_unknown",
+                "the database went away while this was being committed: it may be there or not",
+            )
+            .hint("repeat it under the same idempotency key, or read whether it is there"),
+            store::Error::Value { reason, .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unstorable_value",
+                format!("a value in the request cannot be stored: {reason}"),
+            ),
+            other => Self::internal(&other),
+        }
+    }
 }
 
 impl Problem {

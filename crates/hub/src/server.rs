@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use seaworthy_base::Clock;
+use seaworthy_store::{self as store, Part as Schema, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +16,6 @@ use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::options::{Options, Role};
-use crate::store::{self, Migration, Store};
 use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
@@ -113,10 +113,10 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, migrations: &'static [Migration]) -> Result<Store, Error> {
-        let readers = self.options.readers;
-        let options = store::Options { folder: self.folder(), migrations, readers };
-        let metrics = self.metrics.clone();
+    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
+        let options =
+            store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+        let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
             .await

@@ -18,11 +18,12 @@ const HOUSE: &[Room] = &[
     Room { floor: 1, name: "process", may: &["base"] },
     Room { floor: 1, name: "ledger", may: &["base"] },
     Room { floor: 1, name: "script", may: &["base"] },
+    Room { floor: 1, name: "store", may: &["base"] },
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
     Room { floor: 2, name: "wizard", may: &["base", "document"] },
-    Room { floor: 3, name: "hub", may: &["base"] },
+    Room { floor: 3, name: "hub", may: &["base", "document", "store", "wizard"] },
     Room {
         floor: 3,
         name: "k6",

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
-use rusqlite::OptionalExtension;
 use seaworthy_base::{Timestamp, chance};
+use seaworthy_store::{Store, values};
 
 use super::rows::{self, Tenant, User};
 use super::{Identity, secret, secret_error};
@@ -19,7 +19,6 @@ use crate::auth::{ALL, Caller, SYSTEM};
 use crate::options::Role;
 use crate::problem::Problem;
 use crate::server::Error;
-use crate::store::Store;
 
 /// The file that holds the credential, in the role's folder.
 const FILE: &str = "admin.credential";
@@ -54,9 +53,7 @@ pub(super) async fn bootstrap(
 ) -> Result<(Digest, bool), Error> {
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let known: Option<[u8; 32]> = store
-        .read(|connection| {
-            Ok(connection.query_row("SELECT digest FROM admin", [], |row| row.get(0)).optional()?)
-        })
+        .read(|tx| tx.first("SELECT digest FROM admin", &[], |row| row.get(0)))
         .await
         .map_err(refuse)?;
     if let Some(known) = known {
@@ -77,9 +74,9 @@ pub(super) async fn bootstrap(
     };
     let stored = digest.0;
     store
-        .write(move |connection| {
+        .write(move |tx| {
             rows::put_tenant(
-                connection,
+                tx,
                 &Tenant {
                     tenant_id: SYSTEM.into(),
                     name: "The platform's operators".into(),
@@ -89,7 +86,7 @@ pub(super) async fn bootstrap(
                 },
             )?;
             rows::put_user(
-                connection,
+                tx,
                 &User {
                     user_id: ADMIN.into(),
                     tenant_id: SYSTEM.into(),
@@ -101,8 +98,7 @@ pub(super) async fn bootstrap(
                     updated_at: now,
                 },
             )?;
-            connection.execute("INSERT INTO admin (id, digest) VALUES (1, ?1)", [stored])?;
-            Ok(())
+            tx.execute("INSERT INTO admin (id, digest) VALUES (1, ?1)", &values![stored]).map(drop)
         })
         .await
         .map_err(refuse)?;

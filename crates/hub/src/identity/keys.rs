@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use seaworthy_base::Timestamp;
+use seaworthy_store::{self as store, Store, Tx, values};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -19,7 +20,6 @@ use super::{secret, secret_error};
 use crate::options::{self, Role};
 use crate::problem::Problem;
 use crate::server::Error;
-use crate::store::{self, Store};
 
 /// A key that signs.
 pub(super) struct Signer {
@@ -83,7 +83,7 @@ impl Ring {
         let folder = folder.join("keys");
         std::fs::create_dir_all(&folder).map_err(|error| secret_error(folder.clone(), error))?;
         let (rotation, longest) = (lives.rotation.as_secs().max(1), lives.longest.as_secs());
-        let stored = store.write(move |connection| stored(connection, longest)).await;
+        let stored = store.write(move |tx| stored(tx, longest)).await;
         let rows = stored.map_err(refuse)?;
         let signing = rows.iter().find(|row| row.retired.is_none());
         let signer = signing.map(|row| read_signer(&folder, row, rotation)).transpose()?.flatten();
@@ -200,40 +200,36 @@ impl Fresh {
         let (kid, public) = (self.signer.kid.clone(), self.public.clone());
         let now = seconds(now.as_nanos() / 1_000_000_000);
         store
-            .write(move |connection| {
-                connection
-                    .execute("UPDATE keys SET retired_at = ?1 WHERE retired_at IS NULL", [now])?;
-                connection.execute("DELETE FROM keys WHERE retired_at + longest < ?1", [now])?;
-                connection.execute(
+            .write(move |tx| {
+                let retire = "UPDATE keys SET retired_at = ?1 WHERE retired_at IS NULL";
+                tx.execute(retire, &values![now])?;
+                tx.execute("DELETE FROM keys WHERE retired_at + longest < ?1", &values![now])?;
+                tx.execute(
                     "INSERT INTO keys (kid, public, created_at, longest) VALUES (?1, ?2, ?3, ?4)",
-                    (kid, public, now, seconds(longest)),
+                    &values![kid, public, now, seconds(longest)],
                 )?;
-                stored(connection, longest)
+                stored(tx, longest)
             })
             .await
     }
 }
 
 /// All keys; the one that signs from now on answers for tokens of at least `longest` seconds.
-fn stored(connection: &rusqlite::Connection, longest: u64) -> store::Result<Vec<Stored>> {
-    connection.execute(
-        "UPDATE keys SET longest = max(longest, ?1) WHERE retired_at IS NULL",
-        [seconds(longest)],
+fn stored(tx: &mut Tx<'_>, longest: u64) -> store::Result<Vec<Stored>> {
+    tx.execute(
+        "UPDATE keys SET longest = ?1 WHERE retired_at IS NULL AND longest < ?1",
+        &values![seconds(longest)],
     )?;
     let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-    let rows = connection
-        .prepare("SELECT kid, public, created_at, retired_at, longest FROM keys")?
-        .query_map([], |row| {
-            Ok(Stored {
-                kid: row.get(0)?,
-                public: row.get(1)?,
-                created: unsigned(row.get(2)?),
-                retired: row.get::<_, Option<i64>>(3)?.map(unsigned),
-                longest: unsigned(row.get(4)?),
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(rows)
+    tx.query("SELECT kid, public, created_at, retired_at, longest FROM keys", &[], |row| {
+        Ok(Stored {
+            kid: row.get(0)?,
+            public: row.get(1)?,
+            created: unsigned(row.get(2)?),
+            retired: row.get::<Option<i64>>(3)?.map(unsigned),
+            longest: unsigned(row.get(4)?),
+        })
+    })
 }
 
 /// None when the private half is gone; then a new key takes over, and this one still verifies.

@@ -13,7 +13,6 @@ use super::tokens::unknown_user;
 use super::{Identity, check};
 use crate::auth::{Caller, Mark, SYSTEM};
 use crate::problem::{Body, Path, Problem};
-use crate::store;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,8 +53,8 @@ pub(super) async fn put_tenant(
     let mark = Mark::tenant(&id);
     let written = identity
         .store
-        .write(move |connection| {
-            let old = rows::tenant(connection, &id)?;
+        .write(move |tx| -> Result<_, Problem> {
+            let old = rows::tenant(tx, &id)?;
             let status = status(old.is_some());
             let matters = old.as_ref().is_some_and(|old| old.active != put.active);
             let tenant = Tenant {
@@ -65,7 +64,7 @@ pub(super) async fn put_tenant(
                 created_at: old.map_or(now, |old| old.created_at),
                 updated_at: now,
             };
-            rows::put_tenant(connection, &tenant)?;
+            rows::put_tenant(tx, &tenant)?;
             Ok((status, tenant, matters))
         })
         .await;
@@ -79,7 +78,7 @@ pub(super) async fn get_tenant(
     Path(id): Path<String>,
 ) -> Result<Json<Tenant>, Problem> {
     administrator.reach(&id)?;
-    let tenant = identity.store.read(move |connection| rows::tenant(connection, &id)).await?;
+    let tenant = identity.store.read(move |tx| rows::tenant(tx, &id)).await?;
     tenant.map(Json).ok_or_else(unknown_tenant)
 }
 
@@ -102,17 +101,16 @@ pub(super) async fn put_user(
     let mark = Mark::user(&id);
     let written = identity
         .store
-        .write(move |connection| {
-            if rows::tenant(connection, &put.tenant_id)?.is_none() {
-                return Err(unknown_tenant().pointer("/tenant_id").into());
+        .write(move |tx| -> Result<_, Problem> {
+            if rows::tenant(tx, &put.tenant_id)?.is_none() {
+                return Err(unknown_tenant().pointer("/tenant_id"));
             }
-            let old = rows::user(connection, &id)?;
+            let old = rows::user(tx, &id)?;
             if old.as_ref().is_some_and(|old| old.tenant_id != put.tenant_id) {
                 return Err(Problem::conflict(
                     "id_taken",
                     "this id belongs to a user of another tenant; users do not move",
-                )
-                .into());
+                ));
             }
             let status = status(old.is_some());
             let matters = old.as_ref().is_some_and(|old| {
@@ -128,7 +126,7 @@ pub(super) async fn put_user(
                 created_at: old.map_or(now, |old| old.created_at),
                 updated_at: now,
             };
-            rows::put_user(connection, &user)?;
+            rows::put_user(tx, &user)?;
             Ok((status, user, matters))
         })
         .await;
@@ -141,12 +139,11 @@ pub(super) async fn put_user(
 async fn settled<T>(
     identity: &Identity,
     mark: Mark,
-    written: store::Result<(StatusCode, T, bool)>,
+    written: Result<(StatusCode, T, bool), Problem>,
 ) -> Result<(StatusCode, T), Problem> {
     let matters = match &written {
         Ok((.., matters)) => *matters,
-        Err(store::Error::Refused(_)) => false,
-        Err(_) => true,
+        Err(problem) => problem.status().is_server_error(),
     };
     if matters {
         identity.changes.settle(mark).await;
@@ -164,7 +161,7 @@ pub(super) async fn get_user(
 ) -> Result<Json<User>, Problem> {
     let oneself = own.as_ref().is_ok_and(|caller| caller.subject == id);
     let administrator = if oneself { None } else { Some(administrator?) };
-    let user = identity.store.read(move |connection| rows::user(connection, &id)).await?;
+    let user = identity.store.read(move |tx| rows::user(tx, &id)).await?;
     user.filter(|user| administrator.is_none_or(|one| one.reaches(&user.tenant_id)))
         .map(Json)
         .ok_or_else(unknown_user)

@@ -1,14 +1,12 @@
 //! The role's rows: tenants, users, public keys, revocations.
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use seaworthy_base::Timestamp;
+use seaworthy_store::{self as store, Migration, Row, Store, Tx, values};
 use serde::Serialize;
-
-use crate::store::{self, Migration, Store};
 
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "tenants, users, keys and revocations",
-    sql: "CREATE TABLE admin (
+    sqlite: "CREATE TABLE admin (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             digest BLOB NOT NULL
           ) STRICT;
@@ -42,6 +40,40 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             revoked_at TEXT NOT NULL
           ) STRICT, WITHOUT ROWID;
           CREATE INDEX revocations_by_end ON revocations (expires_at);",
+    postgres: r#"CREATE TABLE admin (
+            id BIGINT PRIMARY KEY CHECK (id = 1),
+            digest BYTEA NOT NULL
+          );
+          CREATE TABLE tenants (
+            id TEXT COLLATE "C" PRIMARY KEY,
+            name TEXT NOT NULL,
+            active BOOLEAN NOT NULL,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+          );
+          CREATE TABLE users (
+            id TEXT COLLATE "C" PRIMARY KEY,
+            tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenants (id),
+            name TEXT NOT NULL,
+            email TEXT NOT NULL,
+            capabilities TEXT NOT NULL,
+            active BOOLEAN NOT NULL,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+          );
+          CREATE TABLE keys (
+            kid TEXT COLLATE "C" PRIMARY KEY,
+            public BYTEA NOT NULL,
+            created_at BIGINT NOT NULL,
+            retired_at BIGINT,
+            longest BIGINT NOT NULL
+          );
+          CREATE TABLE revocations (
+            jti TEXT COLLATE "C" PRIMARY KEY,
+            expires_at BIGINT NOT NULL,
+            revoked_at TEXT NOT NULL
+          );
+          CREATE INDEX revocations_by_end ON revocations (expires_at);"#,
 }];
 
 /// A tenant, as its routes answer.
@@ -75,12 +107,11 @@ pub(super) struct Standing {
     pub(super) revoked: bool,
 }
 
-pub(super) fn tenant(connection: &Connection, id: &str) -> store::Result<Option<Tenant>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT id, name, active, created_at, updated_at FROM tenants WHERE id = ?1",
-        )?
-        .query_row([id], |row| {
+pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>> {
+    tx.first(
+        "SELECT id, name, active, created_at, updated_at FROM tenants WHERE id = ?1",
+        &values![id],
+        |row| {
             Ok(Tenant {
                 tenant_id: row.get(0)?,
                 name: row.get(1)?,
@@ -88,36 +119,33 @@ pub(super) fn tenant(connection: &Connection, id: &str) -> store::Result<Option<
                 created_at: time(row, 3)?,
                 updated_at: time(row, 4)?,
             })
-        })
-        .optional()?;
-    Ok(found)
+        },
+    )
 }
 
 /// Puts the tenant; its `created_at` stays what it was, if it was there.
-pub(super) fn put_tenant(connection: &Connection, tenant: &Tenant) -> store::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO tenants (id, name, active, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO UPDATE SET name = ?2, active = ?3, updated_at = ?5",
-        )?
-        .execute((
-            &tenant.tenant_id,
-            &tenant.name,
+pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> {
+    tx.execute(
+        "INSERT INTO tenants (id, name, active, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET name = ?2, active = ?3, updated_at = ?5",
+        &values![
+            tenant.tenant_id,
+            tenant.name,
             tenant.active,
             tenant.created_at.to_string(),
             tenant.updated_at.to_string(),
-        ))?;
-    Ok(())
+        ],
+    )
+    .map(drop)
 }
 
-pub(super) fn user(connection: &Connection, id: &str) -> store::Result<Option<User>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT id, tenant_id, name, email, capabilities, active, created_at, updated_at
-             FROM users WHERE id = ?1",
-        )?
-        .query_row([id], |row| {
+pub(super) fn user(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<User>> {
+    tx.first(
+        "SELECT id, tenant_id, name, email, capabilities, active, created_at, updated_at
+         FROM users WHERE id = ?1",
+        &values![id],
+        |row| {
             Ok(User {
                 user_id: row.get(0)?,
                 tenant_id: row.get(1)?,
@@ -128,104 +156,87 @@ pub(super) fn user(connection: &Connection, id: &str) -> store::Result<Option<Us
                 created_at: time(row, 6)?,
                 updated_at: time(row, 7)?,
             })
-        })
-        .optional()?;
-    Ok(found)
+        },
+    )
 }
 
 /// Puts the user; its `created_at` and tenant stay what they were, if it was there.
-pub(super) fn put_user(connection: &Connection, user: &User) -> store::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO users
-               (id, tenant_id, name, email, capabilities, active, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (id) DO UPDATE
-               SET name = ?3, email = ?4, capabilities = ?5, active = ?6, updated_at = ?8",
-        )?
-        .execute((
-            &user.user_id,
-            &user.tenant_id,
-            &user.name,
-            &user.email,
+pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
+    tx.execute(
+        "INSERT INTO users
+           (id, tenant_id, name, email, capabilities, active, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE
+           SET name = ?3, email = ?4, capabilities = ?5, active = ?6, updated_at = ?8",
+        &values![
+            user.user_id,
+            user.tenant_id,
+            user.name,
+            user.email,
             user.capabilities.join(" "),
             user.active,
             user.created_at.to_string(),
             user.updated_at.to_string(),
-        ))?;
-    Ok(())
+        ],
+    )
+    .map(drop)
 }
 
-pub(super) fn standing(
-    connection: &Connection,
-    user: &str,
-    jti: &str,
-) -> store::Result<Option<Standing>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT u.tenant_id, u.capabilities, u.active AND t.active,
-                    EXISTS (SELECT 1 FROM revocations WHERE jti = ?2)
-             FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
-        )?
-        .query_row([user, jti], |row| {
+pub(super) fn standing(tx: &mut Tx<'_>, user: &str, jti: &str) -> store::Result<Option<Standing>> {
+    tx.first(
+        "SELECT u.tenant_id, u.capabilities, u.active AND t.active,
+                EXISTS (SELECT 1 FROM revocations WHERE jti = ?2)
+         FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
+        &values![user, jti],
+        |row| {
             Ok(Standing {
                 tenant_id: row.get(0)?,
                 capabilities: words(row, 1)?,
                 active: row.get(2)?,
                 revoked: row.get(3)?,
             })
-        })
-        .optional()?;
-    Ok(found)
+        },
+    )
 }
 
 /// Remembers that a token is revoked, until it would have expired anyway.
 pub(super) fn revoke(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     jti: &str,
     expires_at: u64,
     now: Timestamp,
 ) -> store::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO revocations (jti, expires_at, revoked_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (jti) DO NOTHING",
-        )?
-        .execute((jti, seconds(expires_at), now.to_string()))?;
-    Ok(())
+    tx.execute(
+        "INSERT INTO revocations (jti, expires_at, revoked_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (jti) DO NOTHING",
+        &values![jti, seconds(expires_at), now.to_string()],
+    )
+    .map(drop)
 }
 
 /// Forgets revocations of tokens that expired more than a day ago (a clock may be set back), and
 /// says how many.
-pub(super) async fn prune(store: &Store, now: Timestamp) -> store::Result<usize> {
+pub(super) async fn prune(store: &Store, now: Timestamp) -> store::Result<u64> {
     let before = (now.as_nanos() / 1_000_000_000).saturating_sub(86_400);
     store
-        .write(move |connection| {
-            Ok(connection
-                .prepare_cached("DELETE FROM revocations WHERE expires_at < ?1")?
-                .execute([seconds(before)])?)
+        .write(move |tx| {
+            tx.execute("DELETE FROM revocations WHERE expires_at < ?1", &values![seconds(before)])
         })
         .await
 }
 
-/// SQLite counts in signed integers; a time past their end is the end.
+/// Databases count in signed integers; a time past their end is the end.
 pub(super) fn seconds(unix: u64) -> i64 {
     i64::try_from(unix).unwrap_or(i64::MAX)
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    let text: String = row.get(column)?;
-    text.parse().map_err(|error: seaworthy_base::time::InvalidTimestamp| {
-        rusqlite::Error::FromSqlConversionFailure(
-            column,
-            rusqlite::types::Type::Text,
-            Box::new(error),
-        )
-    })
+fn time(row: &Row<'_>, column: usize) -> store::Result<Timestamp> {
+    row.text(column)?
+        .parse()
+        .map_err(|error: seaworthy_base::time::InvalidTimestamp| store::Error::column(column, error))
 }
 
 /// Capabilities hold no blanks, so a blank parts them.
-fn words(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
-    let text: String = row.get(column)?;
-    Ok(text.split_ascii_whitespace().map(str::to_owned).collect())
+fn words(row: &Row<'_>, column: usize) -> store::Result<Vec<String>> {
+    Ok(row.text(column)?.split_ascii_whitespace().map(str::to_owned).collect())
 }

@@ -92,7 +92,7 @@ pub(super) async fn post_issue(
 async fn allowed(identity: &Identity, issue: &Issue) -> Result<(), Problem> {
     let user_id = issue.user_id.clone();
     let standing =
-        identity.store.peek(move |connection| rows::standing(connection, &user_id, "")).await?;
+        identity.store.peek(move |tx| rows::standing(tx, &user_id, "")).await?;
     let Some(standing) = standing.filter(|found| found.tenant_id == issue.tenant_id) else {
         return Err(unknown_user());
     };
@@ -146,7 +146,7 @@ pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified,
     }
     let (user, jti) = (claims.sub.clone(), claims.jti.clone());
     let standing =
-        identity.store.peek(move |connection| rows::standing(connection, &user, &jti)).await?;
+        identity.store.peek(move |tx| rows::standing(tx, &user, &jti)).await?;
     let Some(standing) = standing.filter(|found| found.tenant_id == claims.tenant_id) else {
         return Err(Problem::unauthorized("token_orphaned", "the token's user is gone"));
     };
@@ -216,7 +216,7 @@ pub(super) async fn post_revoke(
     let token = Mark::token(&claims.jti);
     let written = identity
         .store
-        .write(move |connection| rows::revoke(connection, &claims.jti, claims.exp, now))
+        .write(move |tx| rows::revoke(tx, &claims.jti, claims.exp, now))
         .await;
     // Also after a failure: what is on disk then is not known.
     identity.changes.settle(token).await;

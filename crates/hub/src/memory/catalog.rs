@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::metrics::gauge::Gauge;
-use rusqlite::Connection;
+use seaworthy_store::{Result, Tx};
 
 use super::index::{Hit, Index};
 use super::rows;
@@ -82,27 +82,27 @@ impl Catalog {
     /// The best memories of `tenant` for `query`, as [`Index::search`], with their texts.
     ///
     /// The index first follows every change committed before now, so what was acknowledged is
-    /// found, and what was forgotten is not. `connection` must be in a transaction that has read
+    /// found, and what was forgotten is not. `tx` must be a transaction that has read
     /// nothing yet, so that the index and the texts come from one state of the rows.
     pub(super) fn search(
         &self,
-        connection: &Connection,
+        tx: &mut Tx<'_>,
         tenant: &str,
         query: &str,
         limit: usize,
-    ) -> rusqlite::Result<Vec<(Hit, String)>> {
+    ) -> Result<Vec<(Hit, String)>> {
         let index = self.take(tenant);
         let mut followed = lock(&index);
         // The first read takes the snapshot. It comes after the lock, so that no snapshot is older
         // than the index it is searched with.
-        if let Err(error) = follow(&mut followed, connection, tenant) {
+        if let Err(error) = follow(&mut followed, tx, tenant) {
             // Half followed is not followed: the next search starts again from the rows.
             *followed = Followed::default();
             return Err(error);
         }
         let mut found = Vec::new();
         for hit in followed.index.search(query, limit) {
-            if let Some(value) = rows::value(connection, hit.row)? {
+            if let Some(value) = rows::value(tx, hit.row)? {
                 found.push((hit, value));
             }
         }
@@ -161,9 +161,9 @@ impl Catalog {
     }
 }
 
-fn follow(followed: &mut Followed, connection: &Connection, tenant: &str) -> rusqlite::Result<()> {
+fn follow(followed: &mut Followed, tx: &mut Tx<'_>, tenant: &str) -> Result<()> {
     let Followed { index, revision } = followed;
-    rows::changes(connection, tenant, *revision, |change| match change {
+    rows::changes(tx, tenant, *revision, |change| match change {
         rows::Change::Remembered { row, key, value } => index.insert(row, key, value),
         rows::Change::Forgotten { row } => {
             index.remove(row);
@@ -181,58 +181,73 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn database() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        for migration in rows::MIGRATIONS {
-            connection.execute_batch(migration.sql).unwrap();
+    use seaworthy_store::{self as store, Options, Part, Store};
+    use tempfile::TempDir;
+
+    struct Rows {
+        store: Store,
+        _folder: TempDir,
+    }
+
+    fn rows() -> Rows {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::file(folder.path(), [Part::own(rows::MIGRATIONS)]);
+        Rows { store: Store::open(&options, &store::Metrics::default()).unwrap(), _folder: folder }
+    }
+
+    fn catalog(tenants: usize, bytes: usize) -> Arc<Catalog> {
+        Arc::new(Catalog::new(Limits { tenants, bytes }, &Metrics::new("memory")))
+    }
+
+    impl Rows {
+        async fn keys(&self, catalog: &Arc<Catalog>, tenant: &'static str, query: &'static str) -> Vec<String> {
+            let catalog = Arc::clone(catalog);
+            let found = self.store.read(move |tx| catalog.search(tx, tenant, query, 10)).await;
+            found.unwrap().into_iter().map(|(hit, _)| hit.key.into()).collect()
         }
-        connection
+
+        async fn put(&self, tenant: &'static str, key: &'static str, value: &'static str) {
+            let now = "2026-01-01T00:00:00Z";
+            let put = self.store.write(move |tx| rows::remember(tx, tenant, key, value, None, now));
+            put.await.unwrap();
+        }
+
+        async fn forget(&self, tenant: &'static str, key: &'static str) -> bool {
+            self.store.write(move |tx| rows::forget(tx, tenant, key)).await.unwrap()
+        }
     }
 
-    fn catalog(tenants: usize, bytes: usize) -> Catalog {
-        Catalog::new(Limits { tenants, bytes }, &Metrics::new("memory"))
+    #[tokio::test]
+    async fn a_search_follows_every_change() {
+        let (rows, catalog) = (rows(), catalog(9, usize::MAX));
+        assert!(rows.keys(&catalog, "a", "tea").await.is_empty());
+        rows.put("a", "one", "tea").await;
+        rows.put("b", "two", "tea").await;
+        assert_eq!(rows.keys(&catalog, "a", "tea").await, ["one"]);
+        rows.put("a", "one", "coal").await;
+        assert!(rows.keys(&catalog, "a", "tea").await.is_empty());
+        assert_eq!(rows.keys(&catalog, "a", "coal").await, ["one"]);
+        assert!(rows.forget("a", "one").await);
+        assert!(!rows.forget("a", "one").await);
+        assert!(rows.keys(&catalog, "a", "coal").await.is_empty());
+        rows.put("a", "one", "coal again").await;
+        assert_eq!(rows.keys(&catalog, "a", "coal").await, ["one"]);
+        assert_eq!(rows.keys(&catalog, "b", "tea").await, ["two"]);
     }
 
-    fn keys(catalog: &Catalog, connection: &Connection, tenant: &str, query: &str) -> Vec<String> {
-        let found = catalog.search(connection, tenant, query, 10).unwrap();
-        found.into_iter().map(|(hit, _)| hit.key.into()).collect()
-    }
-
-    fn put(connection: &Connection, tenant: &str, key: &str, value: &str) {
-        rows::remember(connection, tenant, key, value, None, "2026-01-01T00:00:00Z").unwrap();
-    }
-
-    #[test]
-    fn a_search_follows_every_change() {
-        let (connection, catalog) = (database(), catalog(9, usize::MAX));
-        assert!(keys(&catalog, &connection, "a", "tea").is_empty());
-        put(&connection, "a", "one", "tea");
-        put(&connection, "b", "two", "tea");
-        assert_eq!(keys(&catalog, &connection, "a", "tea"), ["one"]);
-        put(&connection, "a", "one", "coal");
-        assert!(keys(&catalog, &connection, "a", "tea").is_empty());
-        assert_eq!(keys(&catalog, &connection, "a", "coal"), ["one"]);
-        assert!(rows::forget(&connection, "a", "one").unwrap());
-        assert!(!rows::forget(&connection, "a", "one").unwrap());
-        assert!(keys(&catalog, &connection, "a", "coal").is_empty());
-        put(&connection, "a", "one", "coal again");
-        assert_eq!(keys(&catalog, &connection, "a", "coal"), ["one"]);
-        assert_eq!(keys(&catalog, &connection, "b", "tea"), ["two"]);
-    }
-
-    #[test]
-    fn a_dropped_index_is_rebuilt_from_the_rows() {
-        let connection = database();
+    #[tokio::test]
+    async fn a_dropped_index_is_rebuilt_from_the_rows() {
+        let rows = rows();
         let roomy = catalog(2, usize::MAX);
         for tenant in ["a", "b", "c"] {
-            put(&connection, tenant, tenant, "tea");
-            assert_eq!(keys(&roomy, &connection, tenant, "tea"), [tenant]);
+            rows.put(tenant, tenant, "tea").await;
+            assert_eq!(rows.keys(&roomy, tenant, "tea").await, [tenant]);
         }
         assert_eq!(roomy.tenants.get(), 2);
-        assert_eq!(keys(&roomy, &connection, "a", "tea"), ["a"]);
+        assert_eq!(rows.keys(&roomy, "a", "tea").await, ["a"]);
         let tight = catalog(9, 1);
         for tenant in ["a", "b", "c", "a"] {
-            assert_eq!(keys(&tight, &connection, tenant, "tea"), [tenant]);
+            assert_eq!(rows.keys(&tight, tenant, "tea").await, [tenant]);
             assert_eq!(tight.tenants.get(), 1, "one too large for the limit is kept alone");
         }
     }

@@ -1,8 +1,8 @@
 //! The durable rows of the memory role, and the order in which they changed.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::ControlFlow;
 
-use crate::store::Migration;
+use seaworthy_store::{Error, Migration, Result, Tx, values};
 
 /// Forward-only schema changes, oldest first.
 ///
@@ -10,7 +10,7 @@ use crate::store::Migration;
 /// that indexes can follow; neither its key nor its text.
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "memories and their revisions",
-    sql: "
+    sqlite: "
     CREATE TABLE memories (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         tenant TEXT NOT NULL,
@@ -31,6 +31,27 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     CREATE TABLE revision (latest INTEGER NOT NULL) STRICT;
     INSERT INTO revision VALUES (0);
     ",
+    postgres: r#"
+    CREATE TABLE memories (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        tenant TEXT COLLATE "C" NOT NULL,
+        key TEXT COLLATE "C" NOT NULL,
+        value TEXT NOT NULL,
+        metadata TEXT,
+        updated_at TEXT NOT NULL,
+        revision BIGINT NOT NULL,
+        UNIQUE (tenant, key)
+    );
+    CREATE INDEX memories_by_revision ON memories (tenant, revision);
+    CREATE TABLE forgotten (
+        tenant TEXT COLLATE "C" NOT NULL,
+        revision BIGINT NOT NULL,
+        memory BIGINT NOT NULL,
+        PRIMARY KEY (tenant, revision)
+    );
+    CREATE TABLE revision (latest BIGINT NOT NULL);
+    INSERT INTO revision VALUES (0);
+    "#,
 }];
 
 /// A stored memory.
@@ -67,64 +88,56 @@ pub(super) enum Change<'a> {
 
 /// Writes a memory, over what its key held before. True when the key is new.
 pub(super) fn remember(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     key: &str,
     value: &str,
     metadata: Option<&str>,
     now: &str,
-) -> rusqlite::Result<bool> {
-    let known = row_of(connection, tenant, key)?.is_some();
-    let revision = next_revision(connection)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO memories (tenant, key, value, metadata, updated_at, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (tenant, key) DO UPDATE SET value = ?3, metadata = ?4, updated_at = ?5,
-                revision = ?6",
-        )?
-        .execute(params![tenant, key, value, metadata, now, revision])?;
+) -> Result<bool> {
+    let known = row_of(tx, tenant, key)?.is_some();
+    let revision = next_revision(tx)?;
+    tx.execute(
+        "INSERT INTO memories (tenant, key, value, metadata, updated_at, revision)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (tenant, key) DO UPDATE SET value = ?3, metadata = ?4, updated_at = ?5,
+            revision = ?6",
+        &values![tenant, key, value, metadata, now, revision],
+    )?;
     Ok(!known)
 }
 
 /// Deletes a memory; false when there is none under this key.
-pub(super) fn forget(connection: &Connection, tenant: &str, key: &str) -> rusqlite::Result<bool> {
-    let Some(row) = row_of(connection, tenant, key)? else { return Ok(false) };
-    let revision = next_revision(connection)?;
-    connection.prepare_cached("DELETE FROM memories WHERE id = ?1")?.execute([row])?;
-    connection
-        .prepare_cached("INSERT INTO forgotten (tenant, revision, memory) VALUES (?1, ?2, ?3)")?
-        .execute(params![tenant, revision, row])?;
+pub(super) fn forget(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<bool> {
+    let Some(row) = row_of(tx, tenant, key)? else { return Ok(false) };
+    let revision = next_revision(tx)?;
+    tx.execute("DELETE FROM memories WHERE id = ?1", &values![row])?;
+    tx.execute(
+        "INSERT INTO forgotten (tenant, revision, memory) VALUES (?1, ?2, ?3)",
+        &values![tenant, revision, row],
+    )?;
     Ok(true)
 }
 
 /// The memory under a key.
-pub(super) fn recall(
-    connection: &Connection,
-    tenant: &str,
-    key: &str,
-) -> rusqlite::Result<Option<Memory>> {
-    connection
-        .prepare_cached(
-            "SELECT key, value, metadata, updated_at FROM memories WHERE tenant = ?1 AND key = ?2",
-        )?
-        .query_row([tenant, key], |row| {
+pub(super) fn recall(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<Option<Memory>> {
+    tx.first(
+        "SELECT key, value, metadata, updated_at FROM memories WHERE tenant = ?1 AND key = ?2",
+        &values![tenant, key],
+        |row| {
             Ok(Memory {
                 key: row.get(0)?,
                 value: row.get(1)?,
                 metadata: row.get(2)?,
                 updated_at: row.get(3)?,
             })
-        })
-        .optional()
+        },
+    )
 }
 
 /// The text in a row.
-pub(super) fn value(connection: &Connection, row: i64) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM memories WHERE id = ?1")?
-        .query_row([row], |row| row.get(0))
-        .optional()
+pub(super) fn value(tx: &mut Tx<'_>, row: i64) -> Result<Option<String>> {
+    tx.first("SELECT value FROM memories WHERE id = ?1", &values![row], |row| row.get(0))
 }
 
 /// Tells `each` what changed in a tenant after revision `after`, and returns the latest revision.
@@ -133,52 +146,50 @@ pub(super) fn value(connection: &Connection, row: i64) -> rusqlite::Result<Optio
 /// number, so the forgotten may come first. The remembered come in the order they were written, which
 /// is the order among equals in a search.
 pub(super) fn changes(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     after: i64,
     mut each: impl FnMut(Change<'_>),
-) -> rusqlite::Result<i64> {
+) -> Result<i64> {
     let mut latest = after;
-    let mut forgotten = connection.prepare_cached(
+    tx.each(
         "SELECT revision, memory FROM forgotten WHERE tenant = ?1 AND revision > ?2",
+        &values![tenant, after],
+        |row| {
+            latest = latest.max(row.get(0)?);
+            each(Change::Forgotten { row: row.get(1)? });
+            Ok(ControlFlow::Continue(()))
+        },
     )?;
-    let mut rows = forgotten.query(params![tenant, after])?;
-    while let Some(row) = rows.next()? {
-        latest = latest.max(row.get(0)?);
-        each(Change::Forgotten { row: row.get(1)? });
-    }
-    let mut remembered = connection.prepare_cached(
+    tx.each(
         "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
          ORDER BY revision",
+        &values![tenant, after],
+        |row| {
+            latest = latest.max(row.get(0)?);
+            let (key, value) = (row.text(2)?, row.text(3)?);
+            each(Change::Remembered { row: row.get(1)?, key, value });
+            Ok(ControlFlow::Continue(()))
+        },
     )?;
-    let mut rows = remembered.query(params![tenant, after])?;
-    while let Some(row) = rows.next()? {
-        latest = latest.max(row.get(0)?);
-        each(Change::Remembered { row: row.get(1)?, key: text(row, 2)?, value: text(row, 3)? });
-    }
     Ok(latest)
 }
 
-/// Makes the writing connection ready, once, at the start: what is deleted is overwritten in the
-/// file, and the marks of earlier deletions go, as there is no index yet that would follow them.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-    connection.execute("DELETE FROM forgotten", []).map(drop)
+/// Takes away the marks of earlier deletions, once, at the start: there is no index yet that would
+/// follow them.
+pub(super) fn prepare(tx: &mut Tx<'_>) -> Result<()> {
+    tx.execute("DELETE FROM forgotten", &[]).map(drop)
 }
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
-    Ok(row.get_ref(column)?.as_str()?)
+fn row_of(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<Option<i64>> {
+    tx.first(
+        "SELECT id FROM memories WHERE tenant = ?1 AND key = ?2",
+        &values![tenant, key],
+        |row| row.get(0),
+    )
 }
 
-fn row_of(connection: &Connection, tenant: &str, key: &str) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM memories WHERE tenant = ?1 AND key = ?2")?
-        .query_row([tenant, key], |row| row.get(0))
-        .optional()
-}
-
-fn next_revision(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("UPDATE revision SET latest = latest + 1 RETURNING latest")?
-        .query_row([], |row| row.get(0))
+fn next_revision(tx: &mut Tx<'_>) -> Result<i64> {
+    tx.first("UPDATE revision SET latest = latest + 1 RETURNING latest", &[], |row| row.get(0))?
+        .ok_or_else(|| Error::column(0, "the table of the latest revision is empty"))
 }

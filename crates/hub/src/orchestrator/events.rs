@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, StatusCode, header};
 use seaworthy_base::{Clock, Timestamp};
+use seaworthy_store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,6 @@ use super::{READ, rows};
 use crate::auth::{self, Authenticator, Token};
 use crate::peer::Trail;
 use crate::problem::Problem;
-use crate::store::Store;
 
 /// How often a silent stream sends a comment, so that nobody in between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -150,7 +150,7 @@ impl Reader {
         let (session, after) = (self.session.clone(), self.cursor);
         let page = self
             .store
-            .read(move |connection| Ok(rows::events(connection, &session, after, AT_A_TIME)?))
+            .read(move |tx| rows::events(tx, &session, after, AT_A_TIME))
             .await;
         page.inspect_err(|error| {
             tracing::error!(%error, session = self.session, "event stream ended");
@@ -208,7 +208,7 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::options::Role;
     use crate::peer::Client;
-    use crate::store;
+    use seaworthy_store::{self as store, Part, Tx};
 
     fn seen(header: Option<&[u8]>, after: Option<&str>) -> Option<i64> {
         let mut headers = HeaderMap::new();
@@ -234,15 +234,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_sends_comments_and_ends_when_told() {
         let folder = tempfile::tempdir().unwrap();
-        let options = store::Options {
-            folder: folder.path().into(),
-            migrations: rows::MIGRATIONS,
-            readers: crate::options::READERS,
-        };
-        let store = Store::open(&options, &Metrics::new("orchestrator")).unwrap();
-        let append = |tx: &rusqlite::Connection| {
-            Ok(rows::append(tx, "s", "session.created", "{}", "2026-01-01T00:00:00Z")?)
-        };
+        let options = store::Options::file(folder.path(), [Part::own(rows::MIGRATIONS)]);
+        let store = Store::open(&options, &store::Metrics::default()).unwrap();
+        let at = "2026-01-01T00:00:00Z";
+        let append = move |tx: &mut Tx<'_>| rows::append(tx, "s", "session.created", "{}", at);
         store.write(append).await.unwrap();
         let (feed, stop) = (Feed::default(), CancellationToken::new());
         let deadline = Duration::from_secs(1);

@@ -1,15 +1,15 @@
 //! The durable rows of the orchestrator: sessions, turns, messages and events.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::ControlFlow;
+
+use seaworthy_store::{Error, Migration, Result, Row, Tx, Value, values};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-use crate::store::Migration;
 
 /// Forward-only schema changes, oldest first.
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "sessions, turns, messages and events",
-    sql: "
+    sqlite: "
     CREATE TABLE sessions (
         id TEXT PRIMARY KEY,
         tenant TEXT NOT NULL,
@@ -47,6 +47,44 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
         PRIMARY KEY (session, sequence)
     ) STRICT;
     ",
+    postgres: r#"
+    CREATE TABLE sessions (
+        id TEXT COLLATE "C" PRIMARY KEY,
+        tenant TEXT COLLATE "C" NOT NULL,
+        subject TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        capsule TEXT,
+        metadata TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    );
+    CREATE TABLE turns (
+        session TEXT COLLATE "C" NOT NULL,
+        id TEXT COLLATE "C" NOT NULL,
+        number BIGINT NOT NULL,
+        outcome TEXT NOT NULL,
+        request BYTEA NOT NULL,
+        answer TEXT NOT NULL,
+        committed_at TEXT NOT NULL,
+        PRIMARY KEY (session, id),
+        UNIQUE (session, number)
+    );
+    CREATE TABLE messages (
+        session TEXT COLLATE "C" NOT NULL,
+        turn TEXT COLLATE "C" NOT NULL,
+        role TEXT COLLATE "C" NOT NULL,
+        text TEXT NOT NULL,
+        metadata TEXT,
+        PRIMARY KEY (session, turn, role)
+    );
+    CREATE TABLE events (
+        session TEXT COLLATE "C" NOT NULL,
+        sequence BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        data TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (session, sequence)
+    );
+    "#,
 }];
 
 /// A page of turns or events ends once it holds this many bytes.
@@ -147,13 +185,11 @@ pub(super) struct Event {
 }
 
 /// Stores a new session.
-pub(super) fn create(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO sessions (id, tenant, subject, prompt, capsule, metadata, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+pub(super) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
+    tx.execute(
+        "INSERT INTO sessions (id, tenant, subject, prompt, capsule, metadata, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &values![
             session.id,
             session.tenant,
             session.subject,
@@ -161,22 +197,18 @@ pub(super) fn create(connection: &Connection, session: &Session) -> rusqlite::Re
             session.capsule,
             session.metadata,
             session.created_at
-        ])
-        .map(drop)
+        ],
+    )
+    .map(drop)
 }
 
 /// The session with this id, if it belongs to `tenant`.
-pub(super) fn session(
-    connection: &Connection,
-    tenant: &str,
-    id: &str,
-) -> rusqlite::Result<Option<Session>> {
-    connection
-        .prepare_cached(
-            "SELECT id, tenant, subject, prompt, capsule, metadata, created_at
-             FROM sessions WHERE id = ?1 AND tenant = ?2",
-        )?
-        .query_row([id, tenant], |row| {
+pub(super) fn session(tx: &mut Tx<'_>, tenant: &str, id: &str) -> Result<Option<Session>> {
+    tx.first(
+        "SELECT id, tenant, subject, prompt, capsule, metadata, created_at
+         FROM sessions WHERE id = ?1 AND tenant = ?2",
+        &values![id, tenant],
+        |row| {
             Ok(Session {
                 id: row.get(0)?,
                 tenant: row.get(1)?,
@@ -186,62 +218,58 @@ pub(super) fn session(
                 metadata: row.get(5)?,
                 created_at: row.get(6)?,
             })
-        })
-        .optional()
+        },
+    )
 }
 
 /// Whether there is a session with this id in `tenant`.
-pub(super) fn known(connection: &Connection, tenant: &str, id: &str) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM sessions WHERE id = ?1 AND tenant = ?2")?
-        .exists([id, tenant])
+pub(super) fn known(tx: &mut Tx<'_>, tenant: &str, id: &str) -> Result<bool> {
+    tx.exists("SELECT 1 FROM sessions WHERE id = ?1 AND tenant = ?2", &values![id, tenant])
 }
 
 /// Appends an event and returns its sequence, one above the session's latest.
 pub(super) fn append(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     session: &str,
     kind: &str,
     data: &str,
     at: &str,
-) -> rusqlite::Result<i64> {
-    let sequence = latest(connection, session)? + 1;
-    connection
-        .prepare_cached(
-            "INSERT INTO events (session, sequence, kind, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![session, sequence, kind, data, at])?;
+) -> Result<i64> {
+    let sequence = latest(tx, session)? + 1;
+    tx.execute(
+        "INSERT INTO events (session, sequence, kind, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &values![session, sequence, kind, data, at],
+    )?;
     Ok(sequence)
 }
 
 /// The sequence of the session's latest event; zero when it has none.
-pub(super) fn latest(connection: &Connection, session: &str) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM events WHERE session = ?1")?
-        .query_row([session], |row| row.get(0))
+pub(super) fn latest(tx: &mut Tx<'_>, session: &str) -> Result<i64> {
+    let found = tx.first(
+        "SELECT coalesce(max(sequence), 0) FROM events WHERE session = ?1",
+        &values![session],
+        |row| row.get(0),
+    )?;
+    Ok(found.unwrap_or(0))
 }
 
 /// How many turns the session has; the last one's number.
-pub(super) fn turn_count(connection: &Connection, session: &str) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("SELECT coalesce(max(number), 0) FROM turns WHERE session = ?1")?
-        .query_row([session], |row| row.get(0))
+pub(super) fn turn_count(tx: &mut Tx<'_>, session: &str) -> Result<i64> {
+    let found = tx.first(
+        "SELECT coalesce(max(number), 0) FROM turns WHERE session = ?1",
+        &values![session],
+        |row| row.get(0),
+    )?;
+    Ok(found.unwrap_or(0))
 }
 
 /// Stores a turn with its answer, under the session's next number.
-pub(super) fn commit(
-    connection: &Connection,
-    session: &str,
-    turn: &Turn,
-    answer: &str,
-) -> rusqlite::Result<()> {
-    let number = turn_count(connection, session)? + 1;
-    connection
-        .prepare_cached(
-            "INSERT INTO turns (session, id, number, outcome, request, answer, committed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+pub(super) fn commit(tx: &mut Tx<'_>, session: &str, turn: &Turn, answer: &str) -> Result<()> {
+    let number = turn_count(tx, session)? + 1;
+    tx.execute(
+        "INSERT INTO turns (session, id, number, outcome, request, answer, committed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &values![
             session,
             turn.id,
             number,
@@ -249,111 +277,109 @@ pub(super) fn commit(
             turn.request,
             answer,
             turn.committed_at
-        ])
-        .map(drop)
+        ],
+    )
+    .map(drop)
 }
 
 /// Stores what was said in a turn, by `user` or `assistant`.
 pub(super) fn say(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     session: &str,
     turn: &str,
     role: &str,
     text: &str,
     metadata: Option<&str>,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO messages (session, turn, role, text, metadata) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![session, turn, role, text, metadata])
-        .map(drop)
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO messages (session, turn, role, text, metadata) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &values![session, turn, role, text, metadata],
+    )
+    .map(drop)
 }
 
 /// The turn with this id, if it was committed.
-pub(super) fn committed(
-    connection: &Connection,
-    session: &str,
-    turn: &str,
-) -> rusqlite::Result<Option<Committed>> {
-    connection
-        .prepare_cached(
-            "SELECT outcome, request, answer FROM turns WHERE session = ?1 AND id = ?2",
-        )?
-        .query_row([session, turn], |row| {
-            let outcome = match row.get_ref(0)?.as_str()? {
+pub(super) fn committed(tx: &mut Tx<'_>, session: &str, turn: &str) -> Result<Option<Committed>> {
+    tx.first(
+        "SELECT outcome, request, answer FROM turns WHERE session = ?1 AND id = ?2",
+        &values![session, turn],
+        |row| {
+            let outcome = match row.text(0)? {
                 "denied" => Outcome::Denied,
                 _ => Outcome::Completed,
             };
             Ok(Committed { outcome, request: row.get(1)?, answer: row.get(2)? })
-        })
-        .optional()
+        },
+    )
 }
 
 /// A page of a session's turns with numbers above `after`, in order.
 ///
 /// A page has at most `limit` entries, and ends early once it holds [`PAGE`] bytes.
 pub(super) fn turns(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     session: &str,
     after: i64,
     limit: u32,
-) -> rusqlite::Result<Vec<Listed>> {
-    let mut statement = connection.prepare_cached(
+) -> Result<Vec<Listed>> {
+    page(
+        tx,
         "SELECT turns.id, number, outcome, text, answer, committed_at FROM turns
          LEFT JOIN messages ON messages.session = turns.session AND messages.turn = turns.id
             AND messages.role = 'user'
          WHERE turns.session = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
-    )?;
-    let rows = statement.query_map(params![session, after, limit], |row| {
-        Ok(Listed {
-            turn_id: row.get(0)?,
-            number: row.get(1)?,
-            status: row.get(2)?,
-            message: row.get(3)?,
-            answer: json(row.get(4)?)?,
-            committed_at: row.get(5)?,
-        })
-    })?;
-    page(rows, |turn| turn.answer.get().len() + turn.message.as_ref().map_or(0, String::len))
+        &values![session, after, limit],
+        |row| {
+            Ok(Listed {
+                turn_id: row.get(0)?,
+                number: row.get(1)?,
+                status: row.get(2)?,
+                message: row.get(3)?,
+                answer: json(row, 4)?,
+                committed_at: row.get(5)?,
+            })
+        },
+        |turn| turn.answer.get().len() + turn.message.as_ref().map_or(0, String::len),
+    )
 }
 
 /// A page of a session's events with sequences above `after`, in order; bounded as [`turns`].
 pub(super) fn events(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     session: &str,
     after: i64,
     limit: u32,
-) -> rusqlite::Result<Vec<Event>> {
-    let mut statement = connection.prepare_cached(
+) -> Result<Vec<Event>> {
+    page(
+        tx,
         "SELECT sequence, kind, at, data FROM events
          WHERE session = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
-    )?;
-    let rows = statement.query_map(params![session, after, limit], |row| {
-        Ok(Event { id: row.get(0)?, kind: row.get(1)?, at: row.get(2)?, data: json(row.get(3)?)? })
-    })?;
-    page(rows, |event| event.data.get().len())
+        &values![session, after, limit],
+        |row| {
+            Ok(Event { id: row.get(0)?, kind: row.get(1)?, at: row.get(2)?, data: json(row, 3)? })
+        },
+        |event| event.data.get().len(),
+    )
 }
 
 fn page<T>(
-    rows: impl Iterator<Item = rusqlite::Result<T>>,
+    tx: &mut Tx<'_>,
+    sql: &str,
+    values: &[Value<'_>],
+    read: impl Fn(&Row<'_>) -> Result<T>,
     bytes: impl Fn(&T) -> usize,
-) -> rusqlite::Result<Vec<T>> {
+) -> Result<Vec<T>> {
     let (mut page, mut held) = (Vec::new(), 0);
-    for row in rows {
-        let row = row?;
-        held += bytes(&row);
-        page.push(row);
-        if held >= PAGE {
-            break;
-        }
-    }
+    tx.each(sql, values, |row| {
+        let entry = read(row)?;
+        held += bytes(&entry);
+        page.push(entry);
+        Ok(if held < PAGE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
     Ok(page)
 }
 
 /// Text that must be JSON; anything else means that the database was changed from outside.
-fn json(text: String) -> rusqlite::Result<Box<RawValue>> {
-    RawValue::from_string(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-    })
+fn json(row: &Row<'_>, column: usize) -> Result<Box<RawValue>> {
+    RawValue::from_string(row.get(column)?).map_err(|error| Error::column(column, error))
 }

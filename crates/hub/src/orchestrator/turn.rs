@@ -7,6 +7,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use seaworthy_base::{Clock, id};
+use seaworthy_store::{self as store, Store};
 use serde_json::{Map, Value, json};
 
 use super::feed::Feed;
@@ -19,7 +20,6 @@ use crate::metrics::Metrics;
 use crate::peer::{Client, Trail};
 use crate::policy;
 use crate::problem::Problem;
-use crate::store::Store;
 
 /// The route that takes turns.
 pub(super) const ROUTE: &str = "/v1/conversation/step";
@@ -136,11 +136,11 @@ impl Turns {
         let tenant = work.caller.tenant.clone();
         let earlier = self
             .store
-            .peek(move |connection| {
-                if !rows::known(connection, &tenant, &session)? {
-                    return Err(super::unknown().into());
+            .peek(move |tx| -> Result<_, Problem> {
+                if !rows::known(tx, &tenant, &session)? {
+                    return Err(super::unknown());
                 }
-                Ok(rows::committed(connection, &session, &turn)?)
+                Ok(rows::committed(tx, &session, &turn)?)
             })
             .await?;
         let (committed, replayed) = match earlier {
@@ -258,7 +258,7 @@ impl Turns {
         let session = work.step.session.clone();
         let (committed, event) = self
             .store
-            .write(move |tx| {
+            .write(move |tx| -> store::Result<_> {
                 let Work { step, turn, request, .. } = work;
                 rows::append(tx, &step.session, "message.received", &received, &at)?;
                 let event = rows::append(tx, &step.session, "turn.completed", &answer, &at)?;
@@ -296,7 +296,7 @@ impl Turns {
         let session = work.step.session.clone();
         let (committed, event) = self
             .store
-            .write(move |tx| {
+            .write(move |tx| -> store::Result<_> {
                 let Work { step, turn, request, .. } = work;
                 let event =
                     rows::append(tx, &step.session, "turn.denied", &denied.to_string(), &at)?;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use seaworthy_store::Store;
 use tokio::sync::OnceCell;
 
 use super::matcher::Matcher;
 use super::rules;
 use crate::problem::Problem;
-use crate::store::Store;
 
 /// Most tenants whose rules are kept compiled, and most bytes they may take together; those unused
 /// the longest make room.
@@ -74,7 +74,7 @@ impl Book {
         slot: &Arc<OnceCell<Option<Arc<Matcher>>>>,
     ) -> Result<Option<Arc<Matcher>>, Problem> {
         let name = tenant.to_owned();
-        let stored = self.store.read(move |connection| rules::read(connection, &name)).await?;
+        let stored = self.store.read(move |tx| rules::read(tx, &name)).await?;
         let matcher = match stored {
             None => None,
             Some(stored) => {

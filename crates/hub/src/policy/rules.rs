@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 
 use http::StatusCode;
-use rusqlite::{Connection, OptionalExtension};
 use seaworthy_base::Timestamp;
+use seaworthy_store::{self as store, Migration, Tx, values};
 use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::fold;
 use crate::problem::Problem;
-use crate::store::{self, Migration};
 
 /// Most rules a tenant may have.
 const RULES: usize = 10_000;
@@ -27,7 +26,7 @@ const PATTERNS: usize = 2 << 20;
 
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "policies and rules",
-    sql: "CREATE TABLE policies (
+    sqlite: "CREATE TABLE policies (
             tenant TEXT PRIMARY KEY,
             version INTEGER NOT NULL,
             updated_at TEXT NOT NULL
@@ -41,6 +40,20 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             description TEXT NOT NULL,
             PRIMARY KEY (tenant, name)
           ) STRICT, WITHOUT ROWID;",
+    postgres: r#"CREATE TABLE policies (
+            tenant TEXT COLLATE "C" PRIMARY KEY,
+            version BIGINT NOT NULL,
+            updated_at TEXT NOT NULL
+          );
+          CREATE TABLE rules (
+            tenant TEXT COLLATE "C" NOT NULL REFERENCES policies (tenant),
+            name TEXT COLLATE "C" NOT NULL,
+            pattern TEXT COLLATE "C" NOT NULL,
+            weight DOUBLE PRECISION NOT NULL,
+            severity TEXT NOT NULL,
+            description TEXT NOT NULL,
+            PRIMARY KEY (tenant, name)
+          );"#,
 }];
 
 /// How bad.
@@ -173,89 +186,86 @@ fn duplicate(name: &str) -> Problem {
 }
 
 /// A tenant's policy, its rules sorted by pattern and name; none when it never had one.
-pub(super) fn read(connection: &Connection, tenant: &str) -> store::Result<Option<Rules>> {
-    let version: Option<i64> = connection
-        .prepare_cached("SELECT version FROM policies WHERE tenant = ?1")?
-        .query_row([tenant], |row| row.get(0))
-        .optional()?;
+pub(super) fn read(tx: &mut Tx<'_>, tenant: &str) -> store::Result<Option<Rules>> {
+    let version: Option<i64> =
+        tx.first("SELECT version FROM policies WHERE tenant = ?1", &values![tenant], |row| {
+            row.get(0)
+        })?;
     let Some(version) = version else { return Ok(None) };
-    let rules = connection
-        .prepare_cached(
-            "SELECT name, pattern, weight, severity, description FROM rules
-             WHERE tenant = ?1 ORDER BY pattern, name",
-        )?
-        .query_map([tenant], |row| {
-            let severity: String = row.get(3)?;
+    let rules = tx.query(
+        "SELECT name, pattern, weight, severity, description FROM rules
+         WHERE tenant = ?1 ORDER BY pattern, name",
+        &values![tenant],
+        |row| {
             Ok(Rule {
                 name: row.get(0)?,
                 pattern: row.get(1)?,
                 weight: row.get(2)?,
-                severity: Severity::read(&severity).ok_or(rusqlite::Error::InvalidQuery)?,
+                severity: Severity::read(row.text(3)?)
+                    .ok_or_else(|| store::Error::column(3, "it is not a severity"))?,
                 description: row.get(4)?,
             })
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        },
+    )?;
     let version = u64::try_from(version).unwrap_or(0);
     Ok(Some(Rules { tenant: tenant.to_owned(), version, rules }))
 }
 
 /// Puts these rules in the place of all the tenant had.
 pub(super) fn replace(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     rules: Vec<Rule>,
     now: Timestamp,
 ) -> store::Result<Rules> {
-    touch(connection, tenant, now)?;
-    connection.prepare_cached("DELETE FROM rules WHERE tenant = ?1")?.execute([tenant])?;
+    touch(tx, tenant, now)?;
+    tx.execute("DELETE FROM rules WHERE tenant = ?1", &values![tenant])?;
     for rule in &rules {
-        insert(connection, tenant, rule)?;
+        insert(tx, tenant, rule)?;
     }
-    read(connection, tenant)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    read(tx, tenant)?.ok_or_else(|| store::Error::column(0, "a policy just written is gone"))
 }
 
 /// Adds one rule; a tenant without a policy has one from then on.
 pub(super) fn add(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     rule: Rule,
     now: Timestamp,
-) -> store::Result<Rule> {
-    let old = read(connection, tenant)?.map(|rules| rules.rules).unwrap_or_default();
+) -> Result<Rule, Problem> {
+    let old = read(tx, tenant)?.map(|rules| rules.rules).unwrap_or_default();
     if old.iter().any(|other| other.name == rule.name) {
-        return Err(duplicate(&rule.name).pointer("/name").into());
+        return Err(duplicate(&rule.name).pointer("/name"));
     }
     bounded(old.len() + 1, old.iter().chain([&rule]).map(size).sum())?;
-    touch(connection, tenant, now)?;
-    insert(connection, tenant, &rule)?;
+    touch(tx, tenant, now)?;
+    insert(tx, tenant, &rule)?;
     Ok(rule)
 }
 
-fn touch(connection: &Connection, tenant: &str, now: Timestamp) -> store::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO policies (tenant, version, updated_at) VALUES (?1, 1, ?2)
-             ON CONFLICT (tenant) DO UPDATE SET version = version + 1, updated_at = ?2",
-        )?
-        .execute((tenant, now.to_string()))?;
-    Ok(())
+fn touch(tx: &mut Tx<'_>, tenant: &str, now: Timestamp) -> store::Result<()> {
+    tx.execute(
+        "INSERT INTO policies (tenant, version, updated_at) VALUES (?1, 1, ?2)
+         ON CONFLICT (tenant) DO UPDATE SET version = policies.version + 1, updated_at = ?2",
+        &values![tenant, now.to_string()],
+    )
+    .map(drop)
 }
 
-fn insert(connection: &Connection, tenant: &str, rule: &Rule) -> store::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO rules (tenant, name, pattern, weight, severity, description)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute((
+fn insert(tx: &mut Tx<'_>, tenant: &str, rule: &Rule) -> store::Result<()> {
+    tx.execute(
+        "INSERT INTO rules (tenant, name, pattern, weight, severity, description)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &values![
             tenant,
-            &rule.name,
-            &rule.pattern,
+            rule.name,
+            rule.pattern,
             rule.weight,
             rule.severity.as_str(),
-            &rule.description,
-        ))?;
-    Ok(())
+            rule.description,
+        ],
+    )
+    .map(drop)
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::{StatusCode, header};
+use seaworthy_store::{self as store, Store};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{self, Metrics};
 use crate::options::Role;
 use crate::peer;
-use crate::store::{self, Store};
 
 /// What readiness depends on.
 #[derive(Clone)]

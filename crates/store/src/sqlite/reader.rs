@@ -1,28 +1,26 @@
 //! Reading connections: a few, each used by one piece of work at a time; who finds none free waits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
 use seaworthy_base::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Result;
-use crate::metrics::{Metrics, fine_seconds};
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::job::attempt;
+use crate::metrics::Metrics;
+use crate::tx::Tx;
 
 /// The connections of one store, each of which sees only what has been committed.
 #[derive(Clone, Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     idle: Arc<Mutex<Vec<Connection>>>,
     /// As many as there are connections; given out in the order they were asked for.
     permits: Arc<Semaphore>,
     clock: Clock,
-    in_use: Gauge,
-    waiting: Gauge,
-    waits: Histogram,
-    queries: Histogram,
+    metrics: Metrics,
 }
 
 /// A connection on loan.
@@ -44,7 +42,7 @@ impl Drop for Loan {
 
 /// Where work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Thread {
     /// On the caller's thread: for a few rows by their keys, which take less than handing them over.
     Here,
     /// On a thread that may block.
@@ -53,77 +51,58 @@ pub(super) enum Place {
 
 impl Pool {
     pub(super) fn new(connections: Vec<Connection>, metrics: &Metrics) -> Self {
-        let size: Gauge =
-            metrics.register("db_pool_size", "Reading connections there are", Gauge::default());
-        size.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
+        metrics.pool_size.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
         Self {
             permits: Arc::new(Semaphore::new(connections.len())),
             idle: Arc::new(Mutex::new(connections)),
             clock: Clock::system(),
-            in_use: metrics.register(
-                "db_pool_in_use",
-                "Reading connections at work",
-                Gauge::default(),
-            ),
-            waiting: metrics.register(
-                "db_pool_waiting",
-                "Reads that wait for a connection",
-                Gauge::default(),
-            ),
-            waits: metrics.register(
-                "db_pool_wait_seconds",
-                "How long a read waited for a connection",
-                fine_seconds(),
-            ),
-            queries: metrics.register(
-                "db_query_duration_seconds",
-                "How long a read took once it had a connection",
-                fine_seconds(),
-            ),
+            metrics: metrics.clone(),
         }
     }
 
-    /// Runs `work` on one snapshot; none when its thread was lost.
-    pub(super) async fn run<T, F>(&self, place: Place, work: F) -> Option<Result<T>>
+    /// Runs `work` on one snapshot.
+    pub(crate) async fn run<T, E, F>(&self, thread: Thread, health: &Health, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        let lost = || health.fail("a read's thread was lost");
         let asked = self.clock.now();
-        self.waiting.inc();
+        self.metrics.pool_waiting.inc();
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        self.waiting.dec();
-        let permit = permit.ok()?;
+        self.metrics.pool_waiting.dec();
+        let permit = permit.map_err(|_| lost())?;
         let start = self.clock.now();
-        self.waits.observe((start - asked).as_secs_f64());
+        self.metrics.pool_waits.observe((start - asked).as_secs_f64());
         let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        self.in_use.inc();
+        self.metrics.pool_in_use.inc();
         let loan = Loan {
             connection,
             idle: Arc::clone(&self.idle),
-            in_use: self.in_use.clone(),
+            in_use: self.metrics.pool_in_use.clone(),
             _permit: permit,
         };
-        let job = move || {
-            let connection = loan.connection.as_ref()?;
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                snapshot(connection, |connection| work(connection))
-            }));
-            Some(
-                result.unwrap_or_else(|_| Err(crate::Problem::internal(&"a read panicked").into())),
-            )
+        let job = move || loan.connection.as_ref().map(|connection| snapshot(connection, work));
+        let done = match thread {
+            Thread::Here => job(),
+            Thread::Aside => tokio::task::spawn_blocking(job).await.ok().flatten(),
         };
-        let result = match place {
-            Place::Here => job(),
-            Place::Aside => tokio::task::spawn_blocking(job).await.ok()?,
-        };
-        self.queries.observe((self.clock.now() - start).as_secs_f64());
-        result
+        self.metrics.queries.observe((self.clock.now() - start).as_secs_f64());
+        let (result, fatal) = done.ok_or_else(lost)?;
+        match fatal {
+            Some(reason) => Err(health.fail(&format!("a read failed: {reason}")).into()),
+            None => result,
+        }
     }
 }
 
-/// One snapshot for all of the work's statements.
-fn snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+/// One snapshot for all of the work's statements; also says when the file cannot be trusted any more.
+fn snapshot<T, E, F>(connection: &Connection, work: F) -> (Result<T, E>, Option<Arc<str>>)
+where
+    E: From<Error>,
+    F: FnOnce(&mut Tx<'_>) -> Result<T, E>,
+{
     /// Ends the snapshot however the work ends.
     struct Snapshot<'a>(&'a Connection);
     impl Drop for Snapshot<'_> {
@@ -135,7 +114,11 @@ fn snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result
             }
         }
     }
-    connection.prepare_cached("BEGIN")?.execute([])?;
+    let mut tx = Tx::sqlite(connection);
+    if let Err(error) = tx.execute("BEGIN", &[]) {
+        return (Err(error.into()), tx.fatal());
+    }
     let _snapshot = Snapshot(connection);
-    work(connection)
+    let result = attempt(work, &mut tx);
+    (result, tx.fatal())
 }

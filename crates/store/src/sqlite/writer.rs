@@ -1,19 +1,19 @@
 //! The writer thread: takes what is queued, commits it together, then answers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
 use seaworthy_base::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::{self, Checkpoint, Opened};
-use super::{Error, Health, Result};
-use crate::metrics::{Metrics, fine_seconds};
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::job::{Job, Message};
+use crate::metrics::Metrics;
+use crate::tx::Tx;
 
 /// Most transactions in one commit. There is no added delay: while one commit syncs, the next
 /// batch gathers by itself.
@@ -27,119 +27,26 @@ const QUEUE: usize = 4 * BATCH;
 /// would let it grow for ever.
 const LOG: u64 = 32 << 20;
 
-pub(super) enum Message {
-    Write(Box<dyn Job>),
-    Close(oneshot::Sender<()>),
-}
-
-/// One caller's transaction: run once, answered once, after the commit.
-pub(super) trait Job: Send {
-    /// Does the work and keeps its result; `Err` says that what it did must be undone.
-    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Undo>;
-    /// Tells the caller: the kept result, or why nothing is certain.
-    fn answer(self: Box<Self>, failure: Option<Error>);
-}
-
-/// Why a transaction is undone.
-pub(super) enum Undo {
-    /// The work said no.
-    Refused,
-    /// The file cannot be trusted any more.
-    Fatal(String),
-}
-
-struct Work<T, F> {
-    work: Option<F>,
-    result: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
-}
-
-impl Message {
-    pub(super) fn write<T, F>(work: F, reply: oneshot::Sender<Result<T>>) -> Self
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-    {
-        Self::Write(Box::new(Work { work: Some(work), result: None, reply }))
-    }
-}
-
-impl<T, F> Job for Work<T, F>
-where
-    T: Send + 'static,
-    F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-{
-    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Undo> {
-        let Some(work) = self.work.take() else { return Ok(()) };
-        let result = catch_unwind(AssertUnwindSafe(|| work(connection)));
-        let (result, outcome) = match result {
-            Ok(Ok(value)) => (Some(Ok(value)), Ok(())),
-            Ok(Err(error)) => {
-                let undo =
-                    if error.is_fatal() { Undo::Fatal(error.to_string()) } else { Undo::Refused };
-                (Some(Err(error)), Err(undo))
-            }
-            Err(_) => (None, Err(Undo::Refused)),
-        };
-        self.result = result;
-        outcome
-    }
-
-    fn answer(self: Box<Self>, failure: Option<Error>) {
-        let result = match (failure, self.result) {
-            (Some(error), _) => Err(error),
-            (None, Some(result)) => result,
-            (None, None) => {
-                Err(crate::Problem::internal(&"a transaction panicked and was undone").into())
-            }
-        };
-        // A caller that has gone away no longer wants to know.
-        let _ = self.reply.send(result);
-    }
-}
-
 struct Writer {
     connection: Connection,
     health: Health,
     log: PathBuf,
-    commits: Counter,
-    transactions: Counter,
-    batches: Histogram,
-    times: Histogram,
+    metrics: Metrics,
     clock: Clock,
-    queued: Gauge,
 }
 
 pub(super) fn start(
     opened: Opened,
     health: Health,
     metrics: &Metrics,
-    queued: Gauge,
 ) -> Result<mpsc::Sender<Message>> {
     let Opened { connection, path, lock } = opened;
-    let sizes = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
     let writer = Writer {
         connection,
         health,
         log: log_of(&path),
-        commits: metrics.register("store_commits", "Commits synced", Counter::default()),
-        transactions: metrics.register(
-            "store_transactions",
-            "Transactions made durable",
-            Counter::default(),
-        ),
-        batches: metrics.register(
-            "store_batch_size",
-            "Transactions per commit",
-            Histogram::new(sizes),
-        ),
-        times: metrics.register(
-            "store_commit_duration_seconds",
-            "From a batch's first statement to its synced commit",
-            fine_seconds(),
-        ),
+        metrics: metrics.clone(),
         clock: Clock::system(),
-        queued,
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
     thread::Builder::new()
@@ -152,7 +59,7 @@ pub(super) fn start(
                 let _ = closed.send(());
             }
         })
-        .map_err(|source| Error::Folder { path, source })?;
+        .map_err(|source| Error::Folder { path, source: Arc::new(source) })?;
     Ok(sender)
 }
 
@@ -173,7 +80,7 @@ impl Writer {
             while let Some(message) = next.take() {
                 match message {
                     Message::Write(job) => {
-                        self.queued.dec();
+                        self.metrics.queued.dec();
                         batch.push(job);
                     }
                     Message::Close(reply) => {
@@ -190,7 +97,7 @@ impl Writer {
         // Whatever a full last batch left behind.
         while let Ok(message) = queue.try_recv() {
             if let Message::Write(job) = message {
-                self.queued.dec();
+                self.metrics.queued.dec();
                 self.commit(vec![job]);
             }
         }
@@ -213,17 +120,13 @@ impl Writer {
                 .map(|reason| self.health.fail(&format!("a commit failed: {reason}")))
         });
         if failure.is_none() {
-            self.commits.inc();
-            self.transactions.inc_by(batch.len() as u64);
-            self.batches.observe(batch.len() as f64);
-            self.times.observe((self.clock.now() - start).as_secs_f64());
+            self.metrics.commits.inc();
+            self.metrics.transactions.inc_by(batch.len() as u64);
+            self.metrics.batches.observe(batch.len() as f64);
+            self.metrics.commit_times.observe((self.clock.now() - start).as_secs_f64());
         }
         for job in batch {
-            job.answer(
-                failure.as_ref().map(|_| {
-                    self.health.failure().unwrap_or_else(|| Error::Failed("unknown".into()))
-                }),
-            );
+            job.answer(failure.clone());
         }
         if failure.is_none() {
             self.fold();
@@ -236,12 +139,13 @@ impl Writer {
         run("BEGIN IMMEDIATE").map_err(say)?;
         let outcome = batch.iter_mut().try_for_each(|job| {
             run("SAVEPOINT work").map_err(say)?;
-            match job.run(&self.connection) {
-                Ok(()) => {}
-                Err(Undo::Refused) => {
-                    run("ROLLBACK TO work").map_err(say)?;
-                }
-                Err(Undo::Fatal(reason)) => return Err(reason),
+            let mut tx = Tx::sqlite(&self.connection);
+            let keep = job.run(&mut tx);
+            if let Some(reason) = tx.fatal() {
+                return Err(reason.to_string());
+            }
+            if !keep {
+                run("ROLLBACK TO work").map_err(say)?;
             }
             run("RELEASE work").map_err(say).map(|_| ())
         });

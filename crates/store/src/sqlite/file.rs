@@ -1,14 +1,16 @@
 //! Opening the file: folder, lock, integrity check, schema.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, Migration, Options, Result};
+use crate::error::{Error, Result};
+use crate::options::Part;
 
 /// A file opened for writing, with the lock that makes this process its one owner.
 pub(super) struct Opened {
@@ -18,20 +20,21 @@ pub(super) struct Opened {
     pub(super) lock: File,
 }
 
-pub(super) fn open(options: &Options) -> Result<Opened> {
-    let folder = &options.folder;
+pub(super) fn open(folder: &Path, parts: &[Part]) -> Result<Opened> {
     let unusable = |path: &Path| {
         let path = path.to_owned();
-        move |source| Error::Folder { path, source }
+        move |source| Error::Folder { path, source: Arc::new(source) }
     };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable(folder))?;
     let lock_path = folder.join("lock");
     let lock = private(&lock_path).map_err(unusable(&lock_path))?;
     match lock.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Error::Owned(folder.clone())),
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Owned(folder.display().to_string()));
+        }
         Err(TryLockError::Error(source)) => {
-            return Err(Error::Folder { path: lock_path, source });
+            return Err(Error::Folder { path: lock_path, source: Arc::new(source) });
         }
     }
     let path = folder.join("store.sqlite");
@@ -47,7 +50,7 @@ pub(super) fn open(options: &Options) -> Result<Opened> {
         Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refuse)?;
     configure(&mut connection).map_err(refuse)?;
     check(&connection, &path)?;
-    migrate(&mut connection, &path, options.migrations)?;
+    migrate(&mut connection, &path, parts)?;
     // A log left by a process whose sync failed may look whole from the page cache while the disk
     // holds less. Folding it into the file and syncing that makes it true either way.
     checkpoint(&connection, Checkpoint::Truncate).map_err(refuse)?;
@@ -100,6 +103,8 @@ fn configure(connection: &mut Connection) -> rusqlite::Result<()> {
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten in the file: who asks to be forgotten is.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     // Cut short whenever the log starts over, so that its length says how much is in it.
     connection.pragma_update(None, "journal_size_limit", 0)?;
@@ -115,56 +120,41 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
     if verdict == "ok" {
         Ok(())
     } else {
-        Err(Error::Corrupt { path: path.to_owned(), reason: verdict })
+        Err(Error::Corrupt { place: path.display().to_string(), reason: verdict })
     }
 }
 
-fn migrate(connection: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<()> {
+fn migrate(connection: &mut Connection, path: &Path, parts: &[Part]) -> Result<()> {
     let refuse = |source: rusqlite::Error| refusal(path, source);
-    let unknown = |reason: String| Error::Schema { path: path.to_owned(), reason };
     let change = connection.transaction().map_err(refuse)?;
-    change
-        .execute_batch(
-            "CREATE TABLE IF NOT EXISTS migrations (
-               version INTEGER PRIMARY KEY,
-               name TEXT NOT NULL
-             ) STRICT",
-        )
-        .map_err(refuse)?;
-    let newest: Option<i64> = change
-        .query_row("SELECT max(version) FROM migrations", [], |row| row.get(0))
-        .map_err(refuse)?;
-    if newest.unwrap_or(0) > i64::try_from(migrations.len()).unwrap_or(i64::MAX) {
-        return Err(unknown(format!(
-            "it is at version {}, this program knows {}",
-            newest.unwrap_or(0),
-            migrations.len()
-        )));
-    }
-    for (version, migration) in (1_i64..).zip(migrations) {
-        let applied: Option<String> = change
-            .query_row("SELECT name FROM migrations WHERE version = ?1", [version], |row| {
-                row.get(0)
-            })
-            .optional()
+    for part in parts {
+        let table = part.table();
+        change
+            .execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS {table} (
+                   version INTEGER PRIMARY KEY,
+                   name TEXT NOT NULL
+                 ) STRICT"
+            ))
             .map_err(refuse)?;
-        match applied {
-            Some(name) if name == migration.name => {}
-            Some(name) => {
-                return Err(unknown(format!(
-                    "version {version} is `{name}`, not `{}`",
-                    migration.name
-                )));
-            }
-            None => {
-                change.execute_batch(migration.sql).map_err(refuse)?;
-                change
-                    .execute(
-                        "INSERT INTO migrations (version, name) VALUES (?1, ?2)",
-                        (version, migration.name),
-                    )
-                    .map_err(refuse)?;
-            }
+        let taken = change
+            .prepare(&format!("SELECT name FROM {table} ORDER BY version"))
+            .and_then(|mut query| {
+                query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+            })
+            .map_err(refuse)?;
+        let steps = part.outstanding(&taken).map_err(|reason| Error::Schema {
+            place: path.display().to_string(),
+            reason,
+        })?;
+        for (version, step) in steps {
+            change.execute_batch(step.sqlite).map_err(refuse)?;
+            change
+                .execute(
+                    &format!("INSERT INTO {table} (version, name) VALUES (?1, ?2)"),
+                    (version, step.name),
+                )
+                .map_err(refuse)?;
         }
     }
     change.commit().map_err(refuse)
@@ -172,18 +162,12 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[Migration]) -
 
 fn refusal(path: &Path, source: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
-    let path = path.to_owned();
+    let (place, reason) = (path.display().to_string(), source.to_string());
     match source.sqlite_error_code() {
-        Some(Code::NotADatabase | Code::DatabaseCorrupt) => {
-            Error::Corrupt { path, reason: source.to_string() }
-        }
+        Some(Code::NotADatabase | Code::DatabaseCorrupt) => Error::Corrupt { place, reason },
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
-            Error::Owned(path.parent().map_or_else(|| path.clone(), fs_path))
+            Error::Owned(path.parent().unwrap_or(path).display().to_string())
         }
-        _ => Error::Open { path, source },
+        _ => Error::Open { place, reason },
     }
-}
-
-fn fs_path(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
