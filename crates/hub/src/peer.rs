@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 
 use crate::options::Role;
 use crate::problem::{self, Problem};
+use crate::server::{TRACEPARENT, TRACESTATE};
 
 /// Longest answer read from a peer.
 const ANSWER: usize = 16 << 20;
@@ -37,12 +38,7 @@ pub struct Trail(Vec<(HeaderName, HeaderValue)>);
 impl Trail {
     /// Takes `Authorization`, `X-Request-ID`, `traceparent` and `tracestate` from a request.
     pub fn of(headers: &HeaderMap) -> Self {
-        let names = [
-            header::AUTHORIZATION,
-            REQUEST_ID,
-            HeaderName::from_static("traceparent"),
-            HeaderName::from_static("tracestate"),
-        ];
+        let names = [header::AUTHORIZATION, REQUEST_ID, TRACEPARENT, TRACESTATE];
         let mut kept = Vec::new();
         for name in names {
             if let Some(value) = headers.get(&name) {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Routes;
 use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -20,7 +21,10 @@ use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
 mod health;
+mod trace;
 mod track;
+
+pub(crate) use trace::{TRACEPARENT, TRACESTATE};
 
 /// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,24 @@ pub enum Error {
     /// A base URL of a peer is wrong.
     #[error(transparent)]
     Peer(#[from] peer::InvalidBase),
+    /// The key that constitutions are to be trusted under cannot be used.
+    #[error("{}", .reason)]
+    Constitution {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The moderated terms cannot be looked for.
+    #[error("the moderated terms: {reason}")]
+    Terms {
+        /// Why not.
+        reason: String,
+    },
+    /// Requests without a token cannot be mapped to a tenant.
+    #[error("no anonymous tenant: {reason}")]
+    Anonymous {
+        /// Why not.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -67,6 +89,9 @@ impl Error {
             Self::Listen { .. } => "hub.listen",
             Self::Store { source, .. } => source.code(),
             Self::Peer(_) => "hub.peer",
+            Self::Constitution { .. } => "hub.constitution_key",
+            Self::Terms { .. } => "hub.moderation_terms",
+            Self::Anonymous { .. } => "hub.anonymous",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -80,6 +105,13 @@ impl Error {
             }
             Self::Store { source, .. } => source.hint(),
             Self::Peer(_) => None,
+            Self::Constitution { .. } => Some(
+                "name a PEM file with the RSA or Ed25519 public key of whoever signs constitutions",
+            ),
+            Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
+            Self::Anonymous { .. } => {
+                Some("serve it on loopback addresses only, under an id of its own")
+            }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")
             }
@@ -114,8 +146,7 @@ impl Context {
 
     /// Opens the role's store, off the async threads. The service closes it.
     pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
-        let options =
-            store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+        let options = store::Options::file(self.folder(), [schema]).readers(self.options.readers);
         let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
@@ -158,15 +189,20 @@ impl Context {
 
 /// What a role is made of, once opened.
 pub(crate) struct Part {
-    /// Its routes, with their state.
-    pub(crate) routes: Router,
+    /// Its routes, with their state and what the API document says of them.
+    pub(crate) routes: Routes,
     /// How it has tokens verified.
     pub(crate) authenticator: Authenticator,
     /// The store that must be serving for the role to be ready.
     pub(crate) store: Option<Store>,
     /// The peers that must answer for the role to be ready.
     pub(crate) needs: Vec<peer::Client>,
+    /// Says what else keeps the role from being ready, if anything does.
+    pub(crate) ailment: Option<Ailment>,
 }
+
+/// Looks whether something keeps a role from being ready.
+pub(crate) type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// A hub that is bound and opened; [`Service::run`] serves it.
 pub struct Service {
@@ -184,6 +220,7 @@ impl Service {
     /// When a port is taken, a store cannot be opened, or a secret cannot be made or read.
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let options = Arc::new(options);
+        options.check_anonymous()?;
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for role in BTreeSet::from_iter(options.roles.iter().copied()) {
@@ -195,6 +232,10 @@ impl Service {
         }
         if listeners.is_empty() {
             return Err(Error::NoRoles);
+        }
+        if let Some(anonymous) = &options.anonymous {
+            let tenant = &anonymous.tenant;
+            tracing::warn!(tenant, "requests without a token are taken for this tenant's");
         }
         let house = House {
             doors: addresses.keys().map(|role| (*role, peer::Door::default())).collect(),

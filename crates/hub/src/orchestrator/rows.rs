@@ -316,12 +316,7 @@ pub(super) fn committed(tx: &mut Tx<'_>, session: &str, turn: &str) -> Result<Op
 /// A page of a session's turns with numbers above `after`, in order.
 ///
 /// A page has at most `limit` entries, and ends early once it holds [`PAGE`] bytes.
-pub(super) fn turns(
-    tx: &mut Tx<'_>,
-    session: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Listed>> {
+pub(super) fn turns(tx: &mut Tx<'_>, session: &str, after: i64, limit: u32) -> Result<Vec<Listed>> {
     page(
         tx,
         "SELECT turns.id, number, outcome, text, answer, committed_at FROM turns
@@ -344,12 +339,7 @@ pub(super) fn turns(
 }
 
 /// A page of a session's events with sequences above `after`, in order; bounded as [`turns`].
-pub(super) fn events(
-    tx: &mut Tx<'_>,
-    session: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Event>> {
+pub(super) fn events(tx: &mut Tx<'_>, session: &str, after: i64, limit: u32) -> Result<Vec<Event>> {
     page(
         tx,
         "SELECT sequence, kind, at, data FROM events

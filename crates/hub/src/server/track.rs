@@ -15,8 +15,12 @@ use http::{HeaderValue, StatusCode};
 use seaworthy_base::{Clock, id};
 
 use super::health::{self, Vitals};
+use super::trace::{self, TRACERESPONSE};
 use super::{Context, Part};
+use crate::auth::AnonymousTenant;
+use crate::limits::{Gate, HEADERS, Slip};
 use crate::metrics::Metrics;
+use crate::options::Role;
 use crate::peer::REQUEST_ID;
 use crate::problem::{Limit, Problem};
 
@@ -34,6 +38,7 @@ pub(super) fn wrap(part: Part, context: &Context) -> Router {
         metrics: context.metrics.clone(),
         store: part.store,
         needs: part.needs.into(),
+        ailment: part.ailment,
         stop: context.stop.clone(),
     };
     let track = Track {
@@ -41,13 +46,21 @@ pub(super) fn wrap(part: Part, context: &Context) -> Router {
         metrics: context.metrics.clone(),
         timeout: limits.request_timeout,
     };
-    part.routes
-        .merge(health::routes(vitals))
+    let mut routes = health::routes(part.routes, vitals)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(Extension(part.authenticator))
-        .layer(Extension(Limit { bytes: limits.body, time: limits.body_timeout }))
-        .layer(middleware::from_fn_with_state(Arc::new(track), follow))
+        .layer(Extension(Limit { bytes: limits.body, time: limits.body_timeout }));
+    // Where clients begin something; what that takes of other roles is not counted again.
+    if matches!(context.role, Role::Gateway | Role::Orchestrator) {
+        let gate = Gate::new(context.clock.clone(), context.options.allowances());
+        routes = routes.layer(Extension(gate));
+    }
+    if let Some(anonymous) = &context.options.anonymous {
+        let tenant = AnonymousTenant(anonymous.tenant.as_str().into());
+        routes = routes.layer(Extension(tenant));
+    }
+    routes.layer(middleware::from_fn_with_state(Arc::new(track), follow))
 }
 
 async fn no_route() -> Problem {
@@ -76,6 +89,9 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
             .expect("a UUID's text is letters, digits and hyphens"),
     };
     request.headers_mut().insert(REQUEST_ID, request_id.clone());
+    let span = trace::enter(request.headers_mut());
+    let slip = Slip::default();
+    request.extensions_mut().insert(slip.clone());
 
     let answer = Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match tokio::time::timeout(track.timeout, answer).await {
@@ -91,13 +107,17 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
             response.headers_mut().insert(http::header::ALLOW, allow);
         }
     }
+    if let Some(quota) = slip.read().filter(|_| !response.headers().contains_key(&HEADERS[0])) {
+        quota.write(response.headers_mut());
+    }
     let status = response.status();
     if status.is_server_error() {
-        tracing::warn!(%method, route, status = status.as_u16(), ?request_id, "answered");
+        tracing::warn!(%method, route, status = status.as_u16(), ?request_id, ?span, "answered");
     } else {
-        tracing::debug!(%method, route, status = status.as_u16(), ?request_id, "answered");
+        tracing::debug!(%method, route, status = status.as_u16(), ?request_id, ?span, "answered");
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
+    response.headers_mut().insert(TRACERESPONSE, span);
     track.metrics.answered(&method, &route, status, track.clock.now() - start);
     response
 }

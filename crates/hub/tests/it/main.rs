@@ -7,8 +7,11 @@ mod harness;
 #[cfg(test)]
 mod wire;
 
+mod constitution;
+mod context;
 #[cfg(test)]
 mod crash;
+mod endpoints;
 mod events;
 mod gateway;
 mod hostile;
