@@ -24,6 +24,7 @@ mod feed;
 mod flight;
 mod rows;
 mod turn;
+pub(crate) mod wizards;
 
 use events::Listener;
 use rows::{Outcome, Session};
@@ -118,12 +119,14 @@ pub(crate) struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let schemas = [Schema::own(rows::MIGRATIONS), wizards::PART];
+    let store = context.store(&schemas).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
     let needs = peers.iter().chain([&identity]).cloned().collect();
     let authenticator = context.authenticator(&identity);
+    let wizards = wizards::open(&context.options.wizards, &store, &context.clock).await?;
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
@@ -132,7 +135,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         stop: context.stop.clone(),
     };
     Ok(Part {
-        routes: routes().with_state(hub),
+        routes: routes().with_state(hub).merge(wizards::routes().with_state(wizards)),
         authenticator,
         store: Some(store),
         needs,

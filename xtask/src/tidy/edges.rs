@@ -23,7 +23,7 @@ const HOUSE: &[Room] = &[
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
     Room { floor: 2, name: "wizard", may: &["base", "document"] },
-    Room { floor: 3, name: "hub", may: &["base", "document", "store", "wizard"] },
+    Room { floor: 3, name: "hub", may: &["base", "document", "resilience", "store", "wizard"] },
     Room {
         floor: 3,
         name: "k6",

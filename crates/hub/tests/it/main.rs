@@ -25,3 +25,4 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+mod wizards;
