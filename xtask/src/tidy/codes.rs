@@ -11,6 +11,7 @@ const PREFIXES: &[(&str, &[&str])] = &[
     ("locust", &["locust"]),
     ("metrics", &["metrics"]),
     ("process", &["process"]),
+    ("resilience", &["resilience"]),
     ("script", &["script"]),
     ("seaworthy", &["run"]),
     ("stats", &["stats"]),

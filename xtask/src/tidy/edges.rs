@@ -18,6 +18,7 @@ const HOUSE: &[Room] = &[
     Room { floor: 1, name: "process", may: &["base"] },
     Room { floor: 1, name: "ledger", may: &["base"] },
     Room { floor: 1, name: "script", may: &["base"] },
+    Room { floor: 1, name: "resilience", may: &["base"] },
     Room { floor: 1, name: "store", may: &["base"] },
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
