@@ -25,7 +25,7 @@ use rows::{Kept, State as Stage};
 use shelf::Shelf;
 
 /// The capability to walk through wizards.
-pub const USE: &str = "wizard:use";
+pub(crate) const USE: &str = "wizard:use";
 
 /// The tables, which live in the role's store.
 pub(super) const PART: Part = Part::of("wizards", rows::MIGRATIONS);
