@@ -273,6 +273,15 @@ impl Default for Moderation {
     }
 }
 
+/// Which wizards there are besides those that are shipped.
+#[derive(Clone, Debug, Default)]
+pub struct Wizards {
+    /// A folder of definitions: every `.yaml` and `.yml` file in it, read once at the start.
+    pub folder: Option<PathBuf>,
+    /// The wizard that is begun where there is none with the id that was asked for.
+    pub default: Option<String>,
+}
+
 /// Everything a hub is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -297,6 +306,8 @@ pub struct Options {
     pub anonymous: Option<Anonymous>,
     /// What prompts are looked through for.
     pub moderation: Moderation,
+    /// The wizards.
+    pub wizards: Wizards,
     /// How many connections each role's store reads with at once; reads beyond wait.
     pub readers: NonZeroUsize,
     /// Where the time comes from.
@@ -319,6 +330,7 @@ impl Options {
             allowance: Allowance::default(),
             anonymous: None,
             moderation: Moderation::default(),
+            wizards: Wizards::default(),
             readers: READERS,
             clock: Clock::system(),
         }

@@ -71,6 +71,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The wizards that the operator names cannot be used.
+    #[error("the wizards: {reason}")]
+    Wizards {
+        /// Why not: every finding, with its place.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -92,6 +98,7 @@ impl Error {
             Self::Constitution { .. } => "hub.constitution_key",
             Self::Terms { .. } => "hub.moderation_terms",
             Self::Anonymous { .. } => "hub.anonymous",
+            Self::Wizards { .. } => "hub.wizards",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -111,6 +118,9 @@ impl Error {
             Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
             Self::Anonymous { .. } => {
                 Some("serve it on loopback addresses only, under an id of its own")
+            }
+            Self::Wizards { .. } => {
+                Some("mend the definitions; docs/reference/wizards.md says what each finding means")
             }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")

@@ -29,4 +29,5 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+mod wizards;
 mod workflows;
