@@ -12,11 +12,14 @@ const HEALTH: &str = include_str!("platform/health.js");
 const WIZARD: &str = include_str!("platform/wizard.js");
 const WORKFLOW: &str = include_str!("platform/workflow.js");
 
-/// A hub that serves those who have no token as the tenant `demo`.
+/// A hub that serves those who have no token as the tenant `demo`, and begins a wizard of its own where one
+/// is asked for that it does not know.
 fn open_hub() -> Hub {
     let demo = Path::new("demo");
-    let extra = ROLES.map(|role| (role, "SEAWORTHY_HUB_ANONYMOUS_TENANT", demo));
-    Hub::start(&extra)
+    let tenant = ROLES.map(|role| (role, "SEAWORTHY_HUB_ANONYMOUS_TENANT", demo));
+    let wizard = Path::new("quick_campaign_v1");
+    let default = [("orchestrator", "SEAWORTHY_HUB_DEFAULT_WIZARD", wizard)];
+    Hub::start(&[&tenant[..], &default[..]].concat())
 }
 
 /// Runs a script against it; how it ended, and its summary.
