@@ -11,6 +11,7 @@ mod postgres;
 #[cfg(test)]
 mod wire;
 
+#[cfg(test)]
 mod circuits;
 #[cfg(test)]
 mod constitution;
