@@ -280,7 +280,8 @@ impl Authenticator {
             Credential::Token(token) => ("/v1/tokens/verify", Asked::Token(token)),
             Credential::Anonymous(tenant) => (ANONYMOUS, Asked::Tenant(tenant)),
         };
-        let verified: Result<Verified, Problem> = identity.post_idempotent(trail, path, &asked).await;
+        let verified: Result<Verified, Problem> =
+            identity.post_idempotent(trail, path, &asked).await;
         match verified {
             Ok(verified) if verified.valid => Ok(verified),
             Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Err(problem),
