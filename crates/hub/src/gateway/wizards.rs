@@ -18,8 +18,7 @@ use crate::problem::{Body, Problem};
 /// The routes. `/wizard/...` is how the first scripts spell them.
 pub(super) fn routes() -> Routes<Gateway> {
     let list = || Operation::new("The wizards there are").needs(USE).answers::<Value>(200);
-    let show =
-        || Operation::new("How far a wizard's session is").needs(USE).answers::<Value>(200);
+    let show = || Operation::new("How far a wizard's session is").needs(USE).answers::<Value>(200);
     let begin =
         || Operation::new("Begin a wizard").needs(USE).body::<Begin>().answers::<Value>(200);
     let answer = || {

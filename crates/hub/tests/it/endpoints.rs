@@ -210,9 +210,8 @@ fn examples() -> Vec<Example> {
 
 /// The operations of wizards, under these paths.
 fn wizards(role: Role, [start, session]: [&'static str; 2]) -> Vec<Example> {
-    let operation = |method: &str, path: &str| -> &'static str {
-        String::leak(format!("{method} {path}"))
-    };
+    let operation =
+        |method: &str, path: &str| -> &'static str { String::leak(format!("{method} {path}")) };
     let at = |step: &str| -> &'static str {
         String::leak(format!("{session}{step}").replace("{id}", "{wizard}"))
     };
@@ -249,7 +248,8 @@ impl Setting {
         let made = hub.post(Gateway, "/v1/sessions", json!({"prompt": "Ships"}));
         let made = made.bearer(&member).send().await;
         let session = made.ok(201)["session_id"].as_str().unwrap().to_owned();
-        let begun = hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
+        let begun =
+            hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
         let begun = begun.bearer(&member).send().await;
         let wizard = begun.ok(200)["session_id"].as_str().unwrap().to_owned();
         let path = format!("/v1/wizards/{wizard}/answer");

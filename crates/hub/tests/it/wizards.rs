@@ -92,7 +92,10 @@ async fn a_script_without_a_token_walks_into_the_default_wizard() {
         let body = json!({"wizard_id": format!("test-wizard-{user}-0"), "user_id": format!("test-user-{user}")});
         let started = hub.post(Gateway, "/wizard/start", body).send().await;
         let shown = started.ok(200);
-        assert_eq!((&shown["wizard_id"], &shown["question"]["type"]), (&json!(QUICK), &json!("text")));
+        assert_eq!(
+            (&shown["wizard_id"], &shown["question"]["type"]),
+            (&json!(QUICK), &json!("text"))
+        );
         assert_eq!(shown["requested_wizard_id"], format!("test-wizard-{user}-0"));
         assert_eq!(shown["user"], format!("test-user-{user}"));
         let session = shown["session_id"].as_str().unwrap();
@@ -119,7 +122,10 @@ async fn a_walk_ends_with_a_plan_and_counts_right() {
     let session = started.ok(200)["session_id"].as_str().unwrap().to_owned();
     assert!(session.starts_with("wiz-"), "{session}");
     assert_eq!(started.body["question"]["id"], "campaign_name");
-    assert_eq!(started.body["progress"], json!({"completed_steps": 0, "total_steps": 10, "percentage": 0}));
+    assert_eq!(
+        started.body["progress"],
+        json!({"completed_steps": 0, "total_steps": 10, "percentage": 0})
+    );
     let answers = [
         json!("Spring launch"),
         json!("lead_generation"),
@@ -149,7 +155,10 @@ async fn a_walk_ends_with_a_plan_and_counts_right() {
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
     let shown = shown.ok(200);
     assert_eq!(shown["status"], "completed");
-    assert_eq!(shown["progress"], json!({"completed_steps": 10, "total_steps": 10, "percentage": 100}));
+    assert_eq!(
+        shown["progress"],
+        json!({"completed_steps": 10, "total_steps": 10, "percentage": 100})
+    );
     assert_eq!(shown["answers"]["approval_required"], false);
     assert_eq!(shown["answers"]["budget"], 0);
     assert_eq!(shown["metadata"], json!({"a": [1]}));
@@ -220,14 +229,17 @@ async fn earlier_answers_change_together_and_make_another_plan() {
     let refused = user.answer(&session, json!(0)).await;
     refused.refused(422, "wizard_rule_broken");
     assert_eq!(refused.body["hint"], "change one of channels, budget");
-    user.modify(&session, json!({"question_id": "budget", "value": 1})).await.refused(409, "wizard_not_yet_answered");
+    user.modify(&session, json!({"question_id": "budget", "value": 1}))
+        .await
+        .refused(409, "wizard_not_yet_answered");
     user.answer(&session, json!(100)).await.ok(200);
     for value in [json!("What people remember"), json!(["leads"]), json!(null), json!(true)] {
         user.answer(&session, value).await.ok(200);
     }
     let before = user.get(&format!("/v1/wizards/{session}")).await.body["execution_plan"].clone();
     assert_eq!(before["modules"].as_array().unwrap().len(), 6);
-    let refused = user.modify(&session, json!({"answers": {"campaign_name": "New", "budget": -1}})).await;
+    let refused =
+        user.modify(&session, json!({"answers": {"campaign_name": "New", "budget": -1}})).await;
     refused.refused(422, "wizard_too_small");
     assert_eq!(refused.body["pointer"], "/answers/budget");
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
@@ -240,7 +252,9 @@ async fn earlier_answers_change_together_and_make_another_plan() {
     assert_eq!(plan["modules"].as_array().unwrap().len(), 5);
     assert_eq!(changed.body["status"], "completed");
     user.modify(&session, json!({})).await.refused(422, "invalid_value");
-    user.modify(&session, json!({"answers": {"x": 1}, "question_id": "x"})).await.refused(422, "invalid_value");
+    user.modify(&session, json!({"answers": {"x": 1}, "question_id": "x"}))
+        .await
+        .refused(422, "invalid_value");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,8 +280,16 @@ async fn a_session_belongs_to_its_user_alone() {
             refused.refused(403, "missing_capability");
             hub.get(role, &path).send().await.refused(401, "no_token");
         }
-        for path in [START.to_owned(), format!("/v1/wizards/{session}/answer"), format!("/v1/wizards/{session}/modify")] {
-            let body = if path == START { json!({"wizard_id": QUICK}) } else { json!({"question_id": "campaign_name"}) };
+        for path in [
+            START.to_owned(),
+            format!("/v1/wizards/{session}/answer"),
+            format!("/v1/wizards/{session}/modify"),
+        ] {
+            let body = if path == START {
+                json!({"wizard_id": QUICK})
+            } else {
+                json!({"question_id": "campaign_name"})
+            };
             let refused = hub.post(role, &path, body.clone()).bearer(&carl.token).send().await;
             refused.refused(403, "missing_capability");
             hub.post(role, &path, body).send().await.refused(401, "no_token");
@@ -288,7 +310,10 @@ async fn of_answers_at_the_same_time_one_is_taken() {
     let answered = futures_util::future::join_all(answers).await;
     let taken: Vec<&Answer> = answered.iter().filter(|one| one.status == 200).collect();
     assert_eq!(taken.len(), 1);
-    answered.iter().filter(|one| one.status != 200).for_each(|one| one.refused(409, "wizard_not_current"));
+    answered
+        .iter()
+        .filter(|one| one.status != 200)
+        .for_each(|one| one.refused(409, "wizard_not_current"));
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
     assert_eq!(shown.ok(200)["answers"], taken[0].body["answers"]);
 }
