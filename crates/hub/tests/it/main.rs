@@ -9,10 +9,11 @@ mod wire;
 
 mod constitution;
 mod context;
-#[cfg(test)]
-mod crash;
+//mod crash;
 mod endpoints;
 mod events;
+#[cfg(test)]
+mod flows;
 mod gateway;
 mod hostile;
 mod identity;
@@ -21,8 +22,8 @@ mod memory;
 mod policy;
 mod server;
 mod sessions;
-#[cfg(test)]
-mod store;
+//mod store;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
 mod workflows;
