@@ -12,6 +12,17 @@ pub enum Error {
     /// Another process (or another role in this one) has the place.
     #[error("{0} is in use by another process")]
     Owned(String),
+    /// What was given as a server's address is none.
+    #[error("the database's address cannot be used: {0}")]
+    Address(String),
+    /// A step of the schema would stop everybody else while it runs; it was not taken.
+    #[error("the migration `{migration}` would block: {reason}")]
+    Blocking {
+        /// Its name.
+        migration: &'static str,
+        /// Which statement, and what it would do.
+        reason: String,
+    },
     /// A folder or a file cannot be made, read or written.
     #[error("cannot use {}: {source}", .path.display())]
     Folder {
@@ -93,6 +104,8 @@ pub enum Kind {
     ForeignKey,
     /// A value is missing or not allowed in its column.
     Check,
+    /// A lock was not got in time.
+    Locked,
     /// Anything else: the statement or the schema is wrong.
     Other,
 }
@@ -102,6 +115,8 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Owned(_) => "store.in_use",
+            Self::Address(_) => "store.address",
+            Self::Blocking { .. } => "store.blocking_migration",
             Self::Folder { .. } => "store.folder",
             Self::Open { .. } => "store.open",
             Self::Corrupt { .. } => "store.corrupt",
@@ -120,6 +135,10 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Owned(_) => Some("stop the other process or choose another data folder"),
+            Self::Address(_) => {
+                Some("write postgres://user@host:port/database, its password in a file or variable")
+            }
+            Self::Blocking { .. } => Some("write it in steps that lock nothing for long"),
             Self::Folder { .. } | Self::Open { .. } => {
                 Some("check that it exists, that this user may write it and that there is space")
             }

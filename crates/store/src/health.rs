@@ -1,6 +1,6 @@
 //! Whether a store takes writes: once failed it never does again; while it is away it does not yet.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::Error;
 
@@ -9,6 +9,8 @@ use crate::error::Error;
 pub enum State {
     /// It does.
     Serving,
+    /// The database cannot be reached, and why; it is tried again all the time.
+    Unavailable(Arc<str>),
     /// It does not, until a restart, and why.
     Failed(Arc<str>),
 }
@@ -18,6 +20,8 @@ pub enum State {
 pub(crate) struct Health {
     /// Set once, by whoever sees the first fatal error.
     failed: Arc<OnceLock<Arc<str>>>,
+    /// Why the database cannot be reached, while it cannot.
+    absent: Arc<Mutex<Option<Arc<str>>>>,
 }
 
 impl Health {
@@ -30,12 +34,43 @@ impl Health {
         Error::Failed(Arc::clone(reason))
     }
 
+    /// Until told that it is back, the database cannot be reached.
+    pub(crate) fn away(&self, reason: &str) {
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        if absent.is_none() {
+            tracing::warn!(reason, "the database cannot be reached");
+        }
+        *absent = Some(reason.into());
+    }
+
+    /// The database can be reached again.
+    pub(crate) fn back(&self) {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if absent.is_some() {
+            tracing::info!("the database can be reached again");
+        }
+    }
+
+    /// Why the database cannot be reached, as far as that is known.
+    pub(crate) fn absence(&self) -> Arc<str> {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.clone().unwrap_or_else(|| "the connection was lost".into())
+    }
+
     /// Why nothing is taken.
     pub(crate) fn failure(&self) -> Option<Error> {
-        self.failed.get().map(|reason| Error::Failed(Arc::clone(reason)))
+        match self.state() {
+            State::Serving => None,
+            State::Unavailable(reason) => Some(Error::Unavailable(reason)),
+            State::Failed(reason) => Some(Error::Failed(reason)),
+        }
     }
 
     pub(crate) fn state(&self) -> State {
-        self.failed.get().map_or(State::Serving, |reason| State::Failed(Arc::clone(reason)))
+        if let Some(reason) = self.failed.get() {
+            return State::Failed(Arc::clone(reason));
+        }
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.clone().map_or(State::Serving, State::Unavailable)
     }
 }

@@ -32,6 +32,8 @@
 //!   commit, never their fate.
 //! - A write that was refused or that failed with anything but [`Error::Unknown`] or [`Error::Failed`]
 //!   has left nothing behind. After these two it may be there or not; nothing is repeated by itself.
+//! - A database that cannot be reached is [`Error::Unavailable`] at once, and is found again when it is
+//!   back, by itself.
 //! - A statement that failed spoils its transaction: what follows is refused, and all of it is undone,
 //!   whatever the work returns.
 //!
@@ -55,6 +57,7 @@ mod health;
 mod job;
 mod metrics;
 mod options;
+mod postgres;
 mod sqlite;
 mod store;
 mod tx;
@@ -64,6 +67,7 @@ pub use error::{Error, Kind, Result};
 pub use health::State;
 pub use metrics::Metrics;
 pub use options::{Migration, Options, Part, READERS};
+pub use postgres::{FEWEST, MOST, Server};
 pub use store::Store;
 pub use tx::{Row, Tx};
 pub use value::{FromValue, ToValue, Value};

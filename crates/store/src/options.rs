@@ -3,6 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::error::Result;
+use crate::postgres::{self, Server};
+
 /// One step of a schema, applied once and in order. Steps are only ever added.
 ///
 /// Whoever adds one to a schema that is in use keeps the last version running beside it: add a column,
@@ -15,6 +18,18 @@ pub struct Migration {
     pub sqlite: &'static str,
     /// The same in PostgreSQL's.
     pub postgres: &'static str,
+}
+
+impl Migration {
+    /// Whether PostgreSQL can take this step while everybody works: no index built and no table
+    /// rewritten or read through under a lock, nothing taken away that the last version uses. A store
+    /// takes no step for which this fails.
+    ///
+    /// # Errors
+    /// [`Error::Blocking`](crate::Error::Blocking) with the statement and what it would do.
+    pub fn check(&self) -> Result<()> {
+        postgres::check(self).map(drop)
+    }
 }
 
 /// The steps of one owner of tables. Several may live in one store, each with its own steps, and so
@@ -74,6 +89,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     File(File),
+    Schema(Schema),
 }
 
 /// A folder with a database in it.
@@ -83,6 +99,15 @@ pub(crate) struct File {
     pub(crate) folder: PathBuf,
     /// How many connections read at once; reads beyond wait for one.
     pub(crate) readers: NonZeroUsize,
+}
+
+/// A schema of a PostgreSQL database.
+#[derive(Clone, Debug)]
+pub(crate) struct Schema {
+    pub(crate) server: Server,
+    pub(crate) name: String,
+    /// Whether no other process may have it open.
+    pub(crate) alone: bool,
 }
 
 /// Reading connections of a file, unless told otherwise.
@@ -95,11 +120,34 @@ impl Options {
         Self { place, parts: parts.into_iter().collect() }
     }
 
+    /// A schema of this name on a PostgreSQL server: small letters, digits and underscores. It is
+    /// made when missing. Other processes may have it open too, unless one says [`Options::alone`].
+    pub fn schema(
+        server: &Server,
+        name: impl Into<String>,
+        parts: impl IntoIterator<Item = Part>,
+    ) -> Self {
+        let schema = Schema { server: server.clone(), name: name.into(), alone: false };
+        Self { place: Place::Schema(schema), parts: parts.into_iter().collect() }
+    }
+
+    /// Lets no other process that asks for the same have the schema open: for what keeps in memory
+    /// what it has read, and would not see another's change. A file is always one process's alone.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        if let Place::Schema(schema) = &mut self.place {
+            schema.alone = true;
+        }
+        self
+    }
+
     /// Reads a file with this many connections at once; reads beyond wait for one.
     #[must_use]
     pub fn readers(mut self, readers: NonZeroUsize) -> Self {
         match &mut self.place {
             Place::File(file) => file.readers = readers,
+            // A server's connections are shared by its stores and counted where it is named.
+            Place::Schema(_) => {}
         }
         self
     }

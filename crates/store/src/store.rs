@@ -7,8 +7,8 @@ use crate::health::{Health, State};
 use crate::job::Message;
 use crate::metrics::Metrics;
 use crate::options::{Options, Place};
-use crate::sqlite;
 use crate::tx::Tx;
+use crate::{postgres, sqlite};
 
 /// A handle on an open store. Cheap to clone; the place is given up by [`Store::close`].
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 pub(crate) enum Reads {
     File(sqlite::Pool),
+    Schema(postgres::Reader),
 }
 
 impl Store {
@@ -34,6 +35,7 @@ impl Store {
     pub fn open(options: &Options, metrics: &Metrics) -> Result<Self> {
         match &options.place {
             Place::File(file) => sqlite::open(file, &options.parts, metrics),
+            Place::Schema(schema) => postgres::open(schema, &options.parts, metrics),
         }
     }
 
@@ -80,6 +82,7 @@ impl Store {
     {
         match &self.reads {
             Reads::File(pool) => pool.run(sqlite::Thread::Aside, &self.health, work).await,
+            Reads::Schema(reader) => reader.run(&self.health, &self.metrics, work).await,
         }
     }
 
@@ -96,6 +99,7 @@ impl Store {
     {
         match &self.reads {
             Reads::File(pool) => pool.run(sqlite::Thread::Here, &self.health, work).await,
+            Reads::Schema(reader) => reader.run(&self.health, &self.metrics, work).await,
         }
     }
 

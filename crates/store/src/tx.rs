@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
+use crate::postgres::{self, Link};
 use crate::sqlite::statement;
 use crate::value::{FromValue, Value};
 
@@ -20,11 +21,29 @@ pub struct Tx<'a> {
 #[derive(Debug)]
 enum Source<'a> {
     Sqlite(&'a rusqlite::Connection),
+    Postgres(Link<'a>),
 }
 
 impl<'a> Tx<'a> {
     pub(crate) fn sqlite(connection: &'a rusqlite::Connection) -> Self {
         Self { source: Source::Sqlite(connection), spoiled: None, fatal: None }
+    }
+
+    pub(crate) fn postgres(link: Link<'a>) -> Self {
+        Self { source: Source::Postgres(link), spoiled: None, fatal: None }
+    }
+
+    /// The connection, when it is one to PostgreSQL.
+    pub(crate) fn link(&mut self) -> Option<&mut Link<'a>> {
+        match &mut self.source {
+            Source::Sqlite(_) => None,
+            Source::Postgres(link) => Some(link),
+        }
+    }
+
+    /// Begins the next caller's work on the same connection.
+    pub(crate) fn afresh(&mut self) {
+        self.spoiled = None;
     }
 
     /// Runs one statement and says how many rows it changed.
@@ -36,6 +55,7 @@ impl<'a> Tx<'a> {
         self.sound(values)?;
         let result = match &mut self.source {
             Source::Sqlite(connection) => statement::execute(connection, sql, values),
+            Source::Postgres(link) => link.execute(sql, values),
         };
         self.keep(result)
     }
@@ -51,6 +71,7 @@ impl<'a> Tx<'a> {
         self.sound(values)?;
         let result = match &mut self.source {
             Source::Sqlite(connection) => statement::each(connection, sql, values, each),
+            Source::Postgres(link) => link.each(sql, values, each),
         };
         self.keep(result)
     }
@@ -132,9 +153,17 @@ impl<'a> Tx<'a> {
 }
 
 /// A statement that failed, and whether more than the statement is wrong.
+#[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) fatal: bool,
+}
+
+impl Failure {
+    /// Whether a lock was not got in time.
+    pub(crate) fn locked(&self) -> bool {
+        matches!(self.error, Error::Statement { kind: Kind::Locked, .. })
+    }
 }
 
 impl From<Error> for Failure {
@@ -150,6 +179,7 @@ pub struct Row<'a>(pub(crate) Columns<'a>);
 #[derive(Debug)]
 pub(crate) enum Columns<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -180,6 +210,7 @@ impl Row<'_> {
     pub fn value(&self, column: usize) -> Result<Value<'_>> {
         match &self.0 {
             Columns::Sqlite(row) => statement::value(row, column),
+            Columns::Postgres(row) => postgres::value(row, column),
         }
     }
 }

@@ -4,12 +4,17 @@
 mod fleet;
 #[cfg(test)]
 mod harness;
+/// The store's tests need the same server.
+#[cfg(test)]
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 #[cfg(test)]
 mod wire;
 
 mod constitution;
 mod context;
-//mod crash;
+#[cfg(test)]
+mod crash;
 mod endpoints;
 mod events;
 #[cfg(test)]
@@ -19,10 +24,12 @@ mod hostile;
 mod identity;
 mod inference;
 mod memory;
+mod outage;
 mod policy;
 mod server;
 mod sessions;
-//mod store;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod verdicts;
 #[cfg(test)]

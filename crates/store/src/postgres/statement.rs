@@ -131,6 +131,7 @@ fn kind(state: &SqlState) -> Kind {
     match *state {
         SqlState::UNIQUE_VIOLATION => Kind::Unique,
         SqlState::FOREIGN_KEY_VIOLATION => Kind::ForeignKey,
+        SqlState::LOCK_NOT_AVAILABLE => Kind::Locked,
         SqlState::NOT_NULL_VIOLATION | SqlState::CHECK_VIOLATION => Kind::Check,
         _ => Kind::Other,
     }
