@@ -49,6 +49,24 @@ impl Trail {
         }
         Self(kept)
     }
+
+    /// A trail of the service's own, in the name of whoever `authorization` is of; without one, as a
+    /// request without a token. None when one of the two is no header.
+    pub(crate) fn in_the_name_of(authorization: Option<&str>, request_id: &str) -> Option<Self> {
+        let mut kept = vec![(REQUEST_ID, HeaderValue::from_str(request_id).ok()?)];
+        if let Some(authorization) = authorization {
+            let mut value = HeaderValue::from_str(authorization).ok()?;
+            value.set_sensitive(true);
+            kept.push((header::AUTHORIZATION, value));
+        }
+        Some(Self(kept))
+    }
+
+    /// The `Authorization` header, to be used again in the sender's name, never logged.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(name, _)| name == header::AUTHORIZATION)?;
+        value.to_str().ok()
+    }
 }
 
 /// The header that names a request in logs and answers.

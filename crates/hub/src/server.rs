@@ -16,7 +16,7 @@ use crate::api::Routes;
 use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
-use crate::options::{Options, Role};
+use crate::options::{Database, Options, Role};
 use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
@@ -146,6 +146,8 @@ struct House {
     stores: Mutex<Vec<Store>>,
     identity: OnceLock<Arc<Identity>>,
     tokens: OnceLock<auth::Source>,
+    /// Work that goes on beside requests; it ends by itself when the service is to stop.
+    background: TaskTracker,
 }
 
 impl Context {
@@ -157,7 +159,16 @@ impl Context {
     /// Opens the role's store, off the async threads. The service closes it.
     pub(crate) async fn store(&self, schemas: &[Schema]) -> Result<Store, Error> {
         let schemas = schemas.iter().copied();
-        let options = store::Options::file(self.folder(), schemas).readers(self.options.readers);
+        let options = match &self.options.database {
+            Database::Files => {
+                store::Options::file(self.folder(), schemas).readers(self.options.readers)
+            }
+            // Roles keep in memory what they have read: compiled rules, keys, who listens. Another
+            // process's changes would pass them by.
+            Database::Server { server, prefix } => {
+                store::Options::schema(server, format!("{prefix}_{}", self.role), schemas).alone()
+            }
+        };
         let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))
@@ -166,6 +177,12 @@ impl Context {
             .map_err(|source| Error::Store { role, source })?;
         self.house.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
         Ok(store)
+    }
+
+    /// Has something done beside requests. It must end when [`Context::stop`] is cancelled, and may use
+    /// the role's store until it has.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.house.background.spawn(work);
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
@@ -253,6 +270,7 @@ impl Service {
             stores: Mutex::default(),
             identity: OnceLock::new(),
             tokens: OnceLock::new(),
+            background: TaskTracker::new(),
         };
         let stop = CancellationToken::new();
         let mut service =
@@ -308,6 +326,11 @@ impl Service {
         open.close();
         if tokio::time::timeout(self.options.limits.drain, open.wait()).await.is_err() {
             tracing::warn!(requests = open.len(), "requests cut off at the end of the drain time");
+        }
+        let background = &self.house.background;
+        background.close();
+        if tokio::time::timeout(self.options.limits.drain, background.wait()).await.is_err() {
+            tracing::warn!(tasks = background.len(), "work cut off at the end of the drain time");
         }
         self.close().await;
     }

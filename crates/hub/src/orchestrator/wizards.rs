@@ -12,15 +12,19 @@ use seaworthy_wizard::{Date, Definition, Error as Refusal, Session, day};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::workflows::Workflows;
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::options::Wizards as Options;
 use crate::problem::{Body, Path, Problem};
 use crate::server::Error;
 
+mod approve;
 mod rows;
 mod shelf;
 
+pub(crate) use super::workflows::START as START_WORKFLOW;
+pub(crate) use approve::Approval;
 use rows::{Kept, State as Stage};
 use shelf::Shelf;
 
@@ -36,6 +40,7 @@ pub(super) struct Wizards {
     store: Store,
     clock: Clock,
     shelf: Shelf,
+    workflows: Workflows,
 }
 
 /// What a session is started with.
@@ -86,9 +91,11 @@ pub(super) async fn open(
     options: &Options,
     store: &Store,
     clock: &Clock,
+    workflows: &Workflows,
 ) -> Result<Wizards, Error> {
     let shelf = Shelf::open(options, store, clock.wall()).await?;
-    Ok(Wizards { store: store.clone(), clock: clock.clone(), shelf })
+    let (store, clock, workflows) = (store.clone(), clock.clone(), workflows.clone());
+    Ok(Wizards { store, clock, shelf, workflows })
 }
 
 /// The routes, under the paths that the gateway passes on to.
@@ -123,6 +130,15 @@ pub(super) fn routes() -> Routes<Wizards> {
             Operation::new("Change earlier answers")
                 .needs(USE)
                 .body::<Changes>()
+                .answers::<Value>(200),
+        )
+        .post(
+            "/v1/wizards/{id}/approve",
+            approve::approve,
+            Operation::new("Approve the plan: its workflow is started")
+                .needs(USE)
+                .needs(START_WORKFLOW)
+                .body::<Approval>()
                 .answers::<Value>(200),
         )
 }
@@ -288,6 +304,15 @@ impl Wizards {
                 "completed_at": kept.completed_at,
             });
             shown["execution_plan"] = read(plan)?;
+            shown["workflow_id"] = json!(kept.workflow);
+            shown["approved_at"] = json!(kept.approved_at);
+            if kept.state == Stage::Completed {
+                let at = |step: &str| format!("/v1/wizards/{}/{step}", kept.id);
+                shown["next_steps"] = json!({
+                    "action": "approve_and_execute",
+                    "endpoints": {"approve": at("approve"), "modify": at("modify")},
+                });
+            }
         }
         Ok(shown)
     }
@@ -322,7 +347,7 @@ fn taken(
 fn changeable(kept: &Kept) -> Result<(), Problem> {
     match kept.state {
         Stage::Open | Stage::Completed => Ok(()),
-        Stage::Approving | Stage::Approved => Err(Problem::conflict(
+        Stage::Approved => Err(Problem::conflict(
             "wizard_approved",
             "the plan is approved: nothing changes any more",
         )

@@ -4,6 +4,10 @@
 mod fleet;
 #[cfg(test)]
 mod harness;
+/// The store's tests need the same server.
+#[cfg(test)]
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 #[cfg(test)]
 mod wire;
 
@@ -13,11 +17,14 @@ mod context;
 mod crash;
 mod endpoints;
 mod events;
+#[cfg(test)]
+mod flows;
 mod gateway;
 mod hostile;
 mod identity;
 mod inference;
 mod memory;
+mod outage;
 mod policy;
 mod server;
 mod sessions;
@@ -26,3 +33,5 @@ mod store;
 #[cfg(test)]
 mod verdicts;
 mod wizards;
+#[cfg(test)]
+mod workflows;

@@ -1,0 +1,22 @@
+//! Workflows as their callers meet them: real stores, real processes, real crashes.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod steps;
+#[cfg(test)]
+mod undo;
+#[cfg(test)]
+mod waiting;
