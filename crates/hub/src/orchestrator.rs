@@ -137,7 +137,8 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let authenticator = context.authenticator(&identity);
     let desk = Desk::new(store.clone(), context.clock.clone(), peers.clone());
     let workflows = Workflows::open(context, store.clone(), &desk).await?;
-    let wizards = wizards::open(&context.options.wizards, &store, &context.clock).await?;
+    let (options, clock) = (&context.options.wizards, &context.clock);
+    let wizards = wizards::open(options, &store, clock, &workflows).await?;
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),

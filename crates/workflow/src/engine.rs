@@ -229,6 +229,7 @@ impl Engine {
     }
 
     async fn post(&self, tenant: &str, id: &str, name: Option<&str>, text: String) -> Result<()> {
+        self.check_running(tenant, id).await?;
         let (tenant, id) = (tenant.to_owned(), id.to_owned());
         let name = name.map(str::to_owned);
         let run = self
@@ -248,12 +249,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses what is over by reading alone: a write is what everybody waits for. The write looks again.
+    async fn check_running(&self, tenant: &str, id: &str) -> Result<()> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        self.0.store.peek(move |tx| rows::running(tx, &tenant, &id).map(drop)).await
+    }
+
     /// Ends a workflow on the spot. Nothing is undone, and a step under way is dropped.
     ///
     /// # Errors
     /// When there is no such workflow, or it has ended.
     pub async fn terminate(&self, tenant: &str, id: &str, reason: &str) -> Result<()> {
         check_length("the reason", reason.len(), LONGEST_NAME)?;
+        self.check_running(tenant, id).await?;
         let failure = Failure::lasting("terminated", reason);
         let text = json(&failure);
         let event = json(&Event::Closed { state: State::Terminated, failure: Some(failure) });

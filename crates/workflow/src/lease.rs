@@ -13,7 +13,8 @@ use seaworthy_base::{Clock, Instant, id};
 
 use crate::error::{Error, Result};
 use crate::leases;
-use crate::service::{Options, Shared};
+use crate::options::Options;
+use crate::service::Shared;
 
 /// The right to run.
 #[derive(Debug)]

@@ -73,6 +73,7 @@ mod failure;
 mod journal;
 mod lease;
 mod leases;
+mod options;
 mod registry;
 mod replay;
 mod retry;
@@ -86,11 +87,12 @@ pub use engine::{Engine, Start, Started};
 pub use error::{Error, Result};
 pub use failure::{Cause, Failure};
 pub use journal::{Entry, Event};
+pub use options::{Journaled, Observer, OnEnd, Options};
 pub use registry::Registry;
 pub use retry::Retry;
 pub use rows::{Listing, PART};
 pub use run::Run;
-pub use service::{Journaled, Observer, OnEnd, Options, Service};
+pub use service::Service;
 pub use state::{Description, State, Undone, UnknownState};
 
 /// An input, a step's value or a signal is at most this long as JSON, in bytes.

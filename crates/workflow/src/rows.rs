@@ -6,7 +6,7 @@ use seaworthy_store::{Migration, Part, Row, Tx, values};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::journal::Entry;
-use crate::service::OnEnd;
+use crate::options::OnEnd;
 use crate::state::{Description, State};
 
 /// The tables of this crate, to be opened with the store they shall live in.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use seaworthy_base::{Clock, Timestamp};
-use seaworthy_store::{Store, Tx};
+use seaworthy_store::Store;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -20,116 +20,10 @@ use crate::failure::Failure;
 use crate::journal::{Entry, Event};
 use crate::lease::{self, Lease};
 use crate::leases;
+use crate::options::{Journaled, Options};
 use crate::registry::Registry;
 use crate::rows::{self, Claim, Ending};
 use crate::state::State;
-
-/// How workflows are run.
-#[derive(Clone)]
-pub struct Options {
-    /// Where the time comes from.
-    pub clock: Clock,
-    /// Whether no other process can have the store: whoever was here before is gone then, and what it
-    /// held is taken at once.
-    pub alone: bool,
-    /// How long a node may be silent before others take what it holds. It gives up by itself after half
-    /// of that.
-    pub lease: Duration,
-    /// How often to look for runs that want to be run, besides whenever something here says so.
-    pub poll: Duration,
-    /// A run that will wait for longer than this, or for a signal, is not kept in memory.
-    pub park_after: Duration,
-    /// How many runs are in memory at once.
-    pub resident: usize,
-    /// How many steps are done at once.
-    pub effects: usize,
-    /// Told of each entry of a journal once it is durable, before the code sees it.
-    pub observer: Option<Observer>,
-    /// Done in the transaction that ends a run.
-    pub ending: Option<OnEnd>,
-}
-
-/// What is written together with a run's end.
-#[derive(Clone)]
-pub struct OnEnd(Arc<EndWork>);
-
-type EndWork = dyn Fn(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + Sync;
-
-impl OnEnd {
-    /// This is written, given the run's own id.
-    pub fn new<F>(write: F) -> Self
-    where
-        F: Fn(&mut Tx<'_>, &str) -> seaworthy_store::Result<()> + Send + Sync + 'static,
-    {
-        Self(Arc::new(write))
-    }
-}
-
-impl fmt::Debug for OnEnd {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("OnEnd(..)")
-    }
-}
-
-/// Who is told of each entry that was journaled.
-#[derive(Clone)]
-pub struct Observer(Arc<dyn Fn(Journaled<'_>) + Send + Sync>);
-
-/// An entry that was journaled, and whose it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Journaled<'a> {
-    /// The tenant.
-    pub tenant: &'a str,
-    /// The workflow's id.
-    pub workflow_id: &'a str,
-    /// The run's own id.
-    pub run_id: &'a str,
-    /// The workflow's kind.
-    pub kind: &'a str,
-    /// What was journaled.
-    pub entry: &'a Entry,
-}
-
-impl Observer {
-    /// This is told.
-    pub fn new(tell: impl Fn(Journaled<'_>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
-    }
-}
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Observer(..)")
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            alone: true,
-            lease: Duration::from_secs(10),
-            poll: Duration::from_millis(500),
-            park_after: Duration::from_secs(5),
-            resident: 4_096,
-            effects: 256,
-            observer: None,
-            ending: None,
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Options")
-            .field("alone", &self.alone)
-            .field("lease", &self.lease)
-            .field("resident", &self.resident)
-            .field("effects", &self.effects)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What handle, service and drivers share.
 pub(crate) struct Shared {
@@ -440,8 +334,8 @@ impl Shared {
     }
 
     pub(crate) fn observe(&self, claim: &Claim, entry: &Entry) {
-        if let Some(Observer(tell)) = &self.options.observer {
-            tell(Journaled {
+        if let Some(observer) = &self.options.observer {
+            observer.tell(Journaled {
                 tenant: &claim.tenant,
                 workflow_id: &claim.id,
                 run_id: &claim.run,
@@ -449,12 +343,6 @@ impl Shared {
                 entry,
             });
         }
-    }
-}
-
-impl OnEnd {
-    pub(crate) fn write(&self, tx: &mut Tx<'_>, run: &str) -> seaworthy_store::Result<()> {
-        (self.0)(tx, run)
     }
 }
 

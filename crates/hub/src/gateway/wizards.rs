@@ -11,15 +11,14 @@ use super::forward::Call;
 use super::{Gateway, text};
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
-use crate::orchestrator::wizards::{Begin, Changes, Given, USE};
+use crate::orchestrator::wizards::{Approval, Begin, Changes, Given, START_WORKFLOW, USE};
 use crate::peer::Trail;
 use crate::problem::{Body, Problem};
 
 /// The routes. `/wizard/...` is how the first scripts spell them.
 pub(super) fn routes() -> Routes<Gateway> {
     let list = || Operation::new("The wizards there are").needs(USE).answers::<Value>(200);
-    let show =
-        || Operation::new("How far a wizard's session is").needs(USE).answers::<Value>(200);
+    let show = || Operation::new("How far a wizard's session is").needs(USE).answers::<Value>(200);
     let begin =
         || Operation::new("Begin a wizard").needs(USE).body::<Begin>().answers::<Value>(200);
     let answer = || {
@@ -31,6 +30,13 @@ pub(super) fn routes() -> Routes<Gateway> {
     let modify = || {
         Operation::new("Change earlier answers").needs(USE).body::<Changes>().answers::<Value>(200)
     };
+    let approve = || {
+        Operation::new("Approve the plan: its workflow is started")
+            .needs(USE)
+            .needs(START_WORKFLOW)
+            .body::<Approval>()
+            .answers::<Value>(200)
+    };
     Routes::new()
         .get("/v1/wizards", read, list())
         .post("/v1/wizards/start", write, begin())
@@ -41,6 +47,8 @@ pub(super) fn routes() -> Routes<Gateway> {
         .post("/wizard/{id}/answer", write, answer())
         .post("/v1/wizards/{id}/modify", write, modify())
         .post("/wizard/{id}/modify", write, modify())
+        .post("/v1/wizards/{id}/approve", approval, approve())
+        .post("/wizard/{id}/approve", approval, approve())
 }
 
 async fn read(
@@ -64,6 +72,20 @@ async fn write(
 ) -> Result<Response, Problem> {
     gateway.let_in(caller)?.require(USE)?;
     pass(&gateway, &trail, Method::POST, &uri, &headers, text(body)).await
+}
+
+/// As [`write`], with a body that may be left out.
+async fn approval(
+    caller: Result<Caller, Problem>,
+    trail: Trail,
+    State(gateway): State<Gateway>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Option<Body<Box<RawValue>>>,
+) -> Result<Response, Problem> {
+    gateway.let_in(caller)?.require(USE)?;
+    let body = body.map_or_else(Bytes::new, |Body(body)| text(body));
+    pass(&gateway, &trail, Method::POST, &uri, &headers, body).await
 }
 
 /// Passes a request on under the orchestrator's spelling of its path.

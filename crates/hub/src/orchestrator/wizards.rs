@@ -6,21 +6,25 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
-use seaworthy_base::{Clock, id};
-use seaworthy_store::{self as store, Part, Store};
-use seaworthy_wizard::{Definition, Session, day};
+use seaworthy_base::{Clock, Timestamp, id};
+use seaworthy_store::{Part, Store};
+use seaworthy_wizard::{Date, Definition, Error as Refusal, Session, day};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::workflows::Workflows;
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::options::Wizards as Options;
 use crate::problem::{Body, Path, Problem};
 use crate::server::Error;
 
+mod approve;
 mod rows;
 mod shelf;
 
+pub(crate) use super::workflows::START as START_WORKFLOW;
+pub(crate) use approve::Approval;
 use rows::{Kept, State as Stage};
 use shelf::Shelf;
 
@@ -36,6 +40,7 @@ pub(super) struct Wizards {
     store: Store,
     clock: Clock,
     shelf: Shelf,
+    workflows: Workflows,
 }
 
 /// What a session is started with.
@@ -82,9 +87,15 @@ pub(crate) struct Changes {
 }
 
 /// What the routes need.
-pub(super) async fn open(options: &Options, store: &Store, clock: &Clock) -> Result<Wizards, Error> {
+pub(super) async fn open(
+    options: &Options,
+    store: &Store,
+    clock: &Clock,
+    workflows: &Workflows,
+) -> Result<Wizards, Error> {
     let shelf = Shelf::open(options, store, clock.wall()).await?;
-    Ok(Wizards { store: store.clone(), clock: clock.clone(), shelf })
+    let (store, clock, workflows) = (store.clone(), clock.clone(), workflows.clone());
+    Ok(Wizards { store, clock, shelf, workflows })
 }
 
 /// The routes, under the paths that the gateway passes on to.
@@ -119,6 +130,15 @@ pub(super) fn routes() -> Routes<Wizards> {
             Operation::new("Change earlier answers")
                 .needs(USE)
                 .body::<Changes>()
+                .answers::<Value>(200),
+        )
+        .post(
+            "/v1/wizards/{id}/approve",
+            approve::approve,
+            Operation::new("Approve the plan: its workflow is started")
+                .needs(USE)
+                .needs(START_WORKFLOW)
+                .body::<Approval>()
                 .answers::<Value>(200),
         )
 }
@@ -170,10 +190,8 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(USE)?;
-    let found = hub
-        .store
-        .read(move |tx| rows::session(tx, &caller.tenant, &caller.subject, &id))
-        .await?;
+    let found =
+        hub.store.read(move |tx| rows::session(tx, &caller.tenant, &caller.subject, &id)).await?;
     let kept = found.ok_or_else(unknown)?;
     let definition = hub.shelf.get(&hub.store, &kept.definition).await?;
     Ok(Json(hub.describe(&kept, &resume(&definition, &kept)?)?))
@@ -186,7 +204,7 @@ async fn answer(
     Body(given): Body<Given>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(USE)?;
-    let step = move |session: &mut Session<'_>, today| {
+    let step = move |session: &mut Session<'_>, today: Date| {
         session.answer(given.question_id.as_deref(), &given.value, today)
     };
     hub.step(caller, id, step, |_| "/value".to_owned()).await
@@ -210,31 +228,12 @@ async fn modify(
         return Err(Problem::invalid("", "nothing is to be changed")
             .hint("send `question_id` and `value`, or `answers`"));
     }
-    let step = move |session: &mut Session<'_>, today| session.modify(&answers, today);
+    let step = move |session: &mut Session<'_>, today: Date| session.modify(&answers, today);
     let place = move |question: Option<&str>| match question {
         Some(question) if !single => format!("/answers/{}", pointed(question)),
         _ => "/value".to_owned(),
     };
     hub.step(caller, id, step, place).await
-}
-
-/// Why a step was not taken.
-enum Refused {
-    Problem(Problem),
-    /// The definition with this digest is not at hand.
-    Missing(String),
-}
-
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<store::Error> for Refused {
-    fn from(error: store::Error) -> Self {
-        Self::Problem(error.into())
-    }
 }
 
 impl Wizards {
@@ -243,50 +242,32 @@ impl Wizards {
         &self,
         caller: Caller,
         id: String,
-        step: impl Fn(&mut Session<'_>, seaworthy_wizard::Date) -> Result<(), seaworthy_wizard::Error>
-        + Send
-        + Sync
-        + 'static,
+        step: impl Fn(&mut Session<'_>, Date) -> Result<(), Refusal> + Send + Sync + 'static,
         place: impl Fn(Option<&str>) -> String + Send + Sync + 'static,
     ) -> Result<Json<Value>, Problem> {
-        let work = Arc::new((caller, id, step, place));
-        loop {
-            let (hub, work) = (self.clone(), Arc::clone(&work));
-            let taken = self.store.write(move |tx| -> Result<_, Refused> {
-                let (caller, id, step, place) = &*work;
-                let found = rows::session(tx, &caller.tenant, &caller.subject, id)?;
-                let mut kept = found.ok_or_else(unknown)?;
-                let Some(definition) = hub.shelf.at_hand(&kept.definition) else {
-                    return Err(Refused::Missing(kept.definition));
-                };
-                changeable(&kept)?;
-                let mut session = resume(&definition, &kept)?;
-                let now = hub.clock.wall();
-                let today = day::of(now);
-                let refuse = |error| refusal(&error, place);
-                step(&mut session, today).map_err(refuse)?;
-                kept.answers = Value::Object(session.answers().to_json()).to_string();
-                kept.updated_at = now.to_string();
-                if session.is_complete() {
-                    let plan_id = format!("plan-{}", id::uuid(now).simple());
-                    let plan = session.plan(plan_id, today).map_err(refuse)?;
-                    let plan = serde_json::to_string(&plan).map_err(|error| Problem::internal(&error))?;
-                    kept.plan = Some(plan);
-                    kept.state = Stage::Completed;
-                    kept.completed_at.get_or_insert_with(|| kept.updated_at.clone());
-                }
+        let (tenant, subject) = (caller.tenant, caller.subject);
+        let asked = (tenant.clone(), subject.clone(), id.clone());
+        let found =
+            self.store.peek(move |tx| rows::session(tx, &asked.0, &asked.1, &asked.2)).await?;
+        let found = found.ok_or_else(unknown)?;
+        let definition = self.shelf.get(&self.store, &found.definition).await?;
+        let now = self.clock.wall();
+        let take = {
+            let definition = Arc::clone(&definition);
+            move |kept| taken(&definition, kept, now, &step, &place)
+        };
+        // What is refused does not get to the one writer that everybody waits for.
+        take(found)?;
+        let kept = self
+            .store
+            .write(move |tx| -> Result<_, Problem> {
+                let found = rows::session(tx, &tenant, &subject, &id)?;
+                let kept = take(found.ok_or_else(unknown)?)?;
                 rows::update(tx, &kept)?;
-                Ok((definition, kept))
-            });
-            match taken.await {
-                Ok((definition, kept)) => {
-                    return Ok(Json(self.describe(&kept, &resume(&definition, &kept)?)?));
-                }
-                Err(Refused::Problem(problem)) => return Err(problem),
-                // Brought from the store, then at hand: the next round finds it.
-                Err(Refused::Missing(digest)) => drop(self.shelf.get(&self.store, &digest).await?),
-            }
-        }
+                Ok(kept)
+            })
+            .await?;
+        Ok(Json(self.describe(&kept, &resume(&definition, &kept)?)?))
     }
 
     /// A session as every route shows it.
@@ -323,19 +304,54 @@ impl Wizards {
                 "completed_at": kept.completed_at,
             });
             shown["execution_plan"] = read(plan)?;
+            shown["workflow_id"] = json!(kept.workflow);
+            shown["approved_at"] = json!(kept.approved_at);
+            if kept.state == Stage::Completed {
+                let at = |step: &str| format!("/v1/wizards/{}/{step}", kept.id);
+                shown["next_steps"] = json!({
+                    "action": "approve_and_execute",
+                    "endpoints": {"approve": at("approve"), "modify": at("modify")},
+                });
+            }
         }
         Ok(shown)
     }
+}
+
+/// A session after a step.
+fn taken(
+    definition: &Definition,
+    mut kept: Kept,
+    now: Timestamp,
+    step: &dyn Fn(&mut Session<'_>, Date) -> Result<(), Refusal>,
+    place: &dyn Fn(Option<&str>) -> String,
+) -> Result<Kept, Problem> {
+    changeable(&kept)?;
+    let mut session = resume(definition, &kept)?;
+    let today = day::of(now);
+    step(&mut session, today).map_err(|error| refusal(&error, place))?;
+    kept.answers = Value::Object(session.answers().to_json()).to_string();
+    kept.updated_at = now.to_string();
+    if session.is_complete() {
+        let plan_id = format!("plan-{}", id::uuid(now).simple());
+        let plan = session.plan(plan_id, today).map_err(|error| refusal(&error, place))?;
+        let plan = serde_json::to_string(&plan).map_err(|error| Problem::internal(&error))?;
+        kept.plan = Some(plan);
+        kept.state = Stage::Completed;
+        kept.completed_at.get_or_insert_with(|| kept.updated_at.clone());
+    }
+    Ok(kept)
 }
 
 /// Nothing changes once a workflow works from it.
 fn changeable(kept: &Kept) -> Result<(), Problem> {
     match kept.state {
         Stage::Open | Stage::Completed => Ok(()),
-        Stage::Approving | Stage::Approved => {
-            Err(Problem::conflict("wizard_approved", "the plan is approved: nothing changes any more")
-                .hint("start a new session"))
-        }
+        Stage::Approved => Err(Problem::conflict(
+            "wizard_approved",
+            "the plan is approved: nothing changes any more",
+        )
+        .hint("start a new session")),
     }
 }
 
@@ -351,16 +367,15 @@ fn read(text: &str) -> Result<Value, Problem> {
 }
 
 /// A step that a wizard refuses, as its client is told.
-fn refusal(error: &seaworthy_wizard::Error, place: &dyn Fn(Option<&str>) -> String) -> Problem {
-    use seaworthy_wizard::Error as Wizard;
+fn refusal(error: &Refusal, place: &dyn Fn(Option<&str>) -> String) -> Problem {
     let code = error.code().replace('.', "_");
     let (status, pointed) = match error {
-        Wizard::Unfit { .. } => return Problem::internal(error),
-        Wizard::NotCurrent { .. }
-        | Wizard::NotYetAnswered { .. }
-        | Wizard::Complete
-        | Wizard::Incomplete { .. } => (StatusCode::CONFLICT, None),
-        Wizard::UnknownQuestion { .. } | Wizard::Rule { .. } => {
+        Refusal::Unfit { .. } => return Problem::internal(error),
+        Refusal::NotCurrent { .. }
+        | Refusal::NotYetAnswered { .. }
+        | Refusal::Complete
+        | Refusal::Incomplete { .. } => (StatusCode::CONFLICT, None),
+        Refusal::UnknownQuestion { .. } | Refusal::Rule { .. } => {
             (StatusCode::UNPROCESSABLE_ENTITY, None)
         }
         _ => (StatusCode::UNPROCESSABLE_ENTITY, Some(place(error.question()))),

@@ -8,6 +8,7 @@ use seaworthy_hub::Role::{Gateway, Identity, Inference, Memory, Orchestrator, Po
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Hub};
+use crate::wire::until;
 
 /// One call of one operation.
 struct Example {
@@ -206,14 +207,66 @@ fn examples() -> Vec<Example> {
     examples.extend(wizards(Gateway, ["/v1/wizards/start", "/v1/wizards/{id}"]));
     examples.push(call(Gateway, "GET /v1/wizards", "/v1/wizards", None, 200));
     examples.extend(wizards(Gateway, ["/wizard/start", "/wizard/{id}"]));
+    examples.extend(workflows());
+    examples
+}
+
+/// The routes of workflows, in both spellings. `{workflow}` is one that has ended.
+fn workflows() -> Vec<Example> {
+    let campaign = json!({"campaign_name": "Tall ships"});
+    let opening = json!({"prompt": "Ships"});
+    let project = json!({"project_name": "Ship", "description": "Build it."});
+    let orders = json!({"directives": [{"agent_id": "a", "goal": "g"}]});
+    let signal = json!({"name": "note", "payload": 1});
+    let role = Orchestrator;
+    let mut examples = vec![
+        call(role, "POST /v1/projects", "/v1/projects", Some(project), 202),
+        call(role, "GET /v1/projects/{id}", "/v1/projects/{workflow}", None, 200),
+        call(
+            role,
+            "POST /v1/projects/{id}/cancel",
+            "/v1/projects/{workflow}/cancel",
+            Some(json!({})),
+            409,
+        ),
+        call(role, "POST /v1/mao/start", "/v1/mao/start", Some(orders), 202),
+        call(role, "GET /v1/mao/{id}", "/v1/mao/{workflow}", None, 200),
+    ];
+    for (root, one, place) in [
+        ("/workflows", "/workflows/{id}", "/workflows/{workflow}"),
+        ("/v1/workflows", "/v1/workflows/{id}", "/v1/workflows/{workflow}"),
+    ] {
+        let made = [
+            ("GET", root, "", root, "", None, 200),
+            ("POST", root, "/marketing", root, "/marketing", Some(campaign.clone()), 202),
+            ("POST", root, "/session", root, "/session", Some(opening.clone()), 202),
+            ("GET", one, "", place, "", None, 200),
+            ("GET", one, "/history", place, "/history", None, 200),
+            ("GET", one, "/query/{name}", place, "/query/get_progress", None, 200),
+            ("GET", one, "/artifacts", place, "/artifacts", None, 200),
+            ("GET", one, "/artifacts/{name}", place, "/artifacts/record.json", None, 200),
+            ("POST", one, "/signal", place, "/signal", Some(signal.clone()), 409),
+            ("POST", one, "/signal/{name}", place, "/signal/note", Some(json!(1)), 409),
+            ("POST", one, "/cancel", place, "/cancel", Some(json!({})), 409),
+            ("POST", one, "/terminate", place, "/terminate", Some(json!({})), 409),
+        ];
+        examples.extend(made.into_iter().map(|(method, start, rest, base, end, body, status)| {
+            Example {
+                role,
+                operation: format!("{method} {start}{rest}").leak(),
+                path: format!("{base}{end}").leak(),
+                body,
+                status,
+            }
+        }));
+    }
     examples
 }
 
 /// The operations of wizards, under these paths.
 fn wizards(role: Role, [start, session]: [&'static str; 2]) -> Vec<Example> {
-    let operation = |method: &str, path: &str| -> &'static str {
-        String::leak(format!("{method} {path}"))
-    };
+    let operation =
+        |method: &str, path: &str| -> &'static str { String::leak(format!("{method} {path}")) };
     let at = |step: &str| -> &'static str {
         String::leak(format!("{session}{step}").replace("{id}", "{wizard}"))
     };
@@ -221,12 +274,15 @@ fn wizards(role: Role, [start, session]: [&'static str; 2]) -> Vec<Example> {
     let given = json!({"question_id": "campaign_name", "value": "Spring"});
     let answer = operation("POST", &format!("{session}/answer"));
     let modify = operation("POST", &format!("{session}/modify"));
+    let approve = operation("POST", &format!("{session}/approve"));
     vec![
         call(role, operation("POST", start), start, Some(begin), 200),
         call(role, operation("GET", session), at(""), None, 200),
         // Its first question is answered already, so that any number of examples find it the same.
         call(role, answer, at("/answer"), Some(given.clone()), 409),
         call(role, modify, at("/modify"), Some(given), 200),
+        // Questions are open.
+        call(role, approve, at("/approve"), Some(json!({})), 409),
     ]
 }
 
@@ -238,6 +294,7 @@ struct Setting {
     spare: String,
     session: String,
     wizard: String,
+    workflow: String,
     constitution: Value,
 }
 
@@ -250,21 +307,32 @@ impl Setting {
         let made = hub.post(Gateway, "/v1/sessions", json!({"prompt": "Ships"}));
         let made = made.bearer(&member).send().await;
         let session = made.ok(201)["session_id"].as_str().unwrap().to_owned();
-        let begun = hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
+        let begun =
+            hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
         let begun = begun.bearer(&member).send().await;
         let wizard = begun.ok(200)["session_id"].as_str().unwrap().to_owned();
         let path = format!("/v1/wizards/{wizard}/answer");
         let named = hub.post(Gateway, &path, json!({"value": "Autumn"})).bearer(&member);
         named.send().await.ok(200);
+        let begun = hub.post(Orchestrator, "/workflows/session", json!({"prompt": "Ships"}));
+        let begun = begun.bearer(&member).send().await;
+        let workflow = begun.ok(202)["workflow_id"].as_str().unwrap().to_owned();
+        let path = format!("/workflows/{workflow}");
+        until("the workflow has ended", async || {
+            let found = hub.get(Orchestrator, &path).bearer(&member).send().await;
+            found.ok(200)["status"] == "completed"
+        })
+        .await;
         let held = hub.get(Identity, "/.well-known/constitution.json").send().await;
         let constitution = held.ok(200)["bundle"].clone();
-        Self { hub, member, nobody, spare, session, wizard, constitution }
+        Self { hub, member, nobody, spare, session, wizard, workflow, constitution }
     }
 
     async fn send(&self, example: &Example, as_whom: As<'_>) -> Answer {
         let (method, _) = example.operation.split_once(' ').unwrap();
         let path = example.path.replace("{session}", &self.session);
         let path = path.replace("{wizard}", &self.wizard);
+        let path = path.replace("{workflow}", &self.workflow);
         let mut call = self.hub.call(example.role, method, &path);
         if let Some(body) = &example.body {
             let text = body
@@ -407,6 +475,7 @@ async fn every_operation_refuses_broken_bodies_and_paths_and_stores_nothing() {
         if example.body.is_some() {
             let place = example.path.replace("{session}", &setting.session);
             let place = place.replace("{wizard}", &setting.wizard);
+            let place = place.replace("{workflow}", &setting.workflow);
             for (media, body) in bodies {
                 sent(&place, media, body).await;
             }

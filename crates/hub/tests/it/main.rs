@@ -22,6 +22,8 @@ mod crash;
 #[cfg(test)]
 mod endpoints;
 mod events;
+#[cfg(test)]
+mod flows;
 mod gateway;
 mod hostile;
 mod identity;
@@ -36,4 +38,5 @@ mod store;
 #[cfg(test)]
 mod verdicts;
 mod wizards;
+#[cfg(test)]
 mod workflows;

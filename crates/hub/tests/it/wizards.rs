@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use seaworthy_hub::Role::{Gateway, Orchestrator};
+use seaworthy_base::Clock;
+use seaworthy_hub::Role::{Gateway, Orchestrator, Policy};
 use seaworthy_hub::options::{Anonymous, Options};
 use seaworthy_hub::{Error, Role, Service};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Answer, Hub};
+use crate::wire::until;
 
 const ROLES: [Role; 3] = [Role::Identity, Role::Orchestrator, Role::Gateway];
 const START: &str = "/v1/wizards/start";
@@ -92,7 +94,10 @@ async fn a_script_without_a_token_walks_into_the_default_wizard() {
         let body = json!({"wizard_id": format!("test-wizard-{user}-0"), "user_id": format!("test-user-{user}")});
         let started = hub.post(Gateway, "/wizard/start", body).send().await;
         let shown = started.ok(200);
-        assert_eq!((&shown["wizard_id"], &shown["question"]["type"]), (&json!(QUICK), &json!("text")));
+        assert_eq!(
+            (&shown["wizard_id"], &shown["question"]["type"]),
+            (&json!(QUICK), &json!("text"))
+        );
         assert_eq!(shown["requested_wizard_id"], format!("test-wizard-{user}-0"));
         assert_eq!(shown["user"], format!("test-user-{user}"));
         let session = shown["session_id"].as_str().unwrap();
@@ -119,7 +124,10 @@ async fn a_walk_ends_with_a_plan_and_counts_right() {
     let session = started.ok(200)["session_id"].as_str().unwrap().to_owned();
     assert!(session.starts_with("wiz-"), "{session}");
     assert_eq!(started.body["question"]["id"], "campaign_name");
-    assert_eq!(started.body["progress"], json!({"completed_steps": 0, "total_steps": 10, "percentage": 0}));
+    assert_eq!(
+        started.body["progress"],
+        json!({"completed_steps": 0, "total_steps": 10, "percentage": 0})
+    );
     let answers = [
         json!("Spring launch"),
         json!("lead_generation"),
@@ -149,7 +157,10 @@ async fn a_walk_ends_with_a_plan_and_counts_right() {
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
     let shown = shown.ok(200);
     assert_eq!(shown["status"], "completed");
-    assert_eq!(shown["progress"], json!({"completed_steps": 10, "total_steps": 10, "percentage": 100}));
+    assert_eq!(
+        shown["progress"],
+        json!({"completed_steps": 10, "total_steps": 10, "percentage": 100})
+    );
     assert_eq!(shown["answers"]["approval_required"], false);
     assert_eq!(shown["answers"]["budget"], 0);
     assert_eq!(shown["metadata"], json!({"a": [1]}));
@@ -220,14 +231,17 @@ async fn earlier_answers_change_together_and_make_another_plan() {
     let refused = user.answer(&session, json!(0)).await;
     refused.refused(422, "wizard_rule_broken");
     assert_eq!(refused.body["hint"], "change one of channels, budget");
-    user.modify(&session, json!({"question_id": "budget", "value": 1})).await.refused(409, "wizard_not_yet_answered");
+    user.modify(&session, json!({"question_id": "budget", "value": 1}))
+        .await
+        .refused(409, "wizard_not_yet_answered");
     user.answer(&session, json!(100)).await.ok(200);
     for value in [json!("What people remember"), json!(["leads"]), json!(null), json!(true)] {
         user.answer(&session, value).await.ok(200);
     }
     let before = user.get(&format!("/v1/wizards/{session}")).await.body["execution_plan"].clone();
     assert_eq!(before["modules"].as_array().unwrap().len(), 6);
-    let refused = user.modify(&session, json!({"answers": {"campaign_name": "New", "budget": -1}})).await;
+    let refused =
+        user.modify(&session, json!({"answers": {"campaign_name": "New", "budget": -1}})).await;
     refused.refused(422, "wizard_too_small");
     assert_eq!(refused.body["pointer"], "/answers/budget");
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
@@ -240,7 +254,9 @@ async fn earlier_answers_change_together_and_make_another_plan() {
     assert_eq!(plan["modules"].as_array().unwrap().len(), 5);
     assert_eq!(changed.body["status"], "completed");
     user.modify(&session, json!({})).await.refused(422, "invalid_value");
-    user.modify(&session, json!({"answers": {"x": 1}, "question_id": "x"})).await.refused(422, "invalid_value");
+    user.modify(&session, json!({"answers": {"x": 1}, "question_id": "x"}))
+        .await
+        .refused(422, "invalid_value");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,8 +282,16 @@ async fn a_session_belongs_to_its_user_alone() {
             refused.refused(403, "missing_capability");
             hub.get(role, &path).send().await.refused(401, "no_token");
         }
-        for path in [START.to_owned(), format!("/v1/wizards/{session}/answer"), format!("/v1/wizards/{session}/modify")] {
-            let body = if path == START { json!({"wizard_id": QUICK}) } else { json!({"question_id": "campaign_name"}) };
+        for path in [
+            START.to_owned(),
+            format!("/v1/wizards/{session}/answer"),
+            format!("/v1/wizards/{session}/modify"),
+        ] {
+            let body = if path == START {
+                json!({"wizard_id": QUICK})
+            } else {
+                json!({"question_id": "campaign_name"})
+            };
             let refused = hub.post(role, &path, body.clone()).bearer(&carl.token).send().await;
             refused.refused(403, "missing_capability");
             hub.post(role, &path, body).send().await.refused(401, "no_token");
@@ -288,7 +312,10 @@ async fn of_answers_at_the_same_time_one_is_taken() {
     let answered = futures_util::future::join_all(answers).await;
     let taken: Vec<&Answer> = answered.iter().filter(|one| one.status == 200).collect();
     assert_eq!(taken.len(), 1);
-    answered.iter().filter(|one| one.status != 200).for_each(|one| one.refused(409, "wizard_not_current"));
+    answered
+        .iter()
+        .filter(|one| one.status != 200)
+        .for_each(|one| one.refused(409, "wizard_not_current"));
     let shown = user.get(&format!("/v1/wizards/{session}")).await;
     assert_eq!(shown.ok(200)["answers"], taken[0].body["answers"]);
 }
@@ -322,6 +349,174 @@ async fn sessions_go_on_after_a_restart_with_the_questions_they_began_with() {
     user.post(START, json!({"wizard_id": "own"})).await.refused(404, "unknown_wizard");
     let answered = user.answer(&session, json!(5)).await;
     assert_eq!(answered.ok(200)["execution_plan"]["answers"], json!({"first": "one", "second": 5}));
+}
+
+/// Whoever may start workflows, and do what their steps do.
+const STARTER: [&str; 8] = [
+    "wizard:use",
+    "workflow:start",
+    "workflow:read",
+    "memory:read",
+    "memory:write",
+    "policy:evaluate",
+    "policy:write",
+    "inference:use",
+];
+
+async fn starter<'h>(hub: &'h Hub) -> User<'h> {
+    let user = User { hub, token: hub.token("acme", "ada", &STARTER).await };
+    let rules = hub.put(Policy, "/v1/policies/acme", json!({"rules": []})).bearer(&user.token);
+    assert!(rules.send().await.status.is_success());
+    user
+}
+
+impl User<'_> {
+    /// A walk through the short wizard to its plan.
+    async fn planned(&self) -> (String, Value) {
+        let session = self.start(QUICK).await;
+        for value in [json!("Tall ships"), json!("Sailors"), json!("They are fast."), json!(false)]
+        {
+            self.answer(&session, value).await.ok(200);
+        }
+        let shown = self.get(&format!("/v1/wizards/{session}")).await;
+        (session, shown.ok(200)["execution_plan"].clone())
+    }
+
+    async fn approve(&self, session: &str, body: Value) -> Answer {
+        self.post(&format!("/v1/wizards/{session}/approve"), body).await
+    }
+
+    async fn workflow(&self, id: &str) -> Value {
+        let path = format!("/workflows/{id}");
+        self.hub.get(Orchestrator, &path).bearer(&self.token).send().await.ok(200).clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approved_plan_is_carried_out_once_and_as_it_was_shown() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let (session, plan) = user.planned().await;
+    let shown = user.get(&format!("/v1/wizards/{session}")).await.body;
+    assert_eq!(
+        shown["next_steps"]["endpoints"]["approve"],
+        format!("/v1/wizards/{session}/approve")
+    );
+    let other = json!({"plan_id": "plan-of-yesterday"});
+    user.approve(&session, other).await.refused(409, "wizard_plan_changed");
+    let approved = user.approve(&session, json!({"plan_id": plan["plan_id"]})).await;
+    let approved = approved.ok(200);
+    assert_eq!(
+        (&approved["status"], &approved["execution_status"]),
+        (&json!("approved"), &json!("queued"))
+    );
+    assert_eq!(approved["execution_plan"], plan);
+    let workflow = approved["workflow_id"].as_str().unwrap();
+    // Also without a body, and under the other spelling.
+    let path = format!("/wizard/{session}/approve");
+    let again = hub.call(Gateway, "POST", &path).bearer(&user.token).send().await;
+    assert_eq!(again.ok(200)["workflow_id"], workflow);
+    user.modify(&session, json!({"question_id": "campaign_name", "value": "x"}))
+        .await
+        .refused(409, "wizard_approved");
+    user.answer(&session, json!("x")).await.refused(409, "wizard_approved");
+    until("the campaign is completed", async || {
+        user.workflow(workflow).await["status"] == "completed"
+    })
+    .await;
+    let ended = user.workflow(workflow).await;
+    assert_eq!(ended["result"]["campaign_name"], "Tall ships");
+    let record = format!("/workflows/{workflow}/artifacts");
+    let made = hub.get(Orchestrator, &record).bearer(&user.token).send().await;
+    assert!(made.ok(200)["artifacts"].as_array().is_some_and(|all| !all.is_empty()), "{made:?}");
+    let token = user.token.clone();
+    let data = hub.stop().await;
+    let hub = hub_on(data, |options| options).await;
+    let user = User { hub: &hub, token };
+    assert_eq!(user.get(&format!("/v1/wizards/{session}")).await.ok(200)["workflow_id"], workflow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_whole_plan_is_approved_by_who_may_start_it() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let open = user.start(QUICK).await;
+    user.approve(&open, json!({})).await.refused(409, "wizard_incomplete");
+    user.approve("wiz-0", json!({})).await.refused(404, "unknown_wizard_session");
+    let (session, _) = user.planned().await;
+    user.approve(&session, json!({"plan": "x"})).await.refused(422, "unknown_field");
+    for lacking in &STARTER[..2] {
+        let held: Vec<&str> = STARTER.into_iter().filter(|one| one != lacking).collect();
+        let less = User { hub: &hub, token: hub.token("acme", "ada", &held).await };
+        less.approve(&session, json!({})).await.refused(403, "missing_capability");
+    }
+    let user = User { hub: &hub, token: hub.token("acme", "ada", &STARTER).await };
+    let shown = user.get(&format!("/v1/wizards/{session}")).await;
+    assert_eq!(shown.ok(200)["status"], "completed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_approved_while_it_is_changed_is_the_plan_that_is_shown() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    for round in 0..6 {
+        let (session, _) = user.planned().await;
+        let change = json!({"question_id": "campaign_name", "value": format!("Round {round}")});
+        let (changed, approved) =
+            tokio::join!(user.modify(&session, change), user.approve(&session, json!({})));
+        let shown = user.get(&format!("/v1/wizards/{session}")).await.ok(200).clone();
+        match approved.status.as_u16() {
+            200 => {
+                let plan = shown["execution_plan"]["plan_id"].as_str().unwrap();
+                assert_eq!(shown["workflow_id"], format!("marketing-{plan}"));
+                assert_eq!(approved.body["execution_plan"], shown["execution_plan"]);
+            }
+            _ => {
+                approved.refused(409, "wizard_plan_changed");
+                assert_eq!(shown["status"], "completed");
+            }
+        }
+        let name =
+            if changed.status == 200 { format!("Round {round}") } else { "Tall ships".to_owned() };
+        assert_eq!(shown["execution_plan"]["campaign_name"], name.as_str());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_has_become_too_late_is_not_approved() {
+    let clock = Clock::manual("2026-11-29T12:00:00Z".parse().unwrap());
+    let inner = clock.clone();
+    let hub = Hub::with(tempfile::tempdir().unwrap(), |mut options| {
+        options.clock = inner;
+        options
+    })
+    .await;
+    let user = starter(&hub).await;
+    let session = user.start(MARKETING).await;
+    let answers = [
+        json!("Spring"),
+        json!(null),
+        json!("All"),
+        json!(["email"]),
+        json!("2026-12-06"),
+        json!(0),
+        json!("What people remember"),
+        json!(["leads"]),
+        json!(null),
+        json!(true),
+    ];
+    for value in answers {
+        user.answer(&session, value).await.ok(200);
+    }
+    clock.set_wall("2026-11-30T00:00:01Z".parse().unwrap());
+    let user = User { hub: &hub, token: hub.token("acme", "ada", &STARTER).await };
+    let refused = user.approve(&session, json!({})).await;
+    refused.refused(409, "wizard_plan_outdated");
+    assert!(refused.body["detail"].as_str().unwrap().contains("7 days"), "{refused:?}");
+    user.modify(&session, json!({"question_id": "launch_date", "value": "2026-12-07"}))
+        .await
+        .ok(200);
+    assert_eq!(user.approve(&session, json!({})).await.ok(200)["status"], "approved");
 }
 
 /// What an operator is told when the hub does not start.

@@ -95,9 +95,7 @@ pub(super) enum State {
     Open,
     /// Every question is answered, and there is a plan.
     Completed,
-    /// The plan was approved, and its workflow is being started: nothing is changed any more.
-    Approving,
-    /// Its workflow was started.
+    /// The plan was approved, and its workflow started: nothing is changed any more.
     Approved,
 }
 
@@ -107,14 +105,13 @@ impl State {
         match self {
             Self::Open => "in_progress",
             Self::Completed => "completed",
-            Self::Approving => "approving",
             Self::Approved => "approved",
         }
     }
 
     /// None when it is no state: the database was changed from outside.
     fn named(name: &str) -> Option<Self> {
-        [Self::Open, Self::Completed, Self::Approving, Self::Approved]
+        [Self::Open, Self::Completed, Self::Approved]
             .into_iter()
             .find(|state| state.as_str() == name)
     }

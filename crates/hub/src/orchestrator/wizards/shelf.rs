@@ -45,7 +45,8 @@ impl Shelf {
         let catalog = catalog.map_err(|reason| Error::Wizards { reason })?;
         let default = match &options.default {
             Some(id) if catalog.get(id).is_none() => {
-                let known: Vec<&str> = catalog.iter().map(|one| one.definition.id.as_str()).collect();
+                let known: Vec<&str> =
+                    catalog.iter().map(|one| one.definition.id.as_str()).collect();
                 let reason = format!("the default wizard `{id}` is none of {}", known.join(", "));
                 return Err(Error::Wizards { reason });
             }
@@ -95,7 +96,11 @@ impl Shelf {
     }
 
     /// The definition with this digest, from the store if need be.
-    pub(super) async fn get(&self, store: &Store, digest: &str) -> Result<Arc<Definition>, Problem> {
+    pub(super) async fn get(
+        &self,
+        store: &Store,
+        digest: &str,
+    ) -> Result<Arc<Definition>, Problem> {
         if let Some(definition) = self.at_hand(digest) {
             return Ok(definition);
         }
@@ -145,7 +150,8 @@ fn read(folder: Option<&Path>) -> Result<Catalog, String> {
         let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
         let findings = catalog.add(&path.display().to_string(), &text);
         if seaworthy_document::errors(&findings) {
-            let _ = writeln!(refused, "{}\n", seaworthy_document::render_all(&findings, Some(&text)));
+            let _ =
+                writeln!(refused, "{}\n", seaworthy_document::render_all(&findings, Some(&text)));
         } else {
             for finding in findings {
                 tracing::warn!("{finding}");

@@ -29,7 +29,9 @@ macro_rules! one {
                 artifact,
                 Operation::new("Something that a workflow has made")
                     .needs(READ)
-                    .answers_with(200, "text/markdown"),
+                    .answers_with(200, "text/markdown")
+                    .answers_with(200, "image/svg+xml")
+                    .answers::<Value>(200),
             )
             .post(
                 concat!($path, "/signal"),
