@@ -280,7 +280,8 @@ impl Authenticator {
             Credential::Token(token) => ("/v1/tokens/verify", Asked::Token(token)),
             Credential::Anonymous(tenant) => (ANONYMOUS, Asked::Tenant(tenant)),
         };
-        let verified: Result<Verified, Problem> = identity.post(trail, path, &asked).await;
+        let verified: Result<Verified, Problem> =
+            identity.post_idempotent(trail, path, &asked).await;
         match verified {
             Ok(verified) if verified.valid => Ok(verified),
             Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Err(problem),
@@ -301,7 +302,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             .extensions
             .get::<Authenticator>()
             .ok_or_else(|| Problem::internal(&"the route has no authenticator"))?;
-        let verified = authenticator.verify(&Trail::of(&parts.headers), &credential).await?;
+        let verified = authenticator.verify(&Trail::of(parts), &credential).await?;
         let caller = Self {
             subject: verified.user_id.clone(),
             tenant: verified.tenant_id.clone(),

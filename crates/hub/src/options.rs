@@ -151,8 +151,12 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a request may take until its response begins.
     pub request_timeout: Duration,
-    /// How long a call from one role to another may take.
+    /// How long a call from one role to another may take, all its tries together.
     pub peer_timeout: Duration,
+    /// Most calls from one role to another that are under way at once; four times as many may wait.
+    pub peer_calls: usize,
+    /// How long a role that keeps failing is not called by another.
+    pub circuit_cooldown: Duration,
     /// How long requests under way may take to finish once the service is told to stop.
     pub drain: Duration,
 }
@@ -168,6 +172,8 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             peer_timeout: Duration::from_secs(10),
+            peer_calls: 1_024,
+            circuit_cooldown: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
     }
@@ -268,6 +274,15 @@ impl Default for Moderation {
     }
 }
 
+/// Which wizards there are besides those that are shipped.
+#[derive(Clone, Debug, Default)]
+pub struct Wizards {
+    /// A folder of definitions: every `.yaml` and `.yml` file in it, read once at the start.
+    pub folder: Option<PathBuf>,
+    /// The wizard that is begun where there is none with the id that was asked for.
+    pub default: Option<String>,
+}
+
 /// Where the roles keep their rows.
 #[derive(Clone, Debug, Default)]
 pub enum Database {
@@ -319,6 +334,8 @@ pub struct Options {
     pub anonymous: Option<Anonymous>,
     /// What prompts are looked through for.
     pub moderation: Moderation,
+    /// The wizards.
+    pub wizards: Wizards,
     /// How many connections each role's file is read with at once; reads beyond wait.
     pub readers: NonZeroUsize,
     /// Where the time comes from.
@@ -342,6 +359,7 @@ impl Options {
             allowance: Allowance::default(),
             anonymous: None,
             moderation: Moderation::default(),
+            wizards: Wizards::default(),
             readers: READERS,
             clock: Clock::system(),
         }

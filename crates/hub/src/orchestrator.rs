@@ -25,6 +25,7 @@ mod flight;
 mod flows;
 mod rows;
 mod turn;
+pub(crate) mod wizards;
 mod workflows;
 
 use events::Listener;
@@ -122,7 +123,12 @@ pub(crate) struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let schemas = [Schema::own(rows::MIGRATIONS), seaworthy_workflow::PART, workflows::rows::PART];
+    let schemas = [
+        Schema::own(rows::MIGRATIONS),
+        seaworthy_workflow::PART,
+        workflows::rows::PART,
+        wizards::PART,
+    ];
     let store = context.store(&schemas).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
@@ -131,6 +137,8 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let authenticator = context.authenticator(&identity);
     let desk = Desk::new(store.clone(), context.clock.clone(), peers.clone());
     let workflows = Workflows::open(context, store.clone(), &desk).await?;
+    let (options, clock) = (&context.options.wizards, &context.clock);
+    let wizards = wizards::open(options, &store, clock, &workflows).await?;
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
@@ -139,7 +147,10 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         stop: context.stop.clone(),
     };
     Ok(Part {
-        routes: routes().with_state(hub).merge(workflows::routes().with_state(workflows)),
+        routes: routes()
+            .with_state(hub)
+            .merge(workflows::routes().with_state(workflows))
+            .merge(wizards::routes().with_state(wizards)),
         authenticator,
         store: Some(store),
         needs,
@@ -308,7 +319,8 @@ async fn events_of(
         let listener = Listener {
             authenticator: hub.authenticator,
             clock: hub.turns.clock,
-            trail,
+            // A stream outlives the request that opened it.
+            trail: trail.lasting(),
             credential: caller.credential,
             expires_at: caller.expires_at,
         };

@@ -71,6 +71,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The wizards that the operator names cannot be used.
+    #[error("the wizards: {reason}")]
+    Wizards {
+        /// Why not: every finding, with its place.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -92,6 +98,7 @@ impl Error {
             Self::Constitution { .. } => "hub.constitution_key",
             Self::Terms { .. } => "hub.moderation_terms",
             Self::Anonymous { .. } => "hub.anonymous",
+            Self::Wizards { .. } => "hub.wizards",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -112,6 +119,9 @@ impl Error {
             Self::Anonymous { .. } => {
                 Some("serve it on loopback addresses only, under an id of its own")
             }
+            Self::Wizards { .. } => {
+                Some("mend the definitions; docs/reference/wizards.md says what each finding means")
+            }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")
             }
@@ -127,6 +137,9 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Cancelled when the service is to stop; streams end then.
     pub(crate) stop: CancellationToken,
+    /// How the roles stand that this one calls.
+    circuits: peer::Circuits,
+    peers: Mutex<BTreeMap<Role, peer::Client>>,
     house: Arc<House>,
 }
 
@@ -176,17 +189,28 @@ impl Context {
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
-    /// default loopback port.
+    /// default loopback port. Asked for again it is the same, so that a role has one circuit to another.
     pub(crate) fn peer(&self, role: Role) -> Result<peer::Client, Error> {
-        let deadline = self.options.limits.peer_timeout;
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = peers.get(&role) {
+            return Ok(client.clone());
+        }
+        let client = self.connect(role)?;
+        self.circuits.add(client.dependency().clone());
+        peers.insert(role, client.clone());
+        Ok(client)
+    }
+
+    fn connect(&self, role: Role) -> Result<peer::Client, Error> {
+        let limits = &self.options.limits;
         let said = self.options.peers.get(role);
         // Also when the operator said so, in the address that the role was told to listen on.
         let here = said.is_none_or(|base| base == format!("http://{}", self.options.address(role)));
         if let Some(door) = self.house.doors.get(&role).filter(|_| here) {
-            return Ok(peer::Client::inside(role, door.clone(), deadline));
+            return Ok(peer::Client::inside(role, door.clone(), limits, &self.clock));
         }
         let fallback = format!("http://{}", role.address());
-        Ok(peer::Client::new(role, said.unwrap_or(&fallback), deadline)?)
+        Ok(peer::Client::over(role, said.unwrap_or(&fallback), limits, &self.clock)?)
     }
 
     /// How tokens are judged: with identity when this process plays it, else by asking and following
@@ -286,12 +310,16 @@ impl Service {
     }
 
     fn context(&self, role: Role) -> Context {
+        let (metrics, circuits) = (Metrics::new(role.service()), peer::Circuits::default());
+        metrics.collect(circuits.clone());
         Context {
             role,
             options: Arc::clone(&self.options),
             clock: self.options.clock.clone(),
-            metrics: Metrics::new(role.service()),
+            metrics,
             stop: self.stop.clone(),
+            circuits,
+            peers: Mutex::default(),
             house: Arc::clone(&self.house),
         }
     }

@@ -26,9 +26,11 @@ use crate::server::{Context, Error};
 
 mod begin;
 mod errors;
+mod planned;
 pub(super) mod rows;
 mod table;
 
+pub(super) use planned::check_starter;
 pub(super) use table::routes;
 
 /// The capability to see workflows and what they made.

@@ -1,5 +1,5 @@
-//! What probes, scrapers and tools ask: `/live`, `/ready`, `/health`, `/startup`, `/metrics` and
-//! `/openapi.json`.
+//! What probes, scrapers and tools ask: `/live`, `/ready`, `/health`, `/startup`, `/metrics`,
+//! `/circuits` and `/openapi.json`.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{StatusCode, header};
 use schemars::JsonSchema;
+use seaworthy_resilience::dependency::Snapshot;
 use seaworthy_store::{self as store, Store};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +30,7 @@ pub(super) struct Vitals {
     pub(super) store: Option<Store>,
     pub(super) needs: Arc<[peer::Client]>,
     pub(super) ailment: Option<Ailment>,
+    pub(super) circuits: peer::Circuits,
     pub(super) stop: CancellationToken,
 }
 
@@ -40,6 +42,14 @@ struct Report {
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Vec<String>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Dependencies {
+    service: &'static str,
+    role: Role,
+    #[schemars(with = "Vec<Value>")]
+    circuits: Vec<Snapshot>,
 }
 
 /// A role's own routes and those that every role has.
@@ -55,6 +65,13 @@ pub(super) fn routes(own: Routes, vitals: Vitals) -> Router {
             "/metrics",
             metrics,
             Operation::new("What the role counts").open().answers_with(200, metrics::MEDIA_TYPE),
+        )
+        .get(
+            "/circuits",
+            circuits,
+            Operation::new("How the roles that this one calls stand")
+                .open()
+                .answers::<Dependencies>(200),
         )
         .with_state(vitals);
     let described = Routes::new().get(
@@ -131,4 +148,10 @@ async fn health(State(vitals): State<Vitals>) -> Json<Report> {
 
 async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], vitals.metrics.encode())
+}
+
+/// How the roles stand that this one calls.
+async fn circuits(State(vitals): State<Vitals>) -> Json<Dependencies> {
+    let (service, role) = (vitals.role.service(), vitals.role);
+    Json(Dependencies { service, role, circuits: vitals.circuits.snapshots() })
 }

@@ -13,6 +13,7 @@ use axum::{Extension, Router};
 use futures_util::FutureExt;
 use http::{HeaderValue, StatusCode};
 use seaworthy_base::{Clock, id};
+use seaworthy_resilience::{Deadline, Error};
 
 use super::health::{self, Vitals};
 use super::trace::{self, TRACERESPONSE};
@@ -39,6 +40,7 @@ pub(super) fn wrap(part: Part, context: &Context) -> Router {
         store: part.store,
         needs: part.needs.into(),
         ailment: part.ailment,
+        circuits: context.circuits.clone(),
         stop: context.stop.clone(),
     };
     let track = Track {
@@ -93,10 +95,23 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
     let slip = Slip::default();
     request.extensions_mut().insert(slip.clone());
 
-    let answer = Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind());
-    let mut response = match tokio::time::timeout(track.timeout, answer).await {
+    let own = Deadline::after(&track.clock, track.timeout);
+    let told = Deadline::of(request.headers(), &track.clock);
+    let deadline = told.map_or(own, |told| told.sooner(own));
+    // Other roles are called until a little earlier, so that there is time to say which did not answer.
+    let calls = Deadline::after(&track.clock, deadline.handed_on(&track.clock));
+    request.extensions_mut().insert(calls);
+    let answer = async {
+        // Made in here, so that of a request without any time left nothing is begun.
+        Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind()).await
+    };
+    let mut response = match deadline.bound(&track.clock, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
+        Err(Error::DeadlinePassed) => {
+            let detail = "the request's deadline had passed when it arrived";
+            Problem::unavailable("deadline_passed", detail).into_response()
+        }
         Err(_) => Problem::unavailable("timed_out", "the request took too long").into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -32,7 +32,8 @@ fn call(
 }
 
 /// What every role has.
-const PROBES: [&str; 6] = ["/live", "/startup", "/ready", "/health", "/metrics", "/openapi.json"];
+const PROBES: [&str; 7] =
+    ["/live", "/startup", "/ready", "/health", "/metrics", "/circuits", "/openapi.json"];
 
 fn examples() -> Vec<Example> {
     let constitution = |role| {
@@ -201,6 +202,11 @@ fn examples() -> Vec<Example> {
     for role in [Identity, Policy, Gateway] {
         examples.extend(constitution(role));
     }
+    examples.extend(wizards(Orchestrator, ["/v1/wizards/start", "/v1/wizards/{id}"]));
+    examples.push(call(Orchestrator, "GET /v1/wizards", "/v1/wizards", None, 200));
+    examples.extend(wizards(Gateway, ["/v1/wizards/start", "/v1/wizards/{id}"]));
+    examples.push(call(Gateway, "GET /v1/wizards", "/v1/wizards", None, 200));
+    examples.extend(wizards(Gateway, ["/wizard/start", "/wizard/{id}"]));
     examples.extend(workflows());
     examples
 }
@@ -257,6 +263,29 @@ fn workflows() -> Vec<Example> {
     examples
 }
 
+/// The operations of wizards, under these paths.
+fn wizards(role: Role, [start, session]: [&'static str; 2]) -> Vec<Example> {
+    let operation =
+        |method: &str, path: &str| -> &'static str { String::leak(format!("{method} {path}")) };
+    let at = |step: &str| -> &'static str {
+        String::leak(format!("{session}{step}").replace("{id}", "{wizard}"))
+    };
+    let begin = json!({"wizard_id": "quick_campaign_v1"});
+    let given = json!({"question_id": "campaign_name", "value": "Spring"});
+    let answer = operation("POST", &format!("{session}/answer"));
+    let modify = operation("POST", &format!("{session}/modify"));
+    let approve = operation("POST", &format!("{session}/approve"));
+    vec![
+        call(role, operation("POST", start), start, Some(begin), 200),
+        call(role, operation("GET", session), at(""), None, 200),
+        // Its first question is answered already, so that any number of examples find it the same.
+        call(role, answer, at("/answer"), Some(given.clone()), 409),
+        call(role, modify, at("/modify"), Some(given), 200),
+        // Questions are open.
+        call(role, approve, at("/approve"), Some(json!({})), 409),
+    ]
+}
+
 /// What the examples are filled in with.
 struct Setting {
     hub: Hub,
@@ -264,6 +293,7 @@ struct Setting {
     nobody: String,
     spare: String,
     session: String,
+    wizard: String,
     workflow: String,
     constitution: Value,
 }
@@ -277,6 +307,13 @@ impl Setting {
         let made = hub.post(Gateway, "/v1/sessions", json!({"prompt": "Ships"}));
         let made = made.bearer(&member).send().await;
         let session = made.ok(201)["session_id"].as_str().unwrap().to_owned();
+        let begun =
+            hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
+        let begun = begun.bearer(&member).send().await;
+        let wizard = begun.ok(200)["session_id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/wizards/{wizard}/answer");
+        let named = hub.post(Gateway, &path, json!({"value": "Autumn"})).bearer(&member);
+        named.send().await.ok(200);
         let begun = hub.post(Orchestrator, "/workflows/session", json!({"prompt": "Ships"}));
         let begun = begun.bearer(&member).send().await;
         let workflow = begun.ok(202)["workflow_id"].as_str().unwrap().to_owned();
@@ -288,12 +325,13 @@ impl Setting {
         .await;
         let held = hub.get(Identity, "/.well-known/constitution.json").send().await;
         let constitution = held.ok(200)["bundle"].clone();
-        Self { hub, member, nobody, spare, session, workflow, constitution }
+        Self { hub, member, nobody, spare, session, wizard, workflow, constitution }
     }
 
     async fn send(&self, example: &Example, as_whom: As<'_>) -> Answer {
         let (method, _) = example.operation.split_once(' ').unwrap();
         let path = example.path.replace("{session}", &self.session);
+        let path = path.replace("{wizard}", &self.wizard);
         let path = path.replace("{workflow}", &self.workflow);
         let mut call = self.hub.call(example.role, method, &path);
         if let Some(body) = &example.body {
@@ -436,6 +474,7 @@ async fn every_operation_refuses_broken_bodies_and_paths_and_stores_nothing() {
         };
         if example.body.is_some() {
             let place = example.path.replace("{session}", &setting.session);
+            let place = place.replace("{wizard}", &setting.wizard);
             let place = place.replace("{workflow}", &setting.workflow);
             for (media, body) in bodies {
                 sent(&place, media, body).await;

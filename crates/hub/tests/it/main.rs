@@ -11,10 +11,15 @@ mod postgres;
 #[cfg(test)]
 mod wire;
 
+#[cfg(test)]
+mod circuits;
+#[cfg(test)]
 mod constitution;
+#[cfg(test)]
 mod context;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod endpoints;
 mod events;
 #[cfg(test)]
@@ -32,5 +37,6 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+mod wizards;
 #[cfg(test)]
 mod workflows;

@@ -85,7 +85,13 @@ impl Session {
         let client = Arc::new(client);
         let mannered = tokio::time::timeout(ANSWER, client.batch_execute(MANNERS)).await;
         mannered.map_err(|_| "the server does not answer".to_owned())?.map_err(said)?;
-        Ok(Self { client, connection, prepared: HashMap::new(), ahead: VecDeque::new(), broken: false })
+        Ok(Self {
+            client,
+            connection,
+            prepared: HashMap::new(),
+            ahead: VecDeque::new(),
+            broken: false,
+        })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -122,9 +128,8 @@ impl Link<'_> {
         let (client, sql) = (Arc::clone(&self.session.client), sql.into());
         let mut sent: Sent = Box::pin(async move { client.batch_execute(&sql).await });
         // Polled once, it is on its way.
-        let first = self.runtime.block_on(poll_fn(|context| {
-            Poll::Ready(sent.as_mut().poll(context))
-        }));
+        let first =
+            self.runtime.block_on(poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))));
         self.session.ahead.push_back(match first {
             Poll::Pending => sent,
             Poll::Ready(result) => Box::pin(std::future::ready(result)),

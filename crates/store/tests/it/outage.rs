@@ -56,10 +56,9 @@ fn load(store: &Store, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<To
         let (store, stop) = (store.clone(), Arc::clone(stop));
         tokio::spawn(async move {
             let mut told = Told::new();
-            for index in 0.. {
-                if stop.load(Ordering::SeqCst) {
-                    break;
-                }
+            let mut index = 0;
+            while !stop.load(Ordering::SeqCst) {
+                index += 1;
                 let name = format!("{caller}-{index}");
                 let result = log(&store, name.clone()).await;
                 if result.is_err() {
@@ -109,7 +108,8 @@ async fn restarted_under_load(end: fn(&mut Server)) {
     let callers = load(&store, &stop);
     for _ in 0..3 {
         let before = numbers(&store, COUNT).await[0];
-        until("writes go through", || async { numbers(&store, COUNT).await[0] > before + 200 }).await;
+        until("writes go through", || async { numbers(&store, COUNT).await[0] > before + 200 })
+            .await;
         server = tokio::task::spawn_blocking(move || {
             end(&mut server);
             server
@@ -241,7 +241,8 @@ async fn a_server_that_is_not_there_is_said() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = nobody.local_addr().unwrap().port();
     drop(nobody);
-    let error = open(options(&format!("postgres://u:s3cret@127.0.0.1:{port}/hub"))).await.unwrap_err();
+    let error =
+        open(options(&format!("postgres://u:s3cret@127.0.0.1:{port}/hub"))).await.unwrap_err();
     assert_eq!(error.code(), "store.unavailable");
     assert!(error.hint().is_some() && !format!("{error} {error:?}").contains("s3cret"));
 }

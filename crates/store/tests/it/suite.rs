@@ -224,7 +224,10 @@ async fn failures_say_their_kind(place: Place) {
     assert_eq!(kind(insert(&store, -1).await), Kind::Check);
     let orphan = write(&store, two, &[Value::Integer(2), Value::Integer(9)]).await;
     assert_eq!(kind(orphan), Kind::ForeignKey);
-    assert_eq!(kind(write(&store, "INSERT INTO total (n) VALUES (?1)", &[Value::Null]).await), Kind::Check);
+    assert_eq!(
+        kind(write(&store, "INSERT INTO total (n) VALUES (?1)", &[Value::Null]).await),
+        Kind::Check
+    );
     assert_eq!(kind(write(&store, "INSERT INTO nowhere VALUES (1)", &[]).await), Kind::Other);
     assert_eq!(numbers(&store, ROWS).await, [1]);
     store.close().await;
@@ -280,8 +283,9 @@ async fn texts_are_ordered_by_their_bytes(place: Place) {
         let sql = "INSERT INTO kinds (id, text) VALUES (?1, ?2)";
         write(&store, sql, &[Value::Integer(id), Value::Text(word)]).await.unwrap();
     }
-    let found: Result<Vec<String>> =
-        store.read(|tx| tx.query("SELECT text FROM kinds ORDER BY text", &[], |row| row.get(0))).await;
+    let found: Result<Vec<String>> = store
+        .read(|tx| tx.query("SELECT text FROM kinds ORDER BY text", &[], |row| row.get(0)))
+        .await;
     let mut sorted = words;
     sorted.sort_unstable();
     assert_eq!(found.unwrap(), sorted);
@@ -292,9 +296,12 @@ async fn a_wrong_column_is_an_error(place: Place) {
     let store = place.open(OWN).await;
     write(&store, "INSERT INTO kinds (id, text) VALUES (1, 'x')", &[]).await.unwrap();
     let sql = "SELECT text, whole FROM kinds";
-    let number: Result<Option<i64>> = store.read(move |tx| tx.first(sql, &[], |row| row.get(0))).await;
-    let nothing: Result<Option<i64>> = store.read(move |tx| tx.first(sql, &[], |row| row.get(1))).await;
-    let beyond: Result<Option<i64>> = store.read(move |tx| tx.first(sql, &[], |row| row.get(2))).await;
+    let number: Result<Option<i64>> =
+        store.read(move |tx| tx.first(sql, &[], |row| row.get(0))).await;
+    let nothing: Result<Option<i64>> =
+        store.read(move |tx| tx.first(sql, &[], |row| row.get(1))).await;
+    let beyond: Result<Option<i64>> =
+        store.read(move |tx| tx.first(sql, &[], |row| row.get(2))).await;
     for (result, place) in [(number, 0), (nothing, 1), (beyond, 2)] {
         let error = result.unwrap_err();
         assert!(matches!(error, Error::Column { column, .. } if column == place), "{error}");
@@ -312,7 +319,8 @@ async fn wrong_statements_are_errors_and_nothing_else(place: Place) {
     for wrong in [few, many, kind, nonsense] {
         assert_eq!(wrong.unwrap_err().code(), "store.statement");
     }
-    let read: Result<Option<i64>> = store.read(|tx| tx.first("NONSENSE", &[], |row| row.get(0))).await;
+    let read: Result<Option<i64>> =
+        store.read(|tx| tx.first("NONSENSE", &[], |row| row.get(0))).await;
     assert_eq!(read.unwrap_err().code(), "store.statement");
     assert_eq!(store.state(), State::Serving);
     insert(&store, 1).await.unwrap();

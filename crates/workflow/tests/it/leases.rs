@@ -50,9 +50,11 @@ async fn what_a_dead_node_held_is_taken_over_and_not_before() {
     one.begin("hang", "h", &()).await;
     first.reaches(1).await;
     // The first lives: however often the second looks, it does not get it.
-    for _ in 0..20 {
+    let mut looks = 0;
+    while looks < 20 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(second.get(), 0, "one step on two nodes");
+        looks += 1;
     }
     one.crash().await;
     assert_eq!(result(&two.ended("h", State::Completed).await), json!("two"));
@@ -88,9 +90,11 @@ async fn a_node_taken_for_dead_writes_nothing_any_more() {
     house.store.write::<_, StoreError, _>(take).await.unwrap();
     hold.store(false, Ordering::SeqCst);
     // Time enough for the step to end and for its outcome to be written, were it.
-    for _ in 0..100 {
+    let mut writes = 0;
+    while writes < 100 {
         tokio::time::sleep(Duration::from_millis(2)).await;
         house.store.write::<_, StoreError, _>(|_| Ok(())).await.unwrap();
+        writes += 1;
     }
     let count: Option<i64> = house
         .store

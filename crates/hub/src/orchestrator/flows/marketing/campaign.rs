@@ -74,8 +74,8 @@ pub(crate) struct Campaign {
 impl Campaign {
     /// Refuses what is no campaign.
     pub(crate) fn check(&self, now: Timestamp) -> Result<(), Problem> {
-        if self.campaign_name.trim().is_empty() || self.campaign_name.len() > 200 {
-            let detail = "a campaign's name has 1 to 200 bytes";
+        if self.campaign_name.trim().is_empty() || self.campaign_name.chars().count() > 200 {
+            let detail = "a campaign's name has 1 to 200 characters";
             return Err(Problem::invalid("/campaign_name", detail));
         }
         if !self.budget.is_finite() || self.budget < 0.0 {
