@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use seaworthy_workflow::{Observer, Options, State};
 use tokio::process::Command;
 
-use crate::harness::{DEADLINE, House, TENANT, open, quick, start};
+use crate::harness::{DEADLINE, House, TENANT, open, place, quick, start};
 use crate::program::{self, Op, World};
 
 const FOLDER: &str = "WORKFLOW_TEST_FOLDER";
@@ -57,7 +57,7 @@ async fn child() {
     let (writes, touches) = (bomb(WRITES), bomb(TOUCHES));
     let observer = Some(Observer::new(move |_| writes()));
     let options = Options { observer, ..quick() };
-    let store = open(&folder.join("store"));
+    let store = open(&folder.join("store")).await;
     let registry = program::registry(&world, touches);
     let service = seaworthy_workflow::Service::open(store, registry, options).await.unwrap();
     let engine = service.engine();
@@ -69,6 +69,8 @@ async fn child() {
 
 /// Lets a child live; says whether it came to the end.
 async fn live(folder: &Path, writes: Option<u32>, touches: Option<u32>) -> bool {
+    // A child that made the database would take the server with it when it dies.
+    place(&folder.join("store")).await;
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "crash::child"]).env(FOLDER, folder);
     for (variable, count) in [(WRITES, writes), (TOUCHES, touches)] {
@@ -86,7 +88,7 @@ async fn live(folder: &Path, writes: Option<u32>, touches: Option<u32>) -> bool 
 
 /// What must have come of the story, whatever happened meanwhile. Returns how many entries it took.
 async fn check(folder: &Path) -> u64 {
-    let house = House::at(&folder.join("store"));
+    let house = House::at(&folder.join("store")).await;
     let world = World::at(&folder.join("world"));
     let node = house.start(program::registry(&world, || {})).await;
     let ended = node.ended("p", State::Failed).await;

@@ -1,11 +1,12 @@
 //! An engine under test: on a file of its own, started, dropped as by a crash, and started again.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use seaworthy_store::{Metrics, Store};
+use seaworthy_store::{Metrics, Server, Store};
 use seaworthy_workflow::{
     Description, Engine, Entry, Event, Options, PART, Registry, Service, Start, State,
 };
@@ -36,20 +37,27 @@ pub(crate) struct Node {
 }
 
 impl House {
-    pub(crate) fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let own = tempfile::tempdir().unwrap();
-        let house = Self::at(own.path());
+        let house = Self::at(own.path()).await;
         Self { _own: Some(own), ..house }
     }
 
-    pub(crate) fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), store: open(folder), _own: None }
+    pub(crate) async fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), store: open(folder).await, _own: None }
+    }
+
+    /// The same house as another process of a fleet has it. A file has one owner: there it is the same
+    /// store.
+    pub(crate) async fn neighbour(&self) -> Self {
+        let store = if on_postgres() { open(&self.folder).await } else { self.store.clone() };
+        Self { folder: self.folder.clone(), store, _own: None }
     }
 
     /// As after a new start of the process, though not of the machine.
     pub(crate) async fn reopen(&mut self) {
         self.store.close().await;
-        self.store = open(&self.folder);
+        self.store = open(&self.folder).await;
     }
 
     pub(crate) async fn start(&self, registry: Registry) -> Node {
@@ -147,9 +155,40 @@ pub(crate) fn start<T: Serialize>(kind: &str, id: &str, input: &T) -> Start {
     }
 }
 
-pub(crate) fn open(folder: &Path) -> Store {
-    let options = seaworthy_store::Options::file(folder, [PART]);
-    Store::open(&options, &Metrics::default()).unwrap()
+/// The store of a folder: in files, or, when the tests are run with `SEAWORTHY_TEST_ROWS=postgres`, in a
+/// database of its own, the same as long as the folder lives.
+pub(crate) async fn open(folder: &Path) -> Store {
+    let options = place(folder).await;
+    let opened = move || Store::open(&options, &Metrics::default()).unwrap();
+    tokio::task::spawn_blocking(opened).await.unwrap()
+}
+
+/// Where the store of a folder is; a database is made when it has none.
+pub(crate) async fn place(folder: &Path) -> seaworthy_store::Options {
+    if !on_postgres() {
+        return seaworthy_store::Options::file(folder, [PART]);
+    }
+    std::fs::create_dir_all(folder).unwrap();
+    let note = folder.join("database");
+    let address = match std::fs::read_to_string(&note) {
+        Ok(address) => address,
+        Err(_) => {
+            let address = crate::postgres::database().await;
+            std::fs::write(note, &address).unwrap();
+            address
+        }
+    };
+    let few = NonZeroUsize::new(4).unwrap();
+    let server = Server::with_connections(&address, 1, few).unwrap();
+    seaworthy_store::Options::schema(&server, "tests", [PART])
+}
+
+pub(crate) fn on_postgres() -> bool {
+    match std::env::var("SEAWORTHY_TEST_ROWS").as_deref() {
+        Ok("postgres") => true,
+        Ok("files") | Err(_) => false,
+        Ok(other) => panic!("SEAWORTHY_TEST_ROWS is `{other}`, neither files nor postgres"),
+    }
 }
 
 /// The result as JSON.

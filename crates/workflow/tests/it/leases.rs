@@ -41,11 +41,12 @@ fn held() -> Arc<AtomicBool> {
 
 #[tokio::test]
 async fn what_a_dead_node_held_is_taken_over_and_not_before() {
-    let house = House::new();
+    let house = House::new().await;
     let (first, second) = (Counter::default(), Counter::default());
     let one = house.start_with(hanging("one", &held(), &first), shared()).await;
     let free = Arc::new(AtomicBool::new(false));
-    let two = house.start_with(hanging("two", &free, &second), shared()).await;
+    let next = house.neighbour().await;
+    let two = next.start_with(hanging("two", &free, &second), shared()).await;
     one.begin("hang", "h", &()).await;
     first.reaches(1).await;
     // The first lives: however often the second looks, it does not get it.
@@ -62,12 +63,13 @@ async fn what_a_dead_node_held_is_taken_over_and_not_before() {
 
 #[tokio::test]
 async fn a_node_that_leaves_hands_over_at_once() {
-    let house = House::new();
+    let house = House::new().await;
     let (first, second) = (Counter::default(), Counter::default());
     let long = Options { lease: Duration::from_secs(3_600), ..shared() };
     let one = house.start_with(hanging("one", &held(), &first), long.clone()).await;
     let free = Arc::new(AtomicBool::new(false));
-    let two = house.start_with(hanging("two", &free, &second), long).await;
+    let next = house.neighbour().await;
+    let two = next.start_with(hanging("two", &free, &second), long).await;
     one.begin("hang", "h", &()).await;
     first.reaches(1).await;
     one.stop().await;
@@ -76,7 +78,7 @@ async fn a_node_that_leaves_hands_over_at_once() {
 
 #[tokio::test]
 async fn a_node_taken_for_dead_writes_nothing_any_more() {
-    let house = House::new();
+    let house = House::new().await;
     let (hold, begun) = (held(), Counter::default());
     let node = house.start(hanging("one", &hold, &begun)).await;
     node.begin("hang", "h", &()).await;
@@ -106,7 +108,7 @@ async fn a_node_taken_for_dead_writes_nothing_any_more() {
 
 #[tokio::test]
 async fn a_node_that_cannot_show_that_it_lives_drops_its_work_and_begins_anew() {
-    let house = House::new();
+    let house = House::new().await;
     let (hold, begun) = (held(), Counter::default());
     let node = house.start_with(hanging("one", &hold, &begun), shared()).await;
     node.begin("hang", "h", &()).await;
@@ -122,7 +124,7 @@ async fn a_node_that_cannot_show_that_it_lives_drops_its_work_and_begins_anew() 
 
 #[tokio::test]
 async fn two_nodes_share_the_work_and_double_nothing() {
-    let house = House::new();
+    let house = House::new().await;
     let done = Counter::default();
     let registry = || {
         let done = done.clone();
@@ -144,7 +146,8 @@ async fn two_nodes_share_the_work_and_double_nothing() {
     };
     let options = Options { park_after: Duration::ZERO, ..shared() };
     let one = house.start_with(registry(), options.clone()).await;
-    let two = house.start_with(registry(), options).await;
+    let next = house.neighbour().await;
+    let two = next.start_with(registry(), options).await;
     for number in 0..20 {
         let node = if number % 2 == 0 { &one } else { &two };
         node.begin("count", &format!("w{number}"), &5_u32).await;

@@ -6,6 +6,11 @@ mod crash;
 mod harness;
 #[cfg(test)]
 mod leases;
+/// The store's tests need the same server.
+#[cfg(test)]
+#[expect(dead_code, reason = "nothing here restarts the server")]
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use seaworthy_workflow::{Observer, Options, State};
 use tokio::sync::Notify;
 
-use crate::harness::{House, TENANT, quick, result};
+use crate::harness::{House, TENANT, on_postgres, quick, result};
 use crate::program::{self, Op, World};
 
 fn op() -> impl Strategy<Value = Op> {
@@ -36,7 +36,7 @@ fn program() -> impl Strategy<Value = Vec<Op>> {
 
 /// Runs a program on engines that are dropped after so many writes each, the last of them not at all.
 async fn play(program: &[Op], lives: &[u32]) {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let folder = tempfile::tempdir().unwrap();
     let world = World::at(&folder.path().join("world"));
     for life in lives.iter().map(|life| Some(*life)).chain([None]) {
@@ -79,7 +79,11 @@ async fn play(program: &[Op], lives: &[u32]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // A life on a server begins with a connection, and takes longer.
+        cases: if on_postgres() { 8 } else { 40 },
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_program_dropped_anywhere_is_done_to_its_end_once(

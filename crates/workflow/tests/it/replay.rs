@@ -38,7 +38,7 @@ where
     F: Fn(Run, ()) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<String, Failure>> + Send + 'static,
 {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     node.begin("story", "s", &()).await;
     node.until("s", |found| found.history_length == 3).await;
@@ -156,7 +156,7 @@ async fn code_that_wakes_itself_without_end_is_laid_aside() {
 
 #[tokio::test]
 async fn steps_at_the_end_may_be_added() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let done = Counter::default();
     let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     node.begin("story", "s", &()).await;
@@ -183,7 +183,7 @@ async fn steps_at_the_end_may_be_added() {
 
 #[tokio::test]
 async fn a_workflow_laid_aside_still_runs_out_of_time_and_can_be_ended() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let node = house.start_with(Registry::new().with("story", original), keeping()).await;
     let within = Some(Duration::from_secs(1));
     node.begin_within("story", "timed", &(), within).await;

@@ -28,7 +28,7 @@ fn registry() -> Registry {
 
 #[tokio::test]
 async fn a_workflow_goes_through_its_steps_and_shows_how_far_it_is() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("add", "sum", &[1, 2, 3]).await;
     let ended = node.ended("sum", State::Completed).await;
@@ -47,7 +47,7 @@ async fn a_workflow_goes_through_its_steps_and_shows_how_far_it_is() {
 
 #[tokio::test]
 async fn what_is_ended_is_still_known_after_a_restart() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("add", "sum", &[1, 2, 3]).await;
     node.ended("sum", State::Completed).await;
@@ -60,7 +60,7 @@ async fn what_is_ended_is_still_known_after_a_restart() {
 
 #[tokio::test]
 async fn starting_twice_starts_once() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     let first = node.engine.start(start("add", "one", &[1])).await.unwrap();
     let again = node.engine.start(start("add", "one", &[1])).await.unwrap();
@@ -75,7 +75,7 @@ async fn starting_twice_starts_once() {
 
 #[tokio::test]
 async fn what_cannot_be_run_is_refused_at_the_start() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     let refused = node.engine.start(start("subtract", "x", &[1])).await.unwrap_err();
     assert_eq!(refused.code(), "workflow.unknown_kind");
@@ -90,7 +90,7 @@ async fn what_cannot_be_run_is_refused_at_the_start() {
 
 #[tokio::test]
 async fn another_tenant_sees_and_steers_nothing() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("add", "mine", &[1]).await;
     node.ended("mine", State::Completed).await;
@@ -114,7 +114,7 @@ async fn another_tenant_sees_and_steers_nothing() {
 
 #[tokio::test]
 async fn the_list_goes_page_by_page_from_the_latest() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     for number in 0..5 {
         node.begin("add", &format!("w{number}"), &[number]).await;
@@ -144,7 +144,7 @@ fn all(limit: u32) -> Listing {
 
 #[tokio::test]
 async fn steps_side_by_side_are_done_at_the_same_time() {
-    let house = House::new();
+    let house = House::new().await;
     let meeting = std::sync::Arc::new(tokio::sync::Barrier::new(3));
     let registry = Registry::new().with("meet", move |run: Run, (): ()| {
         let meeting = meeting.clone();
@@ -174,7 +174,7 @@ async fn steps_side_by_side_are_done_at_the_same_time() {
 
 #[tokio::test]
 async fn more_workflows_than_places_are_all_run() {
-    let house = House::new();
+    let house = House::new().await;
     let done = Counter::default();
     let counted = done.clone();
     let registry = Registry::new().with("wait", move |run: Run, (): ()| {
@@ -202,7 +202,7 @@ async fn more_workflows_than_places_are_all_run() {
 
 #[tokio::test]
 async fn what_is_shown_is_seen_while_a_step_takes_its_time() {
-    let house = House::new();
+    let house = House::new().await;
     let gate = std::sync::Arc::new(tokio::sync::Notify::new());
     let inner = gate.clone();
     let registry = Registry::new().with("slow", move |run: Run, (): ()| {

@@ -33,7 +33,7 @@ fn counted(
 
 #[tokio::test]
 async fn a_step_is_tried_until_it_succeeds() {
-    let (house, attempts) = (House::new(), Counter::default());
+    let (house, attempts) = (House::new().await, Counter::default());
     let outcome =
         |number| if number < 3 { Err(Failure::new("busy", "come back")) } else { Ok(number) };
     let node = house.start(counted(&attempts, fast(5), outcome)).await;
@@ -45,7 +45,7 @@ async fn a_step_is_tried_until_it_succeeds() {
 
 #[tokio::test]
 async fn a_step_is_given_up_after_its_attempts() {
-    let (house, attempts) = (House::new(), Counter::default());
+    let (house, attempts) = (House::new().await, Counter::default());
     let node = house.start(counted(&attempts, fast(3), |_| Err(Failure::new("busy", "no")))).await;
     node.begin("try", "t", &()).await;
     let ended = node.ended("t", State::Failed).await;
@@ -56,7 +56,7 @@ async fn a_step_is_given_up_after_its_attempts() {
 
 #[tokio::test]
 async fn what_cannot_help_is_not_tried_again() {
-    let (house, attempts) = (House::new(), Counter::default());
+    let (house, attempts) = (House::new().await, Counter::default());
     let outcome = |_| Err(Failure::lasting("denied", "never"));
     let node = house.start(counted(&attempts, fast(5), outcome)).await;
     node.begin("try", "t", &()).await;
@@ -67,7 +67,7 @@ async fn what_cannot_help_is_not_tried_again() {
 
 #[tokio::test]
 async fn an_attempt_that_hangs_is_cut_off_and_made_again() {
-    let (house, attempts) = (House::new(), Counter::default());
+    let (house, attempts) = (House::new().await, Counter::default());
     let inner = attempts.clone();
     let registry = Registry::new().with("hang", move |run: Run, (): ()| {
         let attempts = inner.clone();
@@ -91,7 +91,7 @@ async fn an_attempt_that_hangs_is_cut_off_and_made_again() {
 
 #[tokio::test]
 async fn a_panic_in_a_step_is_a_failed_attempt() {
-    let (house, attempts) = (House::new(), Counter::default());
+    let (house, attempts) = (House::new().await, Counter::default());
     let outcome = |number| if number == 1 { panic!("the mast is gone") } else { Ok(number) };
     let node = house.start(counted(&attempts, fast(1), outcome)).await;
     node.begin("try", "t", &()).await;
@@ -104,8 +104,8 @@ async fn a_panic_in_a_step_is_a_failed_attempt() {
 
 #[tokio::test]
 async fn attempts_are_counted_across_a_crash() {
-    let (mut house, attempts) = (House::new(), Counter::default());
-    let retry = Retry { first: Duration::from_millis(300), jitter: 0.0, ..Retry::times(2) };
+    let (mut house, attempts) = (House::new().await, Counter::default());
+    let retry = Retry { first: Duration::from_secs(2), jitter: 0.0, ..Retry::times(2) };
     let fails = |_| Err(Failure::new("busy", "no"));
     let node = house.start(counted(&attempts, retry, fails)).await;
     node.begin("try", "t", &()).await;
@@ -119,7 +119,7 @@ async fn attempts_are_counted_across_a_crash() {
 
 #[tokio::test]
 async fn every_attempt_at_a_step_has_the_same_key_and_every_step_another() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let keys: Arc<Mutex<Vec<(String, u32, u64)>>> = Arc::default();
     let begun = Counter::default();
     let registry = |hang: bool| {
@@ -163,7 +163,7 @@ async fn every_attempt_at_a_step_has_the_same_key_and_every_step_another() {
 
 #[tokio::test]
 async fn a_value_too_long_for_the_journal_fails_its_step() {
-    let house = House::new();
+    let house = House::new().await;
     let registry = Registry::new().with("long", |run: Run, (): ()| async move {
         run.step("long", fast(3), |_| async { Ok("x".repeat(2 << 20)) })
             .await

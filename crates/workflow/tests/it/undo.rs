@@ -72,7 +72,7 @@ fn check(ended: &Description, log: &Log) {
 
 #[tokio::test]
 async fn a_failure_is_followed_by_undoing_in_reverse_past_failures() {
-    let (house, log) = (House::new(), Log::default());
+    let (house, log) = (House::new().await, Log::default());
     let node = house.start(journey(&log, "fails")).await;
     node.begin("journey", "j", &()).await;
     let ended = node.ended("j", State::Failed).await;
@@ -90,7 +90,7 @@ async fn a_failure_is_followed_by_undoing_in_reverse_past_failures() {
 
 #[tokio::test]
 async fn a_request_to_stop_is_followed_by_undoing_and_a_second_one_does_not_disturb_it() {
-    let (house, log) = (House::new(), Log::default());
+    let (house, log) = (House::new().await, Log::default());
     let node = house.start(journey(&log, "waits")).await;
     node.begin("journey", "j", &()).await;
     node.until("j", |found| found.history_length == 4).await;
@@ -101,7 +101,7 @@ async fn a_request_to_stop_is_followed_by_undoing_and_a_second_one_does_not_dist
 
 #[tokio::test]
 async fn a_workflow_out_of_time_undoes_what_it_did() {
-    let (house, log) = (House::new(), Log::default());
+    let (house, log) = (House::new().await, Log::default());
     let node = house.start(journey(&log, "waits")).await;
     let within = Some(Duration::from_millis(300));
     node.begin_within("journey", "j", &(), within).await;
@@ -110,7 +110,7 @@ async fn a_workflow_out_of_time_undoes_what_it_did() {
 
 #[tokio::test]
 async fn what_completed_is_not_undone() {
-    let (house, log) = (House::new(), Log::default());
+    let (house, log) = (House::new().await, Log::default());
     let node = house.start(journey(&log, "completes")).await;
     node.begin("journey", "j", &()).await;
     let ended = node.ended("j", State::Completed).await;
@@ -120,7 +120,7 @@ async fn what_completed_is_not_undone() {
 
 #[tokio::test]
 async fn code_may_undo_by_itself_and_go_on() {
-    let (house, log) = (House::new(), Log::default());
+    let (house, log) = (House::new().await, Log::default());
     let inner = log.clone();
     let registry = Registry::new().with("rejected", move |run: Run, (): ()| {
         let log = inner.clone();
@@ -140,7 +140,7 @@ async fn code_may_undo_by_itself_and_go_on() {
 
 #[tokio::test]
 async fn undoing_goes_on_after_a_crash_in_its_middle() {
-    let (mut house, log) = (House::new(), Log::default());
+    let (mut house, log) = (House::new().await, Log::default());
     let slow = Retry { first: Duration::from_secs(2), jitter: 0.0, ..Retry::times(2) };
     let registry = |log: &Log| {
         let log = log.clone();

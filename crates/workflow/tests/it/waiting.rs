@@ -27,7 +27,7 @@ fn parking() -> Options {
 
 #[tokio::test]
 async fn a_signal_is_waited_for_across_restarts() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("listen", "l", &LONG).await;
     for note in [1, 2] {
@@ -47,7 +47,7 @@ async fn a_signal_is_waited_for_across_restarts() {
 
 #[tokio::test]
 async fn a_signal_sent_while_nothing_runs_is_there_when_something_does() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start_with(registry(), parking()).await;
     node.begin("listen", "l", &LONG).await;
     let engine = node.engine.clone();
@@ -59,7 +59,7 @@ async fn a_signal_sent_while_nothing_runs_is_there_when_something_does() {
 
 #[tokio::test]
 async fn runs_that_wait_are_given_up_and_woken_by_signal_or_time() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start_with(registry(), Options { resident: 1, ..parking() }).await;
     node.begin("listen", "signaled", &LONG).await;
     node.begin("listen", "timed", &Duration::from_millis(50)).await;
@@ -71,7 +71,7 @@ async fn runs_that_wait_are_given_up_and_woken_by_signal_or_time() {
 
 #[tokio::test]
 async fn silence_is_an_answer_too() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("listen", "l", &Duration::from_millis(10)).await;
     let ended = node.ended("l", State::Completed).await;
@@ -81,7 +81,7 @@ async fn silence_is_an_answer_too() {
 
 #[tokio::test]
 async fn a_signal_that_is_not_understood_fails_the_workflow_with_its_name() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     node.begin("listen", "l", &LONG).await;
     node.engine.signal(TENANT, "l", "word", &[1, 2]).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_signal_that_is_not_understood_fails_the_workflow_with_its_name() {
 
 #[tokio::test]
 async fn too_many_signals_are_refused_and_a_request_to_stop_is_not() {
-    let house = House::new();
+    let house = House::new().await;
     let node = house.start(registry()).await;
     let engine = node.engine.clone();
     node.begin("listen", "l", &LONG).await;
@@ -109,7 +109,7 @@ async fn too_many_signals_are_refused_and_a_request_to_stop_is_not() {
 
 #[tokio::test]
 async fn a_sleep_is_as_long_as_it_was_to_be_whatever_happens_meanwhile() {
-    let mut house = House::new();
+    let mut house = House::new().await;
     let registry = || {
         Registry::new().with("sleep", |run: Run, (): ()| async move {
             let before = run.now();
@@ -128,7 +128,7 @@ async fn a_sleep_is_as_long_as_it_was_to_be_whatever_happens_meanwhile() {
 
 #[tokio::test]
 async fn a_workflow_asked_to_stop_stops_wherever_it_waits() {
-    let house = House::new();
+    let house = House::new().await;
     let begun = Counter::default();
     let inner = begun.clone();
     let registry = registry()
@@ -160,7 +160,7 @@ async fn a_workflow_asked_to_stop_stops_wherever_it_waits() {
 
 #[tokio::test]
 async fn code_that_finishes_although_it_was_asked_to_stop_has_finished() {
-    let house = House::new();
+    let house = House::new().await;
     let registry = Registry::new().with("stubborn", |run: Run, (): ()| async move {
         let asked = run.sleep(LONG).await;
         let again = run.sleep(LONG).await;
@@ -174,7 +174,7 @@ async fn code_that_finishes_although_it_was_asked_to_stop_has_finished() {
 
 #[tokio::test]
 async fn a_terminated_workflow_ends_on_the_spot() {
-    let house = House::new();
+    let house = House::new().await;
     let (begun, undone) = (Counter::default(), Counter::default());
     let (inner, undo) = (begun.clone(), undone.clone());
     let registry = Registry::new().with("hang", move |run: Run, (): ()| {
@@ -204,7 +204,7 @@ async fn a_terminated_workflow_ends_on_the_spot() {
 
 #[tokio::test]
 async fn a_workflow_out_of_time_is_stopped_and_says_so() {
-    let house = House::new();
+    let house = House::new().await;
     let within = Some(Duration::from_millis(30));
     for options in [quick(), parking()] {
         let node = house.start_with(registry(), options.clone()).await;
