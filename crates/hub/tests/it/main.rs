@@ -29,6 +29,7 @@ mod hostile;
 mod identity;
 mod inference;
 mod memory;
+#[cfg(test)]
 mod outage;
 mod policy;
 mod server;
@@ -37,6 +38,7 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
 mod wizards;
 #[cfg(test)]
 mod workflows;
