@@ -90,9 +90,13 @@ mod tests {
 
     #[test]
     fn arguments_that_are_not_known_are_refused() {
-        for (name, argument) in
-            [("stats", "--fast"), ("load", "--fast"), ("k6", "--fast"), ("resilience", "--fast"), ("list", "all")]
-        {
+        for (name, argument) in [
+            ("stats", "--fast"),
+            ("load", "--fast"),
+            ("k6", "--fast"),
+            ("resilience", "--fast"),
+            ("list", "all"),
+        ] {
             assert!(run(name, &[argument.to_owned()]).is_err(), "{name} {argument}");
         }
     }

@@ -78,7 +78,10 @@ impl Tea {
 }
 
 /// A server whose first answers are a 502.
-async fn serve(address: &str, failures: usize) -> Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
+async fn serve(
+    address: &str,
+    failures: usize,
+) -> Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
     let calls = Arc::new(AtomicUsize::new(0));
     let price = move || {
         let call = calls.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,15 @@ use crate::command;
 
 /// What the example can be told to make calls through; the bare call comes first.
 const PARTS: [&str; 10] = [
-    "bare", "breaker", "retry", "bulkhead", "deadline", "shedder", "rate", "cache", "everything",
+    "bare",
+    "breaker",
+    "retry",
+    "bulkhead",
+    "deadline",
+    "shedder",
+    "rate",
+    "cache",
+    "everything",
     "layers",
 ];
 const FEW: u32 = 2_000;

@@ -7,6 +7,7 @@ mod harness;
 #[cfg(test)]
 mod wire;
 
+#[cfg(test)]
 mod circuits;
 #[cfg(test)]
 mod constitution;
