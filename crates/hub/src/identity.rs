@@ -77,6 +77,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let folder = context.folder();
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let now = context.clock.wall();
+    secret::folder(&folder).map_err(|error| secret_error(folder.clone(), error))?;
     let (admin, first) = admin::bootstrap(&store, &folder, now).await?;
     let lives = context.options.tokens.clone();
     let keys = keys::Ring::open(&store, &folder, &lives, now).await?;

@@ -20,6 +20,6 @@ pub mod policy;
 pub mod problem;
 pub mod server;
 
-pub use options::{Options, Role};
+pub use options::{Database, Options, Role};
 pub use problem::Problem;
 pub use server::{Error, Service};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use seaworthy_base::Clock;
+use seaworthy_store::Server;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::SYSTEM;
@@ -273,6 +274,31 @@ impl Default for Moderation {
     }
 }
 
+/// Where the roles keep their rows.
+#[derive(Clone, Debug, Default)]
+pub enum Database {
+    /// In an SQLite file each, in the role's folder.
+    #[default]
+    Files,
+    /// In a schema each, of one PostgreSQL database.
+    Server {
+        /// Where it is.
+        server: Server,
+        /// What the schemas' names begin with: `seaworthy` makes `seaworthy_identity` and so on.
+        prefix: String,
+    },
+}
+
+impl FromStr for Database {
+    type Err = seaworthy_store::Error;
+
+    /// A PostgreSQL database, `postgres://...` as [`Server::new`] takes it, with schemas that begin with
+    /// `seaworthy`.
+    fn from_str(address: &str) -> Result<Self, Self::Err> {
+        Ok(Self::Server { server: Server::new(address)?, prefix: "seaworthy".to_owned() })
+    }
+}
+
 /// Everything a hub is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -283,6 +309,8 @@ pub struct Options {
     pub listen: BTreeMap<Role, SocketAddr>,
     /// The folder that holds one sub-folder per role.
     pub data: PathBuf,
+    /// Where the roles keep their rows. Identity's keys are files in its folder in any case.
+    pub database: Database,
     /// Where the other roles answer.
     pub peers: Peers,
     /// Bounds on requests.
@@ -297,7 +325,7 @@ pub struct Options {
     pub anonymous: Option<Anonymous>,
     /// What prompts are looked through for.
     pub moderation: Moderation,
-    /// How many connections each role's store reads with at once; reads beyond wait.
+    /// How many connections each role's file is read with at once; reads beyond wait.
     pub readers: NonZeroUsize,
     /// Where the time comes from.
     pub clock: Clock,
@@ -312,6 +340,7 @@ impl Options {
             roles: Role::ALL.to_vec(),
             listen: BTreeMap::new(),
             data: data.into(),
+            database: Database::default(),
             peers: Peers::default(),
             limits: Limits::default(),
             tokens: Tokens::default(),
@@ -322,6 +351,13 @@ impl Options {
             readers: READERS,
             clock: Clock::system(),
         }
+    }
+
+    /// Keeps the rows there.
+    #[must_use]
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = database;
+        self
     }
 
     /// Plays these roles only.

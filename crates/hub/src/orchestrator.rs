@@ -365,7 +365,8 @@ fn with<const N: usize>(mut document: Value, more: [(&str, Value); N]) -> Value 
 
 /// A session's id, also when it is given as its workflow's.
 fn session_id(text: &str) -> String {
-    text.strip_prefix("session-").unwrap_or(text).to_owned()
+    // No database can be asked for U+0000; what stands in its place is in no id either.
+    text.strip_prefix("session-").unwrap_or(text).replace('\0', "\u{FFFD}")
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

@@ -16,7 +16,7 @@ use crate::api::Routes;
 use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
-use crate::options::{Options, Role};
+use crate::options::{Database, Options, Role};
 use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
@@ -149,7 +149,16 @@ impl Context {
 
     /// Opens the role's store, off the async threads. The service closes it.
     pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
-        let options = store::Options::file(self.folder(), [schema]).readers(self.options.readers);
+        let options = match &self.options.database {
+            Database::Files => {
+                store::Options::file(self.folder(), [schema]).readers(self.options.readers)
+            }
+            // Roles keep in memory what they have read: compiled rules, keys, who listens. Another
+            // process's changes would pass them by.
+            Database::Server { server, prefix } => {
+                store::Options::schema(server, format!("{prefix}_{}", self.role), [schema]).alone()
+            }
+        };
         let metrics = self.metrics.of_store();
         let role = self.role;
         let store = tokio::task::spawn_blocking(move || Store::open(&options, &metrics))

@@ -1,12 +1,17 @@
 //! Files that hold a secret: made whole or not at all, readable by their owner only.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Longest secret read.
 const LONGEST: u64 = 4 << 10;
+
+/// Makes the folder that secrets live in, for its owner only, unless it is there.
+pub(super) fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// Writes `bytes` to a new file at `path`, synced, with mode 0600.
 pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -96,8 +96,15 @@ impl Vitals {
         if self.stop.is_cancelled() {
             reasons.push("stopping".to_owned());
         }
-        if let Some(store::State::Failed(reason)) = self.store.as_ref().map(Store::state) {
-            reasons.push(format!("the store has failed: {reason}"));
+        match self.store.as_ref().map(Store::state) {
+            None | Some(store::State::Serving) => {}
+            Some(store::State::Failed(reason)) => {
+                reasons.push(format!("the store has failed: {reason}"));
+            }
+            // Why not stands in the log: it may name users and hosts, and anyone may ask here.
+            Some(store::State::Unavailable(_)) => {
+                reasons.push("the database cannot be reached".to_owned());
+            }
         }
         reasons.extend(self.ailment.as_ref().and_then(|ailment| ailment()));
         let reached = join_all(self.needs.iter().map(peer::Client::reach)).await;

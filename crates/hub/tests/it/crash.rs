@@ -13,7 +13,7 @@ use crate::wire::{Call, Http, until};
 
 /// Talks until told to stop, one message after another, each repeated under its key until it is
 /// acknowledged. Returns the acknowledged answers by key.
-async fn talk(
+pub(crate) async fn talk(
     http: Http,
     call: impl Fn(&str) -> Call,
     name: String,
@@ -72,7 +72,7 @@ async fn roles_killed_in_the_middle_of_turns_lose_and_double_nothing() {
 }
 
 /// How many events there are in all sessions, by way of the turns that were counted.
-async fn committed(member: &Member<'_>) -> u64 {
+pub(crate) async fn committed(member: &Member<'_>) -> u64 {
     let answer =
         member.fleet.http.attempt(member.call(http::Method::GET, Orchestrator, "/metrics"));
     let text = answer.await.map(|answer| answer.text).unwrap_or_default();
@@ -83,7 +83,11 @@ async fn committed(member: &Member<'_>) -> u64 {
 
 /// Every acknowledged turn is there once, with its answer, its events and its memory; and nothing
 /// is there that was not asked for.
-async fn check(member: &Member<'_>, session: &str, acknowledged: &BTreeMap<String, Value>) {
+pub(crate) async fn check(
+    member: &Member<'_>,
+    session: &str,
+    acknowledged: &BTreeMap<String, Value>,
+) {
     let turns = member.turns(session).await;
     let answers: Vec<&Value> = turns.iter().map(|turn| &turn["answer"]).collect();
     for (key, answer) in acknowledged {
@@ -108,7 +112,7 @@ async fn check(member: &Member<'_>, session: &str, acknowledged: &BTreeMap<Strin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_whose_sync_fails_is_not_acknowledged_and_its_repeat_counts_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut fleet = Fleet::launch_apart().await;
+    let mut fleet = Fleet::launch_apart_on_files().await;
     let token = fleet.member("acme").await.token;
     let session = Member { fleet: &fleet, token: token.clone() }.session().await;
     let mut acknowledged = BTreeMap::new();

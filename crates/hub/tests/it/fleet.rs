@@ -18,6 +18,8 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::on_postgres;
+use crate::postgres;
 use crate::wire::{Answer, Call, Http, PATIENCE, Stream};
 
 /// What a user needs for everything a tenant's member does.
@@ -37,6 +39,8 @@ pub(crate) struct Fleet {
     addresses: BTreeMap<Role, SocketAddr>,
     /// Whether each role gets a process of its own, that may be killed.
     apart: bool,
+    /// The database that keeps the rows; none: files.
+    database: Option<String>,
     /// A library that each new process is made to load.
     preload: Option<PathBuf>,
     pub(crate) http: Http,
@@ -50,20 +54,31 @@ enum Running {
 impl Fleet {
     /// All roles in this process.
     pub(crate) async fn launch() -> Self {
-        Self::with(false).await
+        Self::with(false, Self::rows().await).await
     }
 
     /// All roles, each in a process of its own.
     pub(crate) async fn launch_apart() -> Self {
-        Self::with(true).await
+        Self::with(true, Self::rows().await).await
     }
 
-    async fn with(apart: bool) -> Self {
+    /// All roles, each in a process of its own, with their rows in files whatever the tests are told.
+    pub(crate) async fn launch_apart_on_files() -> Self {
+        Self::with(true, None).await
+    }
+
+    async fn rows() -> Option<String> {
+        if on_postgres() { Some(postgres::database().await) } else { None }
+    }
+
+    /// All roles, in this process or in one each, with their rows in this database or in files.
+    pub(crate) async fn with(apart: bool, database: Option<String>) -> Self {
         let mut fleet = Self {
             data: tempfile::tempdir().unwrap(),
             running: BTreeMap::new(),
             addresses: BTreeMap::new(),
             apart,
+            database,
             preload: None,
             http: Http::new(),
         };
@@ -83,7 +98,8 @@ impl Fleet {
             Running::Process(child)
         } else {
             let peers = self.addresses.iter().map(|(role, at)| (*role, *at));
-            let service = Service::bind(options(&self.data(), role, address, peers)).await.unwrap();
+            let options = options(&self.data(), self.database.as_deref(), role, address, peers);
+            let service = Service::bind(options).await.unwrap();
             self.addresses.insert(role, service.address(role).unwrap());
             let stop = CancellationToken::new();
             let done = tokio::spawn(service.run(stop.clone()));
@@ -93,8 +109,8 @@ impl Fleet {
     }
 
     async fn spawn(&self, role: Role, address: SocketAddr) -> (SocketAddr, Child) {
-        let order = json!({"data": self.data(), "role": role, "address": address,
-            "peers": self.addresses});
+        let order = json!({"data": self.data(), "database": self.database, "role": role,
+            "address": address, "peers": self.addresses});
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["fleet::serve", "--exact", "--nocapture"])
@@ -212,11 +228,15 @@ impl Fleet {
 
 fn options(
     data: &Path,
+    database: Option<&str>,
     role: Role,
     address: SocketAddr,
     peers: impl IntoIterator<Item = (Role, SocketAddr)>,
 ) -> Options {
     let mut options = Options::new(data).roles([role]);
+    if let Some(address) = database {
+        options = options.database(address.parse().unwrap());
+    }
     options.listen = BTreeMap::from([(role, address)]);
     options.limits.peer_timeout = Duration::from_secs(5);
     options.peers = peers
@@ -229,6 +249,7 @@ fn options(
 #[derive(serde::Deserialize)]
 struct Order {
     data: PathBuf,
+    database: Option<String>,
     role: Role,
     address: SocketAddr,
     peers: BTreeMap<Role, SocketAddr>,
@@ -239,7 +260,8 @@ struct Order {
 async fn serve() {
     let Ok(order) = std::env::var("SEAWORTHY_ORDER") else { return };
     let order: Order = serde_json::from_str(&order).unwrap();
-    let options = options(&order.data, order.role, order.address, order.peers);
+    let database = order.database.as_deref();
+    let options = options(&order.data, database, order.role, order.address, order.peers);
     let service = Service::bind(options).await.unwrap();
     println!("serving {}", service.address(order.role).unwrap());
     service.run(CancellationToken::new()).await;

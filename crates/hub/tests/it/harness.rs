@@ -12,14 +12,40 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use seaworthy_hub::{Options, Role, Service};
+use seaworthy_hub::{Database, Options, Role, Service};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::postgres;
+
 /// How long any one thing may take before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where the hub of this folder keeps its rows: in files, or, when the tests are run with
+/// `SEAWORTHY_TEST_ROWS=postgres`, in a database of its own, the same as long as the folder lives.
+pub(crate) async fn rows_of(data: &Path) -> Database {
+    if !on_postgres() {
+        return Database::Files;
+    }
+    let note = data.join("database");
+    if let Ok(address) = std::fs::read_to_string(&note) {
+        return address.parse().unwrap();
+    }
+    let address = postgres::database().await;
+    std::fs::write(note, &address).unwrap();
+    address.parse().unwrap()
+}
+
+/// Whether hubs keep their rows in PostgreSQL.
+pub(crate) fn on_postgres() -> bool {
+    match std::env::var("SEAWORTHY_TEST_ROWS").as_deref() {
+        Ok("postgres") => true,
+        Ok("files") | Err(_) => false,
+        Ok(other) => panic!("SEAWORTHY_TEST_ROWS is `{other}`, neither files nor postgres"),
+    }
+}
 
 /// A hub in this process and its data.
 pub(crate) struct Hub {
@@ -54,7 +80,8 @@ impl Hub {
 
     /// On this folder, with options changed as the test needs.
     pub(crate) async fn with(data: TempDir, change: impl FnOnce(Options) -> Options) -> Self {
-        let options = change(Options::new(data.path()).any_ports());
+        let rows = rows_of(data.path()).await;
+        let options = change(Options::new(data.path()).any_ports().database(rows));
         let roles = options.roles.clone();
         let service = Service::bind(options).await.unwrap();
         let base = |role: &Role| (*role, format!("http://{}", service.address(*role).unwrap()));

@@ -8,7 +8,7 @@ use seaworthy_hub::Role::Identity;
 use seaworthy_hub::{Options, Service};
 use serde_json::json;
 
-use crate::harness::Hub;
+use crate::harness::{Hub, on_postgres, rows_of};
 
 fn clock() -> Clock {
     Clock::manual(Timestamp::from_nanos(1_800_000_000_000_000_000))
@@ -55,7 +55,9 @@ async fn the_credential_file_is_its_owners_alone_and_only_its_hash_is_stored() {
     let folder = hub.data.path().join("identity");
     let mode = |path: &str| std::fs::metadata(folder.join(path)).unwrap().mode() & 0o7777;
     assert_eq!(mode("admin.credential"), 0o600);
-    assert_eq!(mode("store.sqlite"), 0o600);
+    if !on_postgres() {
+        assert_eq!(mode("store.sqlite"), 0o600);
+    }
     assert_eq!(mode(""), 0o700);
     let folder = hub.stop().await;
     for entry in std::fs::read_dir(folder.path().join("identity/keys")).unwrap() {
@@ -79,8 +81,9 @@ async fn a_start_that_died_before_its_rows_adopts_the_credential_it_left() {
     let file = folder.join("admin.credential");
     std::fs::write(&file, "left-behind\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let options = || Options::new(data.path()).roles([Identity]).any_ports();
-    let refused = Service::bind(options()).await.err().unwrap();
+    let rows = rows_of(data.path()).await;
+    let options = Options::new(data.path()).roles([Identity]).any_ports().database(rows);
+    let refused = Service::bind(options).await.err().unwrap();
     assert_eq!(refused.code(), "hub.secret");
     assert!(refused.to_string().contains("0644"), "{refused}");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -285,6 +288,7 @@ async fn a_lost_signing_key_is_replaced_and_a_swapped_one_refused() {
     let data = hub.stop().await;
     let key = std::fs::read_dir(&keys).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&key, "not a key").unwrap();
-    let options = Options::new(data.path()).roles([Identity]).any_ports();
+    let rows = rows_of(data.path()).await;
+    let options = Options::new(data.path()).roles([Identity]).any_ports().database(rows);
     assert_eq!(Service::bind(options).await.err().unwrap().code(), "hub.secret");
 }

@@ -4,6 +4,10 @@
 mod fleet;
 #[cfg(test)]
 mod harness;
+/// The store's tests need the same server.
+#[cfg(test)]
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 #[cfg(test)]
 mod wire;
 
@@ -23,6 +27,7 @@ mod hostile;
 mod identity;
 mod inference;
 mod memory;
+mod outage;
 mod policy;
 mod server;
 mod sessions;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::harness::{DEADLINE, Hub, Remote};
+use crate::harness::{DEADLINE, Hub, Remote, rows_of};
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_used_is_said() {
@@ -207,7 +207,8 @@ async fn what_was_acknowledged_survives_a_kill() {
 #[tokio::test]
 async fn a_second_process_is_turned_away() {
     let hub = Hub::start(&[Identity]).await;
-    let options = Options::new(hub.data.path()).roles([Identity]).any_ports();
+    let rows = rows_of(hub.data.path()).await;
+    let options = Options::new(hub.data.path()).roles([Identity]).any_ports().database(rows);
     let error = Service::bind(options).await.err().unwrap();
     assert_eq!(error.code(), "store.in_use");
     hub.get(Identity, "/ready").send().await.ok(200);

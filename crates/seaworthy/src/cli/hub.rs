@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use seaworthy_hub::options::{Anonymous, READERS};
-use seaworthy_hub::{Options, Role, Service};
+use seaworthy_hub::{Database, Options, Role, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
@@ -39,6 +40,12 @@ struct Serve {
     /// Where durable data is kept, one folder a role.
     #[arg(long, value_name = "DIR", default_value = ".seaworthy/hub", env = "SEAWORTHY_HUB_DATA")]
     data: PathBuf,
+    /// Keep the rows in this PostgreSQL database rather than in files of the data folder:
+    /// `postgres://user@host:port/database`. Others see a command line: give the password by the
+    /// variable or a file (`?passwordfile=PATH`). Behind the question mark also: `sslmode`
+    /// (verify-full or disable), `sslrootcert`.
+    #[arg(long, value_name = "URL", env = "SEAWORTHY_HUB_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// The gateway's address.
     #[arg(long, value_name = "HOST:PORT", env = "SEAWORTHY_HUB_GATEWAY")]
     gateway: Option<String>,
@@ -174,6 +181,12 @@ impl Serve {
         let mut options = Options::new(data).roles(roles.clone());
         options.readers = self.readers;
         self.terms.set(&mut options);
+        if let Some(address) = &self.database {
+            let database = address.parse().map_err(|error: <Database as FromStr>::Err| {
+                anyhow::anyhow!("--database: {error} [{}]", error.code())
+            });
+            options = options.database(database?);
+        }
         for (role, address) in [
             (Role::Gateway, &self.gateway),
             (Role::Orchestrator, &self.orchestrator),
@@ -292,5 +305,18 @@ mod tests {
         for lonely in ["--constitution b", "--anonymous-rate 1", "--tenant-burst 1"] {
             assert!(read(lonely).is_err(), "{lonely}");
         }
+    }
+
+    #[test]
+    fn the_database_reaches_the_hub_and_its_password_nobody_else() {
+        let options = |address: &str| {
+            Line::try_parse_from(["serve", "--database", address]).unwrap().serve.options()
+        };
+        let shown = format!("{:?}", options("postgres://me:s3cret@127.0.0.1/hub").unwrap());
+        assert!(shown.contains("postgres://127.0.0.1:5432/hub"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        let refused = options("postgres://me:s3cret@h/hub?sslmode=perhaps").unwrap_err();
+        let refused = format!("{refused:?}");
+        assert!(refused.contains("store.address") && !refused.contains("s3cret"), "{refused}");
     }
 }

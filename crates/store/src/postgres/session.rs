@@ -28,10 +28,12 @@ use crate::value::Value;
 /// earlier, so that what it says is heard.
 const ANSWER: Duration = Duration::from_secs(12);
 
-/// What every connection is told first: acknowledged means synced, and a statement, a lock or a
-/// transaction that nobody ends does not stand in others' way for ever.
+/// What every connection is told first: acknowledged means synced; a statement, a lock or a
+/// transaction that nobody ends does not stand in others' way for ever, nor does a process whose
+/// machine is gone.
 const MANNERS: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; \
-     SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'; SET TIME ZONE 'UTC'";
+     SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'; SET TIME ZONE 'UTC'; \
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3";
 
 /// How many statements of one schema stay prepared.
 const PREPARED: usize = 512;
