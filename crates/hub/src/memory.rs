@@ -173,10 +173,7 @@ async fn recall(
 ) -> Result<Json<Recalled>, Problem> {
     caller.require(READ)?;
     check_key(&key)?;
-    let found = memory
-        .store
-        .peek(move |tx| rows::recall(tx, &caller.tenant, &key))
-        .await?;
+    let found = memory.store.peek(move |tx| rows::recall(tx, &caller.tenant, &key)).await?;
     let found = found.ok_or_else(unknown_key)?;
     let metadata = found
         .metadata

@@ -206,10 +206,7 @@ async fn put_rules(
     rules::check(&put.rules)?;
     let now = policy.clock.wall();
     let name = tenant.clone();
-    let rules = policy
-        .store
-        .write(move |tx| rules::replace(tx, &tenant, put.rules, now))
-        .await;
+    let rules = policy.store.write(move |tx| rules::replace(tx, &tenant, put.rules, now)).await;
     // Also after a failure: what is on disk then is not known.
     policy.book.forget(&name);
     let rules = rules?;
@@ -228,8 +225,7 @@ async fn post_rule(
     rules::check_one("", &rule)?;
     let now = policy.clock.wall();
     let name = tenant.clone();
-    let added =
-        policy.store.write(move |tx| rules::add(tx, &tenant, rule, now)).await;
+    let added = policy.store.write(move |tx| rules::add(tx, &tenant, rule, now)).await;
     policy.book.forget(&name);
     Ok((StatusCode::CREATED, Json(added?)))
 }

@@ -125,7 +125,7 @@ pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>>
 
 /// Puts the tenant; its `created_at` stays what it was, if it was there.
 pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO tenants (id, name, active, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (id) DO UPDATE SET name = ?2, active = ?3, updated_at = ?5",
@@ -137,7 +137,6 @@ pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> 
             tenant.updated_at.to_string(),
         ],
     )
-    .map(drop)
 }
 
 pub(super) fn user(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<User>> {
@@ -162,7 +161,7 @@ pub(super) fn user(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<User>> {
 
 /// Puts the user; its `created_at` and tenant stay what they were, if it was there.
 pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO users
            (id, tenant_id, name, email, capabilities, active, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -179,7 +178,6 @@ pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
             user.updated_at.to_string(),
         ],
     )
-    .map(drop)
 }
 
 pub(super) fn standing(tx: &mut Tx<'_>, user: &str, jti: &str) -> store::Result<Option<Standing>> {
@@ -206,12 +204,11 @@ pub(super) fn revoke(
     expires_at: u64,
     now: Timestamp,
 ) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO revocations (jti, expires_at, revoked_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (jti) DO NOTHING",
         &values![jti, seconds(expires_at), now.to_string()],
     )
-    .map(drop)
 }
 
 /// Forgets revocations of tokens that expired more than a day ago (a clock may be set back), and
@@ -231,9 +228,9 @@ pub(super) fn seconds(unix: u64) -> i64 {
 }
 
 fn time(row: &Row<'_>, column: usize) -> store::Result<Timestamp> {
-    row.text(column)?
-        .parse()
-        .map_err(|error: seaworthy_base::time::InvalidTimestamp| store::Error::column(column, error))
+    row.text(column)?.parse().map_err(|error: seaworthy_base::time::InvalidTimestamp| {
+        store::Error::column(column, error)
+    })
 }
 
 /// Capabilities hold no blanks, so a blank parts them.

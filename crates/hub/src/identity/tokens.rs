@@ -91,8 +91,7 @@ pub(super) async fn post_issue(
 
 async fn allowed(identity: &Identity, issue: &Issue) -> Result<(), Problem> {
     let user_id = issue.user_id.clone();
-    let standing =
-        identity.store.peek(move |tx| rows::standing(tx, &user_id, "")).await?;
+    let standing = identity.store.peek(move |tx| rows::standing(tx, &user_id, "")).await?;
     let Some(standing) = standing.filter(|found| found.tenant_id == issue.tenant_id) else {
         return Err(unknown_user());
     };
@@ -145,8 +144,7 @@ pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified,
         return Err(Problem::unauthorized("token_not_yet", "the token is not valid yet"));
     }
     let (user, jti) = (claims.sub.clone(), claims.jti.clone());
-    let standing =
-        identity.store.peek(move |tx| rows::standing(tx, &user, &jti)).await?;
+    let standing = identity.store.peek(move |tx| rows::standing(tx, &user, &jti)).await?;
     let Some(standing) = standing.filter(|found| found.tenant_id == claims.tenant_id) else {
         return Err(Problem::unauthorized("token_orphaned", "the token's user is gone"));
     };
@@ -214,10 +212,8 @@ pub(super) async fn post_revoke(
     let now = identity.clock.wall();
     let claims = authentic(&identity, revoke.token.reveal(), now)?;
     let token = Mark::token(&claims.jti);
-    let written = identity
-        .store
-        .write(move |tx| rows::revoke(tx, &claims.jti, claims.exp, now))
-        .await;
+    let written =
+        identity.store.write(move |tx| rows::revoke(tx, &claims.jti, claims.exp, now)).await;
     // Also after a failure: what is on disk then is not known.
     identity.changes.settle(token).await;
     written?;

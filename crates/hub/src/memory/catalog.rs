@@ -200,7 +200,12 @@ mod tests {
     }
 
     impl Rows {
-        async fn keys(&self, catalog: &Arc<Catalog>, tenant: &'static str, query: &'static str) -> Vec<String> {
+        async fn keys(
+            &self,
+            catalog: &Arc<Catalog>,
+            tenant: &'static str,
+            query: &'static str,
+        ) -> Vec<String> {
             let catalog = Arc::clone(catalog);
             let found = self.store.read(move |tx| catalog.search(tx, tenant, query, 10)).await;
             found.unwrap().into_iter().map(|(hit, _)| hit.key.into()).collect()

@@ -148,10 +148,7 @@ impl Reader {
 
     async fn page(&self) -> Option<Vec<rows::Event>> {
         let (session, after) = (self.session.clone(), self.cursor);
-        let page = self
-            .store
-            .read(move |tx| rows::events(tx, &session, after, AT_A_TIME))
-            .await;
+        let page = self.store.read(move |tx| rows::events(tx, &session, after, AT_A_TIME)).await;
         page.inspect_err(|error| {
             tracing::error!(%error, session = self.session, "event stream ended");
         })

@@ -186,7 +186,7 @@ pub(super) struct Event {
 
 /// Stores a new session.
 pub(super) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO sessions (id, tenant, subject, prompt, capsule, metadata, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &values![
@@ -199,7 +199,6 @@ pub(super) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
             session.created_at
         ],
     )
-    .map(drop)
 }
 
 /// The session with this id, if it belongs to `tenant`.
@@ -236,7 +235,7 @@ pub(super) fn append(
     at: &str,
 ) -> Result<i64> {
     let sequence = latest(tx, session)? + 1;
-    tx.execute(
+    tx.put(
         "INSERT INTO events (session, sequence, kind, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
         &values![session, sequence, kind, data, at],
     )?;
@@ -266,7 +265,7 @@ pub(super) fn turn_count(tx: &mut Tx<'_>, session: &str) -> Result<i64> {
 /// Stores a turn with its answer, under the session's next number.
 pub(super) fn commit(tx: &mut Tx<'_>, session: &str, turn: &Turn, answer: &str) -> Result<()> {
     let number = turn_count(tx, session)? + 1;
-    tx.execute(
+    tx.put(
         "INSERT INTO turns (session, id, number, outcome, request, answer, committed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &values![
@@ -279,7 +278,6 @@ pub(super) fn commit(tx: &mut Tx<'_>, session: &str, turn: &Turn, answer: &str) 
             turn.committed_at
         ],
     )
-    .map(drop)
 }
 
 /// Stores what was said in a turn, by `user` or `assistant`.
@@ -291,11 +289,10 @@ pub(super) fn say(
     text: &str,
     metadata: Option<&str>,
 ) -> Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO messages (session, turn, role, text, metadata) VALUES (?1, ?2, ?3, ?4, ?5)",
         &values![session, turn, role, text, metadata],
     )
-    .map(drop)
 }
 
 /// The turn with this id, if it was committed.
@@ -316,12 +313,7 @@ pub(super) fn committed(tx: &mut Tx<'_>, session: &str, turn: &str) -> Result<Op
 /// A page of a session's turns with numbers above `after`, in order.
 ///
 /// A page has at most `limit` entries, and ends early once it holds [`PAGE`] bytes.
-pub(super) fn turns(
-    tx: &mut Tx<'_>,
-    session: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Listed>> {
+pub(super) fn turns(tx: &mut Tx<'_>, session: &str, after: i64, limit: u32) -> Result<Vec<Listed>> {
     page(
         tx,
         "SELECT turns.id, number, outcome, text, answer, committed_at FROM turns
@@ -344,12 +336,7 @@ pub(super) fn turns(
 }
 
 /// A page of a session's events with sequences above `after`, in order; bounded as [`turns`].
-pub(super) fn events(
-    tx: &mut Tx<'_>,
-    session: &str,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<Event>> {
+pub(super) fn events(tx: &mut Tx<'_>, session: &str, after: i64, limit: u32) -> Result<Vec<Event>> {
     page(
         tx,
         "SELECT sequence, kind, at, data FROM events

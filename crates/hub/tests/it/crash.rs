@@ -83,7 +83,11 @@ pub(crate) async fn committed(member: &Member<'_>) -> u64 {
 
 /// Every acknowledged turn is there once, with its answer, its events and its memory; and nothing
 /// is there that was not asked for.
-pub(crate) async fn check(member: &Member<'_>, session: &str, acknowledged: &BTreeMap<String, Value>) {
+pub(crate) async fn check(
+    member: &Member<'_>,
+    session: &str,
+    acknowledged: &BTreeMap<String, Value>,
+) {
     let turns = member.turns(session).await;
     let answers: Vec<&Value> = turns.iter().map(|turn| &turn["answer"]).collect();
     for (key, answer) in acknowledged {

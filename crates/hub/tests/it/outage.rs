@@ -35,7 +35,11 @@ async fn turns_survive_restarts_and_crashes_of_postgres_under_load() {
         until("turns are being committed", || async { committed(&member).await > before + 10 })
             .await;
         server = blocking(move || {
-            if round % 2 == 0 { server.stop() } else { server.kill() }
+            if round % 2 == 0 {
+                server.stop()
+            } else {
+                server.kill()
+            }
             server
         })
         .await;

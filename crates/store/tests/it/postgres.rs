@@ -61,7 +61,9 @@ pub(crate) async fn database() -> String {
 }
 
 /// A connection beside the store's.
-pub(crate) async fn connect(address: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+pub(crate) async fn connect(
+    address: &str,
+) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(address, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
