@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use seaworthy_store::Part as Schema;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ mod forward;
 mod moderation;
 mod wizards;
 
-use forward::{Call, Forward};
+use forward::{Asked, Call, Forward};
 use moderation::Moderation;
 
 /// What the role's routes share.
@@ -244,103 +244,82 @@ async fn create(
 
 async fn message(
     caller: Result<Caller, Problem>,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     Body(body): Body<Message>,
 ) -> Result<Response, Problem> {
     let caller = gateway.let_in(caller)?;
     caller.require(orchestrator::WRITE)?;
     gateway.moderation.check(&caller, &body.message).await?;
     let body = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?.into();
-    let (method, target, path) = (Method::POST, "/v1/conversation/step", uri.path());
-    let call = Call { trail: &trail, method, target, path, headers: &headers, body };
+    let (method, target) = (Method::POST, "/v1/conversation/step");
+    let call = Call { asked: &asked, method, target, body };
     gateway.forward.send(&gateway.orchestrator, call).await
 }
 
 async fn read(
     caller: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(orchestrator::READ)?;
-    gateway.pass(&gateway.orchestrator, &trail, Method::GET, &uri, &headers, Bytes::new()).await
+    gateway.pass(&gateway.orchestrator, Method::GET, &asked, Bytes::new()).await
 }
 
 async fn recall(
     _: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
     method: Method,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.memory, &trail, method, &uri, &headers, Bytes::new()).await
+    gateway.pass(&gateway.memory, method, &asked, Bytes::new()).await
 }
 
 async fn to_memory(
     _: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.memory, &trail, Method::POST, &uri, &headers, text(body)).await
+    gateway.pass(&gateway.memory, Method::POST, &asked, text(body)).await
 }
 
 async fn to_policy(
     _: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.policy, &trail, Method::POST, &uri, &headers, text(body)).await
+    gateway.pass(&gateway.policy, Method::POST, &asked, text(body)).await
 }
 
-async fn constitution(
-    trail: Trail,
-    State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    gateway.pass(&gateway.policy, &trail, Method::GET, &uri, &headers, Bytes::new()).await
+async fn constitution(asked: Asked, State(gateway): State<Gateway>) -> Result<Response, Problem> {
+    gateway.pass(&gateway.policy, Method::GET, &asked, Bytes::new()).await
 }
 
 async fn constitution_of(
     _: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.policy, &trail, Method::GET, &uri, &headers, Bytes::new()).await
+    gateway.pass(&gateway.policy, Method::GET, &asked, Bytes::new()).await
 }
 
 async fn kill_switch(
     _: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.identity, &trail, Method::GET, &uri, &headers, Bytes::new()).await
+    gateway.pass(&gateway.identity, Method::GET, &asked, Bytes::new()).await
 }
 
 /// Identity looks who this is: the admin credential is not for others to see through.
 async fn turn_kill_switch(
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
-    gateway.pass(&gateway.identity, &trail, Method::PUT, &uri, &headers, text(body)).await
+    gateway.pass(&gateway.identity, Method::PUT, &asked, text(body)).await
 }
 
 impl Gateway {
@@ -357,14 +336,11 @@ impl Gateway {
     async fn pass(
         &self,
         peer: &Client,
-        trail: &Trail,
         method: Method,
-        uri: &Uri,
-        headers: &HeaderMap,
+        asked: &Asked,
         body: Bytes,
     ) -> Result<Response, Problem> {
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let call = Call { trail, method, target, path: uri.path(), headers, body };
+        let call = Call { asked, method, target: asked.target(), body };
         self.forward.send(peer, call).await
     }
 }

@@ -1,12 +1,15 @@
 //! Passing a request on to the role that answers it, and its answer back.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderName, Method, StatusCode, header, response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header, response};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -42,23 +45,50 @@ pub(super) struct Forward {
     pub(super) stop: CancellationToken,
 }
 
+/// What of a request is passed on, besides method and body.
+pub(super) struct Asked {
+    trail: Trail,
+    /// As the client asked for it: problem documents name its path.
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let (uri, headers) = (parts.uri.clone(), parts.headers.clone());
+        Ok(Self { trail: Trail::of(parts), uri, headers })
+    }
+}
+
+impl Asked {
+    /// The path and query, as the client spelled them.
+    pub(super) fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
+    /// The path, as the client spelled it.
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+}
+
 /// A request to be passed on.
 pub(super) struct Call<'a> {
-    pub(super) trail: &'a Trail,
+    pub(super) asked: &'a Asked,
     pub(super) method: Method,
     /// The path and query at the role.
     pub(super) target: &'a str,
-    /// The path that the client asked for, for problem documents.
-    pub(super) path: &'a str,
-    pub(super) headers: &'a HeaderMap,
     pub(super) body: Bytes,
 }
 
 impl Forward {
     /// Sends a call on and returns the answer as it is; an event stream flows through.
     pub(super) async fn send(&self, peer: &Client, call: Call<'_>) -> Result<Response, Problem> {
-        let asked = pick(call.headers, &ASKED);
-        let answer = peer.open(call.trail, call.method, call.target, asked, call.body).await?;
+        let asked = pick(&call.asked.headers, &ASKED);
+        let answer =
+            peer.open(&call.asked.trail, call.method, call.target, asked, call.body).await?;
         let (parts, body) = answer.into_parts();
         if streams(&parts) {
             return Ok(render(&parts, self.stream(body)));
@@ -74,7 +104,8 @@ impl Forward {
                 return Err(Problem::unavailable("peer_timeout", "a role did not answer in time"));
             }
         };
-        let bytes = if is(&parts, problem::MEDIA_TYPE) { ours(bytes, call.path) } else { bytes };
+        let bytes =
+            if is(&parts, problem::MEDIA_TYPE) { ours(bytes, call.asked.path()) } else { bytes };
         Ok(render(&parts, bytes.into()))
     }
 

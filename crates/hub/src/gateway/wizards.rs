@@ -3,16 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::forward::Call;
+use super::forward::{Asked, Call};
 use super::{Gateway, text};
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::orchestrator::wizards::{Approval, Begin, Changes, Given, START_WORKFLOW, USE};
-use crate::peer::Trail;
 use crate::problem::{Body, Problem};
 
 /// The routes. `/wizard/...` is how the first scripts spell them.
@@ -53,55 +52,46 @@ pub(super) fn routes() -> Routes<Gateway> {
 
 async fn read(
     caller: Caller,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(USE)?;
-    pass(&gateway, &trail, Method::GET, &uri, &headers, Bytes::new()).await
+    pass(&gateway, Method::GET, &asked, Bytes::new()).await
 }
 
 async fn write(
     caller: Result<Caller, Problem>,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
     gateway.let_in(caller)?.require(USE)?;
-    pass(&gateway, &trail, Method::POST, &uri, &headers, text(body)).await
+    pass(&gateway, Method::POST, &asked, text(body)).await
 }
 
 /// As [`write`], with a body that may be left out.
 async fn approval(
     caller: Result<Caller, Problem>,
-    trail: Trail,
+    asked: Asked,
     State(gateway): State<Gateway>,
-    uri: Uri,
-    headers: HeaderMap,
     body: Option<Body<Box<RawValue>>>,
 ) -> Result<Response, Problem> {
     gateway.let_in(caller)?.require(USE)?;
     let body = body.map_or_else(Bytes::new, |Body(body)| text(body));
-    pass(&gateway, &trail, Method::POST, &uri, &headers, body).await
+    pass(&gateway, Method::POST, &asked, body).await
 }
 
 /// Passes a request on under the orchestrator's spelling of its path.
 async fn pass(
     gateway: &Gateway,
-    trail: &Trail,
     method: Method,
-    uri: &Uri,
-    headers: &HeaderMap,
+    asked: &Asked,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let path = uri.path();
-    let target = match path.strip_prefix("/wizard/") {
+    let target = match asked.path().strip_prefix("/wizard/") {
         Some(rest) => format!("/v1/wizards/{rest}"),
-        None => path.to_owned(),
+        None => asked.path().to_owned(),
     };
-    let call = Call { trail, method, target: &target, path, headers, body };
+    let call = Call { asked, method, target: &target, body };
     gateway.forward.send(&gateway.orchestrator, call).await
 }
