@@ -51,7 +51,7 @@ impl Constitution {
             Some(path) => read(path, trusted.as_ref()),
             None => None,
         };
-        let kept = store.read(|tx| stored(tx)).await.map_err(refuse)?;
+        let kept = store.read(stored).await.map_err(refuse)?;
         let unasked = options.bundle.is_none() && trusted.is_none();
         let held = match offered {
             Some(held) => {

@@ -47,7 +47,7 @@ pub(crate) struct State {
 
 impl Switch {
     pub(super) async fn open(store: &Store) -> store::Result<Self> {
-        let state = store.read(|tx| read(tx)).await?;
+        let state = store.read(read).await?;
         if state.engaged {
             tracing::warn!("the kill switch is engaged: all work is refused");
         }
@@ -73,7 +73,7 @@ pub(super) async fn get(
     Shared(identity): Shared<Arc<Identity>>,
     _: Caller,
 ) -> Result<Json<State>, Problem> {
-    Ok(Json(identity.store.read(|tx| read(tx)).await?))
+    Ok(Json(identity.store.read(read).await?))
 }
 
 /// Returns once every role knows: from then on no work begins, or all may.
