@@ -147,10 +147,9 @@ impl Error {
             Self::Failed(_) => Some("check the disk, then restart the service"),
             Self::Unavailable(_) => Some("check that the database runs and can be reached"),
             Self::Unknown(_) => Some("read whether it is there before writing it again"),
-            Self::Statement { .. }
-            | Self::Value { .. }
-            | Self::Column { .. }
-            | Self::Panicked => None,
+            Self::Statement { .. } | Self::Value { .. } | Self::Column { .. } | Self::Panicked => {
+                None
+            }
         }
     }
 

@@ -58,17 +58,12 @@ impl Reader {
     }
 }
 
-pub(crate) fn open(
-    options: &options::Schema,
-    parts: &[Part],
-    metrics: &Metrics,
-) -> Result<Store> {
+pub(crate) fn open(options: &options::Schema, parts: &[Part], metrics: &Metrics) -> Result<Store> {
     let server = options.server.clone();
     if !migrate::is_name(&options.name) {
         return Err(Error::Address(format!("`{}` cannot be a schema's name", options.name)));
     }
-    let schema =
-        pool::Schema { name: Arc::from(&*options.name), number: server.schema_number() };
+    let schema = pool::Schema { name: Arc::from(&*options.name), number: server.schema_number() };
     let health = Health::default();
     let writer = writer::Writer {
         _place: server.writers_place()?,
@@ -95,8 +90,7 @@ pub(crate) fn open(
 
 /// How a step is taken; refuses one that would stop everybody else.
 pub(crate) fn check(step: &Migration) -> Result<safe::Form> {
-    safe::check(step.postgres)
-        .map_err(|reason| Error::Blocking { migration: step.name, reason })
+    safe::check(step.postgres).map_err(|reason| Error::Blocking { migration: step.name, reason })
 }
 
 /// A thread's own runtime.

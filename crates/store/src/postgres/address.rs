@@ -150,8 +150,12 @@ mod tests {
 
     #[test]
     fn what_leaves_this_machine_is_encrypted_unless_said_otherwise() {
-        assert!(Address::parse("postgres://u@db.example/hub?sslmode=disable").unwrap().tls.is_none());
-        assert!(Address::parse("postgres://u@/hub?host=/var/run/postgresql").unwrap().tls.is_none());
+        assert!(
+            Address::parse("postgres://u@db.example/hub?sslmode=disable").unwrap().tls.is_none()
+        );
+        assert!(
+            Address::parse("postgres://u@/hub?host=/var/run/postgresql").unwrap().tls.is_none()
+        );
         let tls = |text| Address::parse(text).map(|address| address.tls.is_some());
         // Without any root certificate in the system it is refused rather than left unencrypted.
         for text in

@@ -77,7 +77,8 @@ pub(super) fn run(link: &mut Link<'_>, writer: &Writer) -> Result<()> {
     for part in &writer.parts {
         take(link, part, &place)?;
     }
-    link.run(&format!("SELECT pg_advisory_unlock({key}); SET lock_timeout = '5s'")).map_err(&say)?;
+    link.run(&format!("SELECT pg_advisory_unlock({key}); SET lock_timeout = '5s'"))
+        .map_err(&say)?;
     enter(link, writer)
 }
 
@@ -92,7 +93,8 @@ pub(super) fn enter(link: &mut Link<'_>, writer: &Writer) -> Result<()> {
         let taken = link.run(&format!(
             "SET lock_timeout = '2s'; SELECT pg_advisory_lock({key}); SET lock_timeout = '5s'"
         ));
-        taken.map_err(|failure| if failure.locked() { Error::Owned(place) } else { say(failure) })?;
+        taken
+            .map_err(|failure| if failure.locked() { Error::Owned(place) } else { say(failure) })?;
     }
     Ok(())
 }

@@ -112,9 +112,9 @@ impl Server {
 
     /// A connection's place among the most, for a writer.
     pub(super) fn writers_place(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.permits).try_acquire_owned().map_err(|_| {
-            Error::Unavailable("all connections to the server are in use".into())
-        })
+        Arc::clone(&self.0.permits)
+            .try_acquire_owned()
+            .map_err(|_| Error::Unavailable("all connections to the server are in use".into()))
     }
 
     /// Opens the fewest connections, so that the first reads find them.
@@ -145,7 +145,9 @@ impl Server {
             tokio::time::timeout(PATIENCE, Arc::clone(&shared.permits).acquire_owned()).await;
         metrics.pool_waiting.dec();
         let Ok(Ok(_permit)) = permit else {
-            return Err(Error::Unavailable("all connections to the server are in use".into()).into());
+            return Err(
+                Error::Unavailable("all connections to the server are in use".into()).into()
+            );
         };
         let start = shared.clock.now();
         metrics.pool_waits.observe((start - asked).as_secs_f64());

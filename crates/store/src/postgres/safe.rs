@@ -57,7 +57,9 @@ fn concurrent_index(words: &[&str]) -> Option<Result<String, String>> {
     let rest = rest.strip_prefix(&["unique"]).unwrap_or(rest);
     let rest = rest.strip_prefix(&["index", "concurrently"])?;
     Some(match rest {
-        ["if", ..] => Err("an index that an attempt left behind is dropped first: without IF".into()),
+        ["if", ..] => {
+            Err("an index that an attempt left behind is dropped first: without IF".into())
+        }
         ["on", ..] | [] => Err("an index needs a name".to_owned()),
         [name, ..] => Ok((*name).to_owned()),
     })
@@ -127,7 +129,9 @@ fn alter(change: &[&str]) -> Result<(), String> {
     match change {
         ["add", "constraint", _, "check" | "foreign", ..] => match change {
             [.., "not", "valid"] => Ok(()),
-            _ => refuse("it reads the whole table under a lock: add it NOT VALID, validate it later"),
+            _ => {
+                refuse("it reads the whole table under a lock: add it NOT VALID, validate it later")
+            }
         },
         ["add", "constraint", _, "unique" | "primary", rest @ ..] if rest.contains(&"using") => {
             Ok(())
@@ -161,7 +165,9 @@ fn add_column(column: &[&str]) -> Result<(), String> {
     }
     for forbidden in ["references", "unique", "primary", "check"] {
         if rest.contains(&forbidden) {
-            return refuse("its constraint is built or checked under a lock: add it in a later step");
+            return refuse(
+                "its constraint is built or checked under a lock: add it in a later step",
+            );
         }
     }
     let default = rest.iter().position(|word| *word == "default");
@@ -188,7 +194,9 @@ fn statements(sql: &str) -> Result<Vec<Vec<Token>>, String> {
     while let Some(character) = rest.next() {
         match character {
             ';' => done.extend(Some(std::mem::take(&mut statement)).filter(|one| !one.is_empty())),
-            '-' if rest.peek() == Some(&'-') => while rest.next_if(|next| *next != '\n').is_some() {},
+            '-' if rest.peek() == Some(&'-') => {
+                while rest.next_if(|next| *next != '\n').is_some() {}
+            }
             '/' if rest.peek() == Some(&'*') => return Err("a comment in /* */".to_owned()),
             '$' => return Err("a text between dollars".to_owned()),
             '\'' => {

@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn parameters_are_spelled_anew_and_texts_are_left_alone() {
         assert_eq!(spelled("SELECT ?1, ?12 WHERE a = ?2"), "SELECT $1, $12 WHERE a = $2");
-        assert_eq!(spelled("SELECT '?1', \"?2\", 'it''s ?3', ?4"), "SELECT '?1', \"?2\", 'it''s ?3', $4");
+        assert_eq!(
+            spelled("SELECT '?1', \"?2\", 'it''s ?3', ?4"),
+            "SELECT '?1', \"?2\", 'it''s ?3', $4"
+        );
         assert_eq!(spelled("a ? b ?"), "a ? b ?");
         assert_eq!(spelled("é ?1"), "é $1");
     }

@@ -111,8 +111,11 @@ impl Work {
             .runtime
             .block_on(Session::connect(self.writer.server.address()))
             .map_err(|reason| Error::Unavailable(reason.into()))?;
-        let mut link =
-            Link { runtime: &self.runtime, session: &mut session, schema: self.writer.schema.number };
+        let mut link = Link {
+            runtime: &self.runtime,
+            session: &mut session,
+            schema: self.writer.schema.number,
+        };
         migrate::run(&mut link, &self.writer)?;
         migrate::enrol(&mut link, &self.writer, &self.name)?;
         self.session = Some(session);
@@ -160,11 +163,7 @@ impl Work {
         })
     }
 
-    fn gather(
-        &mut self,
-        first: Message,
-        queue: &mut mpsc::Receiver<Message>,
-    ) -> Vec<Box<dyn Job>> {
+    fn gather(&mut self, first: Message, queue: &mut mpsc::Receiver<Message>) -> Vec<Box<dyn Job>> {
         let mut batch = Vec::new();
         let mut next = Some(first);
         while let Some(message) = next.take() {
@@ -211,8 +210,7 @@ impl Work {
         let Some(session) = &mut self.session else {
             return Err(Trouble::Undone(self.writer.health.absence()));
         };
-        let mut link =
-            Link { runtime: &self.runtime, session, schema: self.writer.schema.number };
+        let mut link = Link { runtime: &self.runtime, session, schema: self.writer.schema.number };
         let lock = migrate::lock(&self.writer.schema.name, migrate::Lock::Write);
         link.send(format!("BEGIN; SELECT pg_advisory_xact_lock({lock})"));
         let mut tx = Tx::postgres(link);
@@ -315,8 +313,11 @@ impl Work {
             Ok(session) => session,
             Err(reason) => return self.writer.health.away(&reason),
         };
-        let mut link =
-            Link { runtime: &self.runtime, session: &mut session, schema: self.writer.schema.number };
+        let mut link = Link {
+            runtime: &self.runtime,
+            session: &mut session,
+            schema: self.writer.schema.number,
+        };
         match migrate::enter(&mut link, &self.writer) {
             Ok(()) => {
                 self.session = Some(session);
@@ -329,8 +330,7 @@ impl Work {
     /// Takes the writer's name off the table of commits.
     fn leave(&mut self) {
         let Some(session) = &mut self.session else { return };
-        let mut link =
-            Link { runtime: &self.runtime, session, schema: self.writer.schema.number };
+        let mut link = Link { runtime: &self.runtime, session, schema: self.writer.schema.number };
         let gone = link.run(&format!(
             "DELETE FROM commits WHERE writer = '{}'; SELECT pg_advisory_unlock_all()",
             self.name

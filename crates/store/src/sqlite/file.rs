@@ -143,10 +143,9 @@ fn migrate(connection: &mut Connection, path: &Path, parts: &[Part]) -> Result<(
                 query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
             })
             .map_err(refuse)?;
-        let steps = part.outstanding(&taken).map_err(|reason| Error::Schema {
-            place: path.display().to_string(),
-            reason,
-        })?;
+        let steps = part
+            .outstanding(&taken)
+            .map_err(|reason| Error::Schema { place: path.display().to_string(), reason })?;
         for (version, step) in steps {
             change.execute_batch(step.sqlite).map_err(refuse)?;
             change

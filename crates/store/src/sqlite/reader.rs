@@ -61,7 +61,12 @@ impl Pool {
     }
 
     /// Runs `work` on one snapshot.
-    pub(crate) async fn run<T, E, F>(&self, thread: Thread, health: &Health, work: F) -> Result<T, E>
+    pub(crate) async fn run<T, E, F>(
+        &self,
+        thread: Thread,
+        health: &Health,
+        work: F,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,

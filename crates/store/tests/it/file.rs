@@ -84,8 +84,9 @@ async fn the_log_is_folded_back_while_readers_are_at_work() {
     let mut longest = 0;
     for _ in 0..100 {
         let text = "x".repeat(1 << 20);
-        let written: Result<u64> =
-            store.write(move |tx| tx.execute("INSERT INTO texts VALUES (?1)", &values![text])).await;
+        let written: Result<u64> = store
+            .write(move |tx| tx.execute("INSERT INTO texts VALUES (?1)", &values![text]))
+            .await;
         written.unwrap();
         longest = longest.max(log());
     }

@@ -51,9 +51,7 @@ async fn who_wants_to_be_alone_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemas_of_one_database_share_connections_and_nothing_else() {
     let server = server(&postgres::database().await);
-    let store = |name: &'static str| {
-        open(Options::schema(&server, name, [Part::own(SCHEMA)]))
-    };
+    let store = |name: &'static str| open(Options::schema(&server, name, [Part::own(SCHEMA)]));
     let (one, two) = (store("one").await.unwrap(), store("two").await.unwrap());
     let set = |n: i64| {
         move |tx: &mut Tx<'_>| -> Result<u64> { tx.execute("UPDATE total SET n = ?1", &values![n]) }

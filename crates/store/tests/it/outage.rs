@@ -109,7 +109,8 @@ async fn restarted_under_load(end: fn(&mut Server)) {
     let callers = load(&store, &stop);
     for _ in 0..3 {
         let before = numbers(&store, COUNT).await[0];
-        until("writes go through", || async { numbers(&store, COUNT).await[0] > before + 200 }).await;
+        until("writes go through", || async { numbers(&store, COUNT).await[0] > before + 200 })
+            .await;
         server = tokio::task::spawn_blocking(move || {
             end(&mut server);
             server
@@ -241,7 +242,8 @@ async fn a_server_that_is_not_there_is_said() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = nobody.local_addr().unwrap().port();
     drop(nobody);
-    let error = open(options(&format!("postgres://u:s3cret@127.0.0.1:{port}/hub"))).await.unwrap_err();
+    let error =
+        open(options(&format!("postgres://u:s3cret@127.0.0.1:{port}/hub"))).await.unwrap_err();
     assert_eq!(error.code(), "store.unavailable");
     assert!(error.hint().is_some() && !format!("{error} {error:?}").contains("s3cret"));
 }

@@ -47,7 +47,11 @@ pub(crate) async fn open(options: Options) -> Result<Store> {
 }
 
 /// One statement as a write of its own.
-pub(crate) async fn write(store: &Store, sql: &'static str, values: &[Value<'static>]) -> Result<u64> {
+pub(crate) async fn write(
+    store: &Store,
+    sql: &'static str,
+    values: &[Value<'static>],
+) -> Result<u64> {
     let values = values.to_vec();
     store.write(move |tx| tx.execute(sql, &values)).await
 }

@@ -63,7 +63,12 @@ impl Proxy {
 }
 
 /// Passes both ways until one end is closed or a commit is cut.
-async fn pass(client: TcpStream, server: TcpStream, cut: Arc<Mutex<Cut>>, open: watch::Sender<bool>) {
+async fn pass(
+    client: TcpStream,
+    server: TcpStream,
+    cut: Arc<Mutex<Cut>>,
+    open: watch::Sender<bool>,
+) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);

@@ -89,7 +89,8 @@ fn on_rows(tx: &mut Tx<'_>, steps: &[Step]) -> Result<Vec<u64>, Error> {
 
 async fn follow(store: &Store, transactions: &[Vec<Step>]) {
     let mut map = Map::new();
-    let cleared: Result<u64, Error> = store.write(|tx| tx.execute("DELETE FROM entries", &[])).await;
+    let cleared: Result<u64, Error> =
+        store.write(|tx| tx.execute("DELETE FROM entries", &[])).await;
     cleared.unwrap();
     for steps in transactions {
         let expected = on_map(&mut map, steps);
