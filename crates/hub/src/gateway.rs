@@ -25,6 +25,7 @@ use crate::server::{Context, Error, Part};
 
 mod forward;
 mod moderation;
+mod wizards;
 
 use forward::{Call, Forward};
 use moderation::Moderation;
@@ -56,7 +57,7 @@ struct NewSession {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(moderation::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(moderation::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
     let options = &context.options.moderation;
     let moderation =
@@ -74,7 +75,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     };
     let needs = vec![identity.clone(), gateway.orchestrator.clone()];
     Ok(Part {
-        routes: sessions().merge(others()).with_state(gateway),
+        routes: sessions().merge(others()).merge(wizards::routes()).with_state(gateway),
         authenticator: context.authenticator(&identity),
         store: Some(store),
         needs,

@@ -73,7 +73,7 @@ impl Identity {
 
 /// Opens the role: keys, admin credential, rows.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(rows::MIGRATIONS)]).await?;
     let folder = context.folder();
     let refuse = |source| Error::Store { role: Role::Identity, source };
     let now = context.clock.wall();

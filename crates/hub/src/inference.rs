@@ -32,7 +32,7 @@ const MOST_WORDS: usize = 256;
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(budget::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(budget::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
     let house = context.options.allowances();
     let budgets = Arc::new(Budgets::new(store.clone(), context.clock.clone(), house));

@@ -113,7 +113,7 @@ struct Recalled {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(rows::MIGRATIONS)]).await?;
     let refuse = |source| Error::Store { role: Role::Memory, source };
     store.write(rows::prepare).await.map_err(refuse)?;
     let identity = context.peer(Role::Identity)?;

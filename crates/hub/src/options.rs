@@ -274,6 +274,15 @@ impl Default for Moderation {
     }
 }
 
+/// Which wizards there are besides those that are shipped.
+#[derive(Clone, Debug, Default)]
+pub struct Wizards {
+    /// A folder of definitions: every `.yaml` and `.yml` file in it, read once at the start.
+    pub folder: Option<PathBuf>,
+    /// The wizard that is begun where there is none with the id that was asked for.
+    pub default: Option<String>,
+}
+
 /// Where the roles keep their rows.
 #[derive(Clone, Debug, Default)]
 pub enum Database {
@@ -325,6 +334,8 @@ pub struct Options {
     pub anonymous: Option<Anonymous>,
     /// What prompts are looked through for.
     pub moderation: Moderation,
+    /// The wizards.
+    pub wizards: Wizards,
     /// How many connections each role's file is read with at once; reads beyond wait.
     pub readers: NonZeroUsize,
     /// Where the time comes from.
@@ -348,6 +359,7 @@ impl Options {
             allowance: Allowance::default(),
             anonymous: None,
             moderation: Moderation::default(),
+            wizards: Wizards::default(),
             readers: READERS,
             clock: Clock::system(),
         }

@@ -1,4 +1,4 @@
-//! The orchestrator role: sessions, their turns, and the events that tell what happened in them.
+//! The orchestrator role: sessions, their turns and events, and durable workflows.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,12 +22,17 @@ use crate::server::{Context, Error, Part};
 mod events;
 mod feed;
 mod flight;
+mod flows;
 mod rows;
 mod turn;
+pub(crate) mod wizards;
+mod workflows;
 
 use events::Listener;
+use flows::Desk;
 use rows::{Outcome, Session};
 use turn::{Step, Turns};
+use workflows::Workflows;
 
 /// The capability to read sessions, turns and events.
 pub const READ: &str = "session:read";
@@ -118,12 +123,22 @@ pub(crate) struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let schemas = [
+        Schema::own(rows::MIGRATIONS),
+        seaworthy_workflow::PART,
+        workflows::rows::PART,
+        wizards::PART,
+    ];
+    let store = context.store(&schemas).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
     let needs = peers.iter().chain([&identity]).cloned().collect();
     let authenticator = context.authenticator(&identity);
+    let desk = Desk::new(store.clone(), context.clock.clone(), peers.clone());
+    let workflows = Workflows::open(context, store.clone(), &desk).await?;
+    let (options, clock) = (&context.options.wizards, &context.clock);
+    let wizards = wizards::open(options, &store, clock, &workflows).await?;
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
@@ -132,7 +147,10 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         stop: context.stop.clone(),
     };
     Ok(Part {
-        routes: routes().with_state(hub),
+        routes: routes()
+            .with_state(hub)
+            .merge(workflows::routes().with_state(workflows))
+            .merge(wizards::routes().with_state(wizards)),
         authenticator,
         store: Some(store),
         needs,

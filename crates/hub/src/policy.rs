@@ -62,7 +62,7 @@ struct Decision {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rules::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(rules::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
     if let Some(anonymous) = &context.options.anonymous {
         let now = context.clock.wall();

@@ -71,6 +71,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The wizards that the operator names cannot be used.
+    #[error("the wizards: {reason}")]
+    Wizards {
+        /// Why not: every finding, with its place.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -92,6 +98,7 @@ impl Error {
             Self::Constitution { .. } => "hub.constitution_key",
             Self::Terms { .. } => "hub.moderation_terms",
             Self::Anonymous { .. } => "hub.anonymous",
+            Self::Wizards { .. } => "hub.wizards",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -111,6 +118,9 @@ impl Error {
             Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
             Self::Anonymous { .. } => {
                 Some("serve it on loopback addresses only, under an id of its own")
+            }
+            Self::Wizards { .. } => {
+                Some("mend the definitions; docs/reference/wizards.md says what each finding means")
             }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")
@@ -139,6 +149,8 @@ struct House {
     stores: Mutex<Vec<Store>>,
     identity: OnceLock<Arc<Identity>>,
     tokens: OnceLock<auth::Source>,
+    /// Work that goes on beside requests; it ends by itself when the service is to stop.
+    background: TaskTracker,
 }
 
 impl Context {
@@ -148,15 +160,16 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
+    pub(crate) async fn store(&self, schemas: &[Schema]) -> Result<Store, Error> {
+        let schemas = schemas.iter().copied();
         let options = match &self.options.database {
             Database::Files => {
-                store::Options::file(self.folder(), [schema]).readers(self.options.readers)
+                store::Options::file(self.folder(), schemas).readers(self.options.readers)
             }
             // Roles keep in memory what they have read: compiled rules, keys, who listens. Another
             // process's changes would pass them by.
             Database::Server { server, prefix } => {
-                store::Options::schema(server, format!("{prefix}_{}", self.role), [schema]).alone()
+                store::Options::schema(server, format!("{prefix}_{}", self.role), schemas).alone()
             }
         };
         let metrics = self.metrics.of_store();
@@ -167,6 +180,12 @@ impl Context {
             .map_err(|source| Error::Store { role, source })?;
         self.house.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
         Ok(store)
+    }
+
+    /// Has something done beside requests. It must end when [`Context::stop`] is cancelled, and may use
+    /// the role's store until it has.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.house.background.spawn(work);
     }
 
     /// A client for another role: where the operator said, else in this process, else on its
@@ -265,6 +284,7 @@ impl Service {
             stores: Mutex::default(),
             identity: OnceLock::new(),
             tokens: OnceLock::new(),
+            background: TaskTracker::new(),
         };
         let stop = CancellationToken::new();
         let mut service =
@@ -324,6 +344,11 @@ impl Service {
         open.close();
         if tokio::time::timeout(self.options.limits.drain, open.wait()).await.is_err() {
             tracing::warn!(requests = open.len(), "requests cut off at the end of the drain time");
+        }
+        let background = &self.house.background;
+        background.close();
+        if tokio::time::timeout(self.options.limits.drain, background.wait()).await.is_err() {
+            tracing::warn!(tasks = background.len(), "work cut off at the end of the drain time");
         }
         self.close().await;
     }

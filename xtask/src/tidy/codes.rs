@@ -16,6 +16,7 @@ const PREFIXES: &[(&str, &[&str])] = &[
     ("seaworthy", &["run"]),
     ("stats", &["stats"]),
     ("trial", &["trial", "plan"]),
+    ("wizard", &["wizard"]),
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {

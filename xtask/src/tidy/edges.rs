@@ -23,7 +23,13 @@ const HOUSE: &[Room] = &[
     Room { floor: 2, name: "load", may: &["base", "document", "stats", "net"] },
     Room { floor: 2, name: "metrics", may: &["base", "document", "stats"] },
     Room { floor: 2, name: "report", may: &["base", "stats"] },
-    Room { floor: 3, name: "hub", may: &["base", "store", "resilience"] },
+    Room { floor: 2, name: "wizard", may: &["base", "document"] },
+    Room { floor: 2, name: "workflow", may: &["base", "store"] },
+    Room {
+        floor: 3,
+        name: "hub",
+        may: &["base", "document", "resilience", "store", "wizard", "workflow"],
+    },
     Room {
         floor: 3,
         name: "k6",

@@ -78,7 +78,16 @@ fn operation(entry: &Entry, path: &str, generator: &mut SchemaGenerator) -> Valu
     };
     let mut responses = Map::new();
     for answer in answers {
-        responses.insert(answer.status.to_string(), response(answer, generator));
+        let told = response(answer, generator);
+        match responses.get_mut(&answer.status.to_string()) {
+            // Another form of the same answer.
+            Some(known) => {
+                for (media, content) in told["content"].as_object().into_iter().flatten() {
+                    known["content"][media] = content.clone();
+                }
+            }
+            None => drop(responses.insert(answer.status.to_string(), told)),
+        }
     }
     responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/problem"}));
     let mut operation = json!({

@@ -373,13 +373,13 @@ fn canonical(value: &Value, text: &mut String) {
     }
 }
 
-fn reused() -> Problem {
+pub(super) fn reused() -> Problem {
     Problem::new(
         http::StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
-        "the idempotency key was used in this session with another body",
+        "the idempotency key was used with another body",
     )
-    .hint("use a new key for a new message")
+    .hint("use a new key for a new request")
 }
 
 fn stopped() -> Problem {

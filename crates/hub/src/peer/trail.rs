@@ -36,6 +36,24 @@ impl Trail {
         Self { headers, deadline: parts.extensions.get().copied() }
     }
 
+    /// A trail of the service's own, in the name of whoever `authorization` is of; without one, as a
+    /// request without a token. None when one of the two is no header.
+    pub(crate) fn in_the_name_of(authorization: Option<&str>, request_id: &str) -> Option<Self> {
+        let mut headers = vec![(REQUEST_ID, HeaderValue::from_str(request_id).ok()?)];
+        if let Some(authorization) = authorization {
+            let mut value = HeaderValue::from_str(authorization).ok()?;
+            value.set_sensitive(true);
+            headers.push((header::AUTHORIZATION, value));
+        }
+        Some(Self { headers, deadline: None })
+    }
+
+    /// The `Authorization` header, to be used again in the sender's name, never logged.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name == header::AUTHORIZATION)?;
+        value.to_str().ok()
+    }
+
     /// For what goes on after the request was answered: its deadline is left behind.
     #[must_use]
     pub fn lasting(self) -> Self {

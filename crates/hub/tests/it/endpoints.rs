@@ -4,205 +4,15 @@
 use std::collections::BTreeSet;
 
 use seaworthy_hub::Role;
-use seaworthy_hub::Role::{Gateway, Identity, Inference, Memory, Orchestrator, Policy};
+use seaworthy_hub::Role::{Gateway, Identity, Orchestrator};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Hub};
+use crate::wire::until;
 
-/// One call of one operation.
-struct Example {
-    role: Role,
-    /// The operation, as the document spells it.
-    operation: &'static str,
-    /// The path with its parameters filled in; `{session}` is a session there is.
-    path: &'static str,
-    body: Option<Value>,
-    status: u16,
-}
+mod examples;
 
-fn call(
-    role: Role,
-    operation: &'static str,
-    path: &'static str,
-    body: Option<Value>,
-    status: u16,
-) -> Example {
-    Example { role, operation, path, body, status }
-}
-
-/// What every role has.
-const PROBES: [&str; 7] =
-    ["/live", "/startup", "/ready", "/health", "/metrics", "/circuits", "/openapi.json"];
-
-fn examples() -> Vec<Example> {
-    let constitution = |role| {
-        let bundle = json!({"version": "1", "issued_at": "2026-01-01T00:00:00Z", "document": {},
-            "hash": "", "signature": {"algorithm": "EdDSA", "value": ""}});
-        [
-            call(role, "GET /v1/constitution", "/v1/constitution", None, 200),
-            call(role, "GET /v1/constitution/{tenant}", "/v1/constitution/acme", None, 200),
-            call(
-                role,
-                "GET /v1/constitution/{tenant}/hash",
-                "/v1/constitution/acme/hash",
-                None,
-                200,
-            ),
-            call(
-                role,
-                "POST /v1/constitution/validate",
-                "/v1/constitution/validate",
-                Some(bundle),
-                200,
-            ),
-        ]
-    };
-    let evaluate = json!({"session_id": "s", "tenant": "acme", "user": "ada", "prompt": "p"});
-    let remember = json!({"key": "k", "value": "Ships carry tea."});
-    let session = json!({"prompt": "Ships"});
-    let message = json!({"session_id": "{session}", "message": "What do ships carry?"});
-    let switch = json!({"engaged": false, "reason": "drill"});
-    let user = json!({"tenant_id": "acme", "name": "Bob", "email": "bob@acme.example",
-        "capabilities": []});
-    let tenant = json!({"name": "Bolt"});
-    let issue = json!({"user_id": "ada", "tenant_id": "acme", "capabilities": []});
-    let question = json!({"follower": "f", "run": null, "after": 0});
-    let anonymous = json!({"tenant": "acme"});
-    let rule = json!({"name": "r", "pattern": "sabotage"});
-    let mut examples = vec![
-        call(Identity, "POST /v1/tokens/issue", "/v1/tokens/issue", Some(issue), 200),
-        call(
-            Identity,
-            "POST /v1/tokens/verify",
-            "/v1/tokens/verify",
-            Some(json!({"token": "{token}"})),
-            200,
-        ),
-        call(
-            Identity,
-            "POST /v1/tokens/revoke",
-            "/v1/tokens/revoke",
-            Some(json!({"token": "{spare}"})),
-            200,
-        ),
-        call(Identity, "POST /v1/tokens/changes", "/v1/tokens/changes", Some(question), 200),
-        call(Identity, "POST /v1/tokens/anonymous", "/v1/tokens/anonymous", Some(anonymous), 401),
-        call(Identity, "PUT /v1/tenants/{id}", "/v1/tenants/bolt", Some(tenant), 201),
-        call(Identity, "GET /v1/tenants/{id}", "/v1/tenants/acme", None, 200),
-        call(Identity, "PUT /v1/users/{id}", "/v1/users/bob", Some(user), 201),
-        call(Identity, "GET /v1/users/{id}", "/v1/users/ada", None, 200),
-        call(Identity, "GET /.well-known/jwks.json", "/.well-known/jwks.json", None, 200),
-        call(
-            Identity,
-            "GET /.well-known/constitution.json",
-            "/.well-known/constitution.json",
-            None,
-            200,
-        ),
-        call(
-            Identity,
-            "PUT /v1/constitution",
-            "/v1/constitution",
-            Some(json!("{constitution}")),
-            200,
-        ),
-        call(Identity, "GET /v1/kill-switch", "/v1/kill-switch", None, 200),
-        call(Identity, "PUT /v1/kill-switch", "/v1/kill-switch", Some(switch.clone()), 200),
-        call(
-            Policy,
-            "PUT /v1/policies/{tenant}",
-            "/v1/policies/acme",
-            Some(json!({"rules": []})),
-            201,
-        ),
-        call(Policy, "GET /v1/policies/{tenant}", "/v1/policies/acme", None, 200),
-        call(
-            Policy,
-            "POST /v1/policies/{tenant}/rules",
-            "/v1/policies/acme/rules",
-            Some(rule),
-            201,
-        ),
-        call(Policy, "POST /v1/evaluate", "/v1/evaluate", Some(evaluate.clone()), 200),
-        call(Memory, "POST /v1/remember", "/v1/remember", Some(remember.clone()), 201),
-        call(Memory, "GET /v1/recall/{key}", "/v1/recall/k", None, 200),
-        call(
-            Memory,
-            "POST /v1/rag/retrieve",
-            "/v1/rag/retrieve",
-            Some(json!({"query": "tea"})),
-            200,
-        ),
-        call(Memory, "DELETE /v1/recall/{key}", "/v1/recall/k", None, 204),
-        call(Inference, "POST /v1/infer/sync", "/v1/infer/sync", Some(json!({"prompt": "p"})), 200),
-        call(Inference, "GET /models", "/models", None, 200),
-        call(
-            Orchestrator,
-            "POST /v1/sessions/start",
-            "/v1/sessions/start",
-            Some(session.clone()),
-            201,
-        ),
-        call(Orchestrator, "GET /v1/sessions/{id}", "/v1/sessions/{session}", None, 200),
-        call(
-            Orchestrator,
-            "GET /v1/sessions/{id}/turns",
-            "/v1/sessions/{session}/turns",
-            None,
-            200,
-        ),
-        call(
-            Orchestrator,
-            "GET /v1/sessions/{id}/events",
-            "/v1/sessions/{session}/events?stream=false",
-            None,
-            200,
-        ),
-        call(
-            Orchestrator,
-            "POST /v1/conversation/step",
-            "/v1/conversation/step",
-            Some(message.clone()),
-            200,
-        ),
-        call(Gateway, "GET /v1/status", "/v1/status", None, 200),
-        call(Gateway, "POST /v1/sessions", "/v1/sessions", Some(session), 201),
-        call(
-            Gateway,
-            "POST /v1/sessions/message",
-            "/v1/sessions/message",
-            Some(message.clone()),
-            200,
-        ),
-        call(Gateway, "POST /v1/session/message", "/v1/session/message", Some(message), 200),
-        call(Gateway, "GET /v1/sessions/{id}", "/v1/sessions/{session}", None, 200),
-        call(Gateway, "GET /v1/sessions/{id}/turns", "/v1/sessions/{session}/turns", None, 200),
-        call(
-            Gateway,
-            "GET /v1/sessions/{id}/events",
-            "/v1/sessions/{session}/events?stream=false",
-            None,
-            200,
-        ),
-        call(Gateway, "POST /v1/remember", "/v1/remember", Some(remember), 201),
-        call(Gateway, "GET /v1/recall/{key}", "/v1/recall/k", None, 200),
-        call(
-            Gateway,
-            "POST /v1/rag/retrieve",
-            "/v1/rag/retrieve",
-            Some(json!({"query": "tea"})),
-            200,
-        ),
-        call(Gateway, "DELETE /v1/recall/{key}", "/v1/recall/k", None, 204),
-        call(Gateway, "POST /v1/evaluate", "/v1/evaluate", Some(evaluate), 200),
-        call(Gateway, "GET /v1/kill-switch", "/v1/kill-switch", None, 200),
-        call(Gateway, "PUT /v1/kill-switch", "/v1/kill-switch", Some(switch), 200),
-    ];
-    for role in [Identity, Policy, Gateway] {
-        examples.extend(constitution(role));
-    }
-    examples
-}
+use examples::{Example, PROBES, examples};
 
 /// What the examples are filled in with.
 struct Setting {
@@ -211,6 +21,8 @@ struct Setting {
     nobody: String,
     spare: String,
     session: String,
+    wizard: String,
+    workflow: String,
     constitution: Value,
 }
 
@@ -223,14 +35,32 @@ impl Setting {
         let made = hub.post(Gateway, "/v1/sessions", json!({"prompt": "Ships"}));
         let made = made.bearer(&member).send().await;
         let session = made.ok(201)["session_id"].as_str().unwrap().to_owned();
+        let begun =
+            hub.post(Gateway, "/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"}));
+        let begun = begun.bearer(&member).send().await;
+        let wizard = begun.ok(200)["session_id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/wizards/{wizard}/answer");
+        let named = hub.post(Gateway, &path, json!({"value": "Autumn"})).bearer(&member);
+        named.send().await.ok(200);
+        let begun = hub.post(Orchestrator, "/workflows/session", json!({"prompt": "Ships"}));
+        let begun = begun.bearer(&member).send().await;
+        let workflow = begun.ok(202)["workflow_id"].as_str().unwrap().to_owned();
+        let path = format!("/workflows/{workflow}");
+        until("the workflow has ended", async || {
+            let found = hub.get(Orchestrator, &path).bearer(&member).send().await;
+            found.ok(200)["status"] == "completed"
+        })
+        .await;
         let held = hub.get(Identity, "/.well-known/constitution.json").send().await;
         let constitution = held.ok(200)["bundle"].clone();
-        Self { hub, member, nobody, spare, session, constitution }
+        Self { hub, member, nobody, spare, session, wizard, workflow, constitution }
     }
 
     async fn send(&self, example: &Example, as_whom: As<'_>) -> Answer {
         let (method, _) = example.operation.split_once(' ').unwrap();
         let path = example.path.replace("{session}", &self.session);
+        let path = path.replace("{wizard}", &self.wizard);
+        let path = path.replace("{workflow}", &self.workflow);
         let mut call = self.hub.call(example.role, method, &path);
         if let Some(body) = &example.body {
             let text = body
@@ -372,6 +202,8 @@ async fn every_operation_refuses_broken_bodies_and_paths_and_stores_nothing() {
         };
         if example.body.is_some() {
             let place = example.path.replace("{session}", &setting.session);
+            let place = place.replace("{wizard}", &setting.wizard);
+            let place = place.replace("{workflow}", &setting.workflow);
             for (media, body) in bodies {
                 sent(&place, media, body).await;
             }

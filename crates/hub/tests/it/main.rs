@@ -23,6 +23,8 @@ mod crash;
 #[cfg(test)]
 mod endpoints;
 mod events;
+#[cfg(test)]
+mod flows;
 mod gateway;
 mod hostile;
 mod identity;
@@ -37,3 +39,7 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
+mod wizards;
+#[cfg(test)]
+mod workflows;

@@ -66,6 +66,13 @@ struct Serve {
     inference: Option<String>,
     #[command(flatten)]
     terms: Terms,
+    /// A folder of wizards' definitions (YAML), besides those that are shipped.
+    #[arg(long, value_name = "DIR", env = "SEAWORTHY_HUB_WIZARDS")]
+    wizards: Option<PathBuf>,
+    /// The wizard that is begun where there is none with the id that was asked for; without it, that
+    /// is refused.
+    #[arg(long, value_name = "ID", env = "SEAWORTHY_HUB_DEFAULT_WIZARD")]
+    default_wizard: Option<String>,
     /// How many connections each role reads its store with at once; reads beyond wait in line.
     #[arg(long, value_name = "N", default_value_t = READERS, env = "SEAWORTHY_HUB_READERS")]
     readers: NonZeroUsize,
@@ -181,6 +188,8 @@ impl Serve {
         let mut options = Options::new(data).roles(roles.clone());
         options.readers = self.readers;
         self.terms.set(&mut options);
+        options.wizards.folder.clone_from(&self.wizards);
+        options.wizards.default.clone_from(&self.default_wizard);
         if let Some(address) = &self.database {
             let database = address.parse().map_err(|error: <Database as FromStr>::Err| {
                 anyhow::anyhow!("--database: {error} [{}]", error.code())
@@ -302,6 +311,10 @@ mod tests {
         assert_eq!(terms.moderation.block_after.get(), 5);
         let default = read("--anonymous-tenant demo").unwrap().anonymous.unwrap();
         assert!(default.allowance.requests_per_second.is_some());
+        assert!(plain.wizards.folder.is_none() && plain.wizards.default.is_none());
+        let wizards = read("--wizards w --default-wizard quick_campaign_v1").unwrap().wizards;
+        assert_eq!(path(&wizards.folder), "w");
+        assert_eq!(wizards.default.as_deref(), Some("quick_campaign_v1"));
         for lonely in ["--constitution b", "--anonymous-rate 1", "--tenant-burst 1"] {
             assert!(read(lonely).is_err(), "{lonely}");
         }
