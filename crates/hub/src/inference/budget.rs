@@ -1,5 +1,4 @@
-//! Token budgets: what each tenant has used in its window, kept so that a restart forgives nothing and
-//! several processes on one database share it.
+//! Token budgets: what each tenant has used in its window, kept so that a restart forgives nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
@@ -126,7 +125,7 @@ impl Budgets {
                 }
                 let ahead = (window.amount / PART).clamp(1, MOST_AHEAD);
                 let granted = missing.max(ahead).min(free);
-                tx.execute(
+                tx.put(
                     "INSERT INTO budgets (tenant, ends_at, booked) VALUES (?1, ?2, ?3)
                      ON CONFLICT (tenant) DO UPDATE SET ends_at = ?2, booked = ?3",
                     &values![name, whole(window.ends_at), whole(before + granted)],
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn processes_together_spend_a_budget_and_no_more() {
+    async fn those_who_share_a_store_spend_a_budget_together_and_no_more() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path());
         let clock = Clock::manual(Timestamp::from_nanos(START * 1_000_000_000));
