@@ -5,6 +5,7 @@ mod ci;
 mod command;
 mod conformance;
 mod needs;
+mod postgres;
 mod test;
 mod tidy;
 

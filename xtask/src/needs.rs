@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command;
+use crate::{command, postgres};
 
 /// A program that some test starts or some crate is built with.
 pub(crate) struct Need {
@@ -21,8 +21,8 @@ pub(crate) struct Need {
     variable: Option<&'static str>,
 }
 
-/// Everything the tests need. Databases and brokers are not among it: the hub keeps its rows in
-/// the SQLite it is built with, and each test starts its own servers on free ports.
+/// Everything the tests need. A database is not among what has to be started beforehand: `test` starts
+/// one for its tests, and tests that stop and kill theirs start their own.
 const NEEDS: &[Need] = &[
     Need {
         programs: &["cc"],
@@ -48,7 +48,16 @@ const NEEDS: &[Need] = &[
         why: "opens report.html as a person would",
         variable: Some("SEAWORTHY_TEST_CHROMIUM"),
     },
+    Need {
+        programs: &["postgres"],
+        packages: &["postgresql"],
+        why: "keeps rows in the tests of `store` and `hub`",
+        variable: Some(POSTGRES),
+    },
 ];
+
+/// The variable that names PostgreSQL's server.
+pub(crate) const POSTGRES: &str = "SEAWORTHY_TEST_POSTGRES";
 
 /// Makes sure that everything is here, installing what is missing where that is allowed; returns
 /// the variables that tell the tests where things are.
@@ -72,9 +81,9 @@ pub(crate) fn ready() -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(variables)
 }
 
-/// The variables that tell the tests where things are.
+/// Every variable that tells the tests where things are.
 pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
-    NEEDS.iter().filter_map(|need| need.variable)
+    NEEDS.iter().filter_map(|need| need.variable).chain([postgres::VARIABLE])
 }
 
 fn absent<'a>(needs: &'a [Need], find: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Vec<&'a Need>> {
@@ -133,20 +142,34 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
             .arg("-qq")
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
+            // A server that comes with a package is not started: the tests start their own.
+            .env("RUNLEVEL", "1")
             .stdout(std::io::stderr()),
     )
 }
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| is_executable(path))
+    std::env::split_paths(&path)
+        .chain(versions_of_postgres())
+        .map(|folder| folder.join(program))
+        .find(|path| is_executable(path))
+}
+
+/// Where Debian keeps PostgreSQL's programs, a folder a version and none on the path; the newest first.
+fn versions_of_postgres() -> Vec<PathBuf> {
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versions: Vec<PathBuf> = folders.map(|version| version.path()).collect();
+    versions.sort_by_key(|path| std::cmp::Reverse(number(path)));
+    versions.into_iter().map(|version| version.join("bin")).collect()
 }
 
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| effective_user(&status) == Some(0))
 }

@@ -1,15 +1,28 @@
 //! `cargo xtask test`: everything the tests need, then every test of the workspace.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use anyhow::Result;
 
-use crate::{command, needs};
+use crate::{command, needs, postgres};
 
 /// Everything but the examples in the documentation.
 const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
 
 /// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
 pub(crate) fn run(extra: &[String]) -> Result<()> {
-    let variables = needs::ready()?;
+    let mut variables: Vec<(&str, OsString)> =
+        needs::ready()?.into_iter().map(|(name, path)| (name, path.into())).collect();
+    // Stopped at the end, whatever the end is. One that was named beforehand is used and left alone.
+    let postgres = variables.iter().find(|(name, _)| *name == needs::POSTGRES);
+    let server = match postgres {
+        Some((_, program)) if std::env::var_os(postgres::VARIABLE).is_none() => {
+            Some(postgres::Server::start(Path::new(program))?)
+        }
+        _ => None,
+    };
+    variables.extend(server.iter().map(|one| (postgres::VARIABLE, one.address().into())));
     let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
     if !extra.is_empty() {
         return command::run(command::cargo(&arguments(&extra)).envs(variables));

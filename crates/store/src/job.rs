@@ -72,6 +72,7 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, E>,
 {
     let result = catch_unwind(AssertUnwindSafe(|| work(tx)));
+    tx.finish();
     match (result, tx.spoiled()) {
         (Ok(Ok(_)), Some(error)) => Err(error.into()),
         (Ok(result), _) => result,

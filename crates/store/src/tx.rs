@@ -60,6 +60,21 @@ impl<'a> Tx<'a> {
         self.keep(result)
     }
 
+    /// Runs one statement, for who does not need to know how many rows it changed. On PostgreSQL it is
+    /// sent without waiting: that it failed may be told by a later statement, or by the write as a
+    /// whole.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`], now or later.
+    pub fn put(&mut self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        self.sound(values)?;
+        let result = match &mut self.source {
+            Source::Sqlite(connection) => statement::execute(connection, sql, values).map(drop),
+            Source::Postgres(link) => link.put(sql, values),
+        };
+        self.keep(result)
+    }
+
     /// Runs one statement and tells `each` every row it finds, until that breaks off.
     ///
     /// # Errors
@@ -114,6 +129,16 @@ impl<'a> Tx<'a> {
     /// As [`Tx::each`].
     pub fn exists(&mut self, sql: &str, values: &[Value<'_>]) -> Result<bool> {
         self.first(sql, values, |_| Ok(())).map(|found| found.is_some())
+    }
+
+    /// Waits for what was put and not yet answered.
+    pub(crate) fn finish(&mut self) {
+        let result = match &mut self.source {
+            Source::Sqlite(_) => Ok(()),
+            Source::Postgres(link) => link.settle(),
+        };
+        // It is kept for those who ask whether all went well.
+        let _ = self.keep(result);
     }
 
     /// The error of the first statement that failed, after which nothing may be kept.

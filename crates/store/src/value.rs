@@ -19,6 +19,37 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
+/// A value that has what it is made of.
+pub(crate) enum Owned {
+    Plain(Value<'static>),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<&Value<'_>> for Owned {
+    fn from(value: &Value<'_>) -> Self {
+        match *value {
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
+            Value::Null => Self::Plain(Value::Null),
+            Value::Integer(number) => Self::Plain(Value::Integer(number)),
+            Value::TooLarge(number) => Self::Plain(Value::TooLarge(number)),
+            Value::Real(number) => Self::Plain(Value::Real(number)),
+            Value::Bool(truth) => Self::Plain(Value::Bool(truth)),
+        }
+    }
+}
+
+impl Owned {
+    pub(crate) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Plain(value) => *value,
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
 /// The values of a statement's parameters, in order: `&values![id, name]`.
 #[macro_export]
 macro_rules! values {

@@ -100,7 +100,7 @@ pub(super) async fn bootstrap(
                     updated_at: now,
                 },
             )?;
-            tx.execute("INSERT INTO admin (id, digest) VALUES (1, ?1)", &values![stored]).map(drop)
+            tx.put("INSERT INTO admin (id, digest) VALUES (1, ?1)", &values![stored])
         })
         .await
         .map_err(refuse)?;

@@ -203,9 +203,9 @@ impl Fresh {
         store
             .write(move |tx| {
                 let retire = "UPDATE keys SET retired_at = ?1 WHERE retired_at IS NULL";
-                tx.execute(retire, &values![now])?;
-                tx.execute("DELETE FROM keys WHERE retired_at + longest < ?1", &values![now])?;
-                tx.execute(
+                tx.put(retire, &values![now])?;
+                tx.put("DELETE FROM keys WHERE retired_at + longest < ?1", &values![now])?;
+                tx.put(
                     "INSERT INTO keys (kid, public, created_at, longest) VALUES (?1, ?2, ?3, ?4)",
                     &values![kid, public, now, seconds(longest)],
                 )?;
@@ -217,7 +217,7 @@ impl Fresh {
 
 /// All keys; the one that signs from now on answers for tokens of at least `longest` seconds.
 fn stored(tx: &mut Tx<'_>, longest: u64) -> store::Result<Vec<Stored>> {
-    tx.execute(
+    tx.put(
         "UPDATE keys SET longest = ?1 WHERE retired_at IS NULL AND longest < ?1",
         &values![seconds(longest)],
     )?;

@@ -166,7 +166,7 @@ pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>>
 
 /// Puts the tenant; its `created_at` stays what it was, if it was there.
 pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO tenants (id, name, active, created_at, updated_at, limits)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE
@@ -180,7 +180,6 @@ pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> 
             serde_json::to_string(&tenant.limits).expect("four numbers are always valid JSON"),
         ],
     )
-    .map(drop)
 }
 
 pub(super) fn user(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<User>> {
@@ -205,7 +204,7 @@ pub(super) fn user(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<User>> {
 
 /// Puts the user; its `created_at` and tenant stay what they were, if it was there.
 pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO users
            (id, tenant_id, name, email, capabilities, active, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -222,7 +221,6 @@ pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
             user.updated_at.to_string(),
         ],
     )
-    .map(drop)
 }
 
 pub(super) fn standing(tx: &mut Tx<'_>, user: &str, jti: &str) -> store::Result<Option<Standing>> {
@@ -250,12 +248,11 @@ pub(super) fn revoke(
     expires_at: u64,
     now: Timestamp,
 ) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO revocations (jti, expires_at, revoked_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (jti) DO NOTHING",
         &values![jti, seconds(expires_at), now.to_string()],
     )
-    .map(drop)
 }
 
 /// Forgets revocations of tokens that expired more than a day ago (a clock may be set back), and

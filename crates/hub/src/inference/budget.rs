@@ -1,16 +1,15 @@
-//! Token budgets: what each tenant has used in its window, kept so that a restart forgives nothing.
+//! Token budgets: what each tenant has used in its window, kept so that a restart forgives nothing and
+//! several processes on one database share it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
-use std::time::Duration;
 
 use seaworthy_base::Clock;
-use seaworthy_resilience::quota::{self, Left};
 use seaworthy_store::{self as store, Migration, Store, Tx, values};
 use tokio::sync::Mutex;
 
 use crate::auth::Caller;
-use crate::limits::{House, Quota, seconds};
+use crate::limits::{House, Quota};
 use crate::problem::Problem;
 
 pub(super) const MIGRATIONS: &[Migration] = &[Migration {
@@ -37,26 +36,31 @@ pub(super) struct Budgets {
     store: Store,
     clock: Clock,
     house: House,
-    quota: quota::Quota<String>,
-    accounts: Lock<HashMap<String, Arc<Mutex<Booked>>>>,
+    accounts: Lock<HashMap<String, Arc<Mutex<Account>>>>,
 }
 
-/// What is on disk of a tenant's account.
+/// What this process may give a tenant without asking the store again.
 #[derive(Clone, Copy, Debug, Default)]
-struct Booked {
-    /// Whether the row was read since the start.
-    known: bool,
+struct Account {
     /// When its window ends, in Unix seconds.
     ends_at: u64,
-    /// The tokens counted as used.
-    tokens: u64,
+    /// Booked here and not used yet.
+    granted: u64,
+    /// Booked by everyone, when that was last looked at.
+    booked: u64,
+}
+
+/// A tenant's budget and the window it is for now.
+#[derive(Clone, Copy)]
+struct Window {
+    amount: u64,
+    now: u64,
+    ends_at: u64,
 }
 
 impl Budgets {
     pub(super) fn new(store: Store, clock: Clock, house: House) -> Self {
-        // Each tenant is asked about with an allowance of its own.
-        let quota = quota::Quota::new(quota::Allowance::per_day(0), clock.clone());
-        Self { store, clock, house, quota, accounts: Lock::default() }
+        Self { store, clock, house, accounts: Lock::default() }
     }
 
     /// Charges tokens to the caller's tenant: what is left then, if it has a budget.
@@ -70,92 +74,194 @@ impl Budgets {
     ) -> Result<Option<Quota>, Problem> {
         let allowance = self.house.allowance(caller);
         let Some(amount) = allowance.tokens else { return Ok(None) };
-        let of = quota::Allowance { amount, window: allowance.window() };
-        let tenant = &caller.tenant;
-        let account = self.account(tenant);
-        let mut booked = account.lock().await;
-        if !booked.known {
-            self.recall(tenant, of, &mut booked).await?;
+        let now = self.clock.wall().as_nanos() / 1_000_000_000;
+        let length = allowance.window().as_secs().max(1);
+        let window = Window { amount, now, ends_at: (now / length + 1).saturating_mul(length) };
+        let account = self.account(&caller.tenant);
+        let mut account = account.lock().await;
+        if account.ends_at != window.ends_at {
+            *account = Account { ends_at: window.ends_at, ..Account::default() };
         }
-        let Ok(reservation) = self.quota.reserve_from(of, tenant, tokens) else {
-            let left = counted(self.quota.left_of(of, tenant));
-            let detail =
-                format!("the tenant has {} tokens left, {tokens} are needed", left.remaining);
+        let missing = tokens.saturating_sub(account.granted);
+        if missing > 0 {
+            self.book(&caller.tenant, window, missing, &mut account).await?;
+        }
+        if account.granted < tokens {
+            let left = window.quota(&account);
+            let remaining = left.remaining;
+            let detail = format!("the tenant has {remaining} tokens left, {tokens} are needed");
             return Err(left.refuse("budget_spent", detail));
-        };
-        let left = reservation.settle(tokens);
-        self.book(tenant, of, left, &mut booked).await?;
-        Ok(Some(counted(left)))
+        }
+        account.granted -= tokens;
+        Ok(Some(window.quota(&account)))
     }
 
-    fn account(&self, tenant: &str) -> Arc<Mutex<Booked>> {
+    fn account(&self, tenant: &str) -> Arc<Mutex<Account>> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(accounts.entry(tenant.to_owned()).or_default())
     }
 
-    /// Counts what was booked before this process started.
-    async fn recall(
-        &self,
-        tenant: &str,
-        of: quota::Allowance,
-        booked: &mut Booked,
-    ) -> Result<(), Problem> {
-        let name = tenant.to_owned();
-        let row = self.store.peek(move |tx| read(tx, &name)).await?;
-        *booked = Booked { known: true, ..row.unwrap_or_default() };
-        let now = self.clock.wall().as_nanos() / 1_000_000_000;
-        if booked.ends_at > now {
-            let used = booked.tokens.min(of.amount);
-            // Never settled, so that it stays charged.
-            let _ = self.quota.reserve_from(of, &tenant.to_owned(), used);
-        }
-        Ok(())
-    }
-
-    /// Sees to it that what was used is on disk before it is answered.
+    /// Books at least so many tokens more, or none when there are not so many.
     async fn book(
         &self,
         tenant: &str,
-        of: quota::Allowance,
-        left: Left,
-        booked: &mut Booked,
+        window: Window,
+        missing: u64,
+        account: &mut Account,
     ) -> Result<(), Problem> {
-        let used = of.amount - left.remaining.min(of.amount);
-        let end = self.clock.wall().plus(left.reset).as_nanos().div_ceil(1_000_000_000);
-        if booked.ends_at == end && used <= booked.tokens {
+        let name = tenant.to_owned();
+        // Looked at first: who is refused costs no write.
+        account.booked = self.store.peek(move |tx| booked(tx, &name, window.now)).await?;
+        if window.free(account.booked) < missing {
             return Ok(());
         }
-        let ahead = (of.amount / PART).clamp(1, MOST_AHEAD);
-        let next =
-            Booked { known: true, ends_at: end, tokens: used.saturating_add(ahead).min(of.amount) };
         let name = tenant.to_owned();
-        self.store
-            .write(move |tx| {
-                let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let (granted, all) = self
+            .store
+            .write(move |tx| -> store::Result<(u64, u64)> {
+                let before = booked(tx, &name, window.now)?;
+                let free = window.free(before);
+                if free < missing {
+                    return Ok((0, before));
+                }
+                let ahead = (window.amount / PART).clamp(1, MOST_AHEAD);
+                let granted = missing.max(ahead).min(free);
                 tx.execute(
                     "INSERT INTO budgets (tenant, ends_at, booked) VALUES (?1, ?2, ?3)
                      ON CONFLICT (tenant) DO UPDATE SET ends_at = ?2, booked = ?3",
-                    &values![name, whole(next.ends_at), whole(next.tokens)],
-                )
+                    &values![name, whole(window.ends_at), whole(before + granted)],
+                )?;
+                Ok((granted, before + granted))
             })
             .await?;
-        *booked = next;
+        account.granted += granted;
+        account.booked = all;
         Ok(())
     }
 }
 
-fn read(tx: &mut Tx<'_>, tenant: &str) -> store::Result<Option<Booked>> {
-    let sql = "SELECT ends_at, booked FROM budgets WHERE tenant = ?1";
-    tx.first(sql, &values![tenant], |row| {
-        Ok(Booked { known: true, ends_at: row.get(0)?, tokens: row.get(1)? })
-    })
+impl Window {
+    /// What nobody has booked.
+    fn free(&self, booked: u64) -> u64 {
+        self.amount.saturating_sub(booked)
+    }
+
+    fn quota(&self, account: &Account) -> Quota {
+        Quota {
+            unit: "tokens".to_owned(),
+            limit: self.amount,
+            remaining: self.free(account.booked).saturating_add(account.granted).min(self.amount),
+            reset_seconds: self.ends_at.saturating_sub(self.now).max(1),
+        }
+    }
 }
 
-fn counted(left: Left) -> Quota {
-    Quota {
-        unit: "tokens".to_owned(),
-        limit: left.limit,
-        remaining: left.remaining,
-        reset_seconds: seconds(left.reset.max(Duration::from_secs(1))),
+/// What is booked in a window that is not over. That of a window whose length was changed since counts
+/// in the one of the new length: a change forgives nothing.
+fn booked(tx: &mut Tx<'_>, tenant: &str, now: u64) -> store::Result<u64> {
+    let sql = "SELECT booked FROM budgets WHERE tenant = ?1 AND ends_at > ?2";
+    Ok(tx.first(sql, &values![tenant, whole(now)], |row| row.get::<u64>(0))?.unwrap_or(0))
+}
+
+/// Databases count in signed integers; what is past their end is the end.
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::time::Duration;
+
+    use seaworthy_base::Timestamp;
+    use seaworthy_store::{Options, Part};
+
+    use super::*;
+    use crate::auth::{Credential, Token};
+    use crate::limits::Allowance;
+
+    const START: u64 = 1_800_000_000;
+
+    fn caller(tokens: u64) -> Caller {
+        let limits = Allowance {
+            tokens: Some(tokens),
+            window_seconds: NonZeroU64::new(3_600),
+            ..Allowance::default()
+        };
+        Caller {
+            subject: "ada".into(),
+            tenant: "acme".into(),
+            capabilities: Vec::new(),
+            expires_at: Timestamp::default(),
+            constitution: String::new(),
+            limits,
+            credential: Credential::Token(Token::new("t")),
+        }
+    }
+
+    fn open(folder: &std::path::Path) -> Store {
+        let options = Options::file(folder, [Part::own(MIGRATIONS)]);
+        Store::open(&options, &store::Metrics::default()).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn processes_together_spend_a_budget_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let clock = Clock::manual(Timestamp::from_nanos(START * 1_000_000_000));
+        let amount = 2_000;
+        let mut tasks = Vec::new();
+        for process in 0..3 {
+            let budgets = Arc::new(Budgets::new(store.clone(), clock.clone(), House::default()));
+            for task in 0..4_u64 {
+                let budgets = Arc::clone(&budgets);
+                tasks.push(tokio::spawn(async move {
+                    let mut spent = 0;
+                    for turn in 0..100 {
+                        let tokens = 1 + (process + task * 7 + turn * 3) % 13;
+                        if budgets.charge(&caller(amount), tokens).await.is_ok() {
+                            spent += tokens;
+                        }
+                    }
+                    spent
+                }));
+            }
+        }
+        let mut spent = 0;
+        for task in tasks {
+            spent += task.await.unwrap();
+        }
+        assert!(spent <= amount, "{spent}");
+        // What is not spent is what three processes had booked ahead, and less than one charge.
+        assert!(spent + 3 * 20 + 13 > amount, "{spent}");
+        let fresh = Budgets::new(store.clone(), clock.clone(), House::default());
+        let refused = fresh.charge(&caller(amount), 14).await.unwrap_err();
+        assert_eq!(&*refused.code, "hub.budget_spent");
+        let quota = refused.quota.as_ref().unwrap();
+        assert!(quota.remaining < 14 && quota.reset_seconds <= 3_600, "{quota:?}");
+        clock.set_wall(clock.wall().plus(Duration::from_secs(quota.reset_seconds)));
+        let left = fresh.charge(&caller(amount), 14).await.unwrap().unwrap();
+        assert_eq!(left.remaining, amount - 14);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_changed_budget_forgives_nothing_and_none_is_no_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let clock = Clock::manual(Timestamp::from_nanos(START * 1_000_000_000));
+        let budgets = Budgets::new(store.clone(), clock, House::default());
+        assert!(budgets.charge(&caller(0), 1).await.is_err());
+        assert_eq!(budgets.charge(&caller(100), 60).await.unwrap().unwrap().remaining, 40);
+        assert!(budgets.charge(&caller(50), 1).await.is_err());
+        assert!(budgets.charge(&caller(100), 41).await.is_err());
+        let mut longer = caller(100);
+        longer.limits.window_seconds = NonZeroU64::new(86_400);
+        assert!(budgets.charge(&longer, 41).await.is_err());
+        assert_eq!(budgets.charge(&longer, 40).await.unwrap().unwrap().remaining, 0);
+        let mut free = caller(1);
+        free.limits = Allowance::default();
+        assert_eq!(budgets.charge(&free, u64::MAX).await.unwrap(), None);
+        store.close().await;
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn remember(
 ) -> Result<bool> {
     let known = row_of(tx, tenant, key)?.is_some();
     let revision = next_revision(tx)?;
-    tx.execute(
+    tx.put(
         "INSERT INTO memories (tenant, key, value, metadata, updated_at, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (tenant, key) DO UPDATE SET value = ?3, metadata = ?4, updated_at = ?5,
@@ -111,7 +111,7 @@ pub(super) fn remember(
 pub(super) fn forget(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<bool> {
     let Some(row) = row_of(tx, tenant, key)? else { return Ok(false) };
     let revision = next_revision(tx)?;
-    tx.execute("DELETE FROM memories WHERE id = ?1", &values![row])?;
+    tx.put("DELETE FROM memories WHERE id = ?1", &values![row])?;
     tx.execute(
         "INSERT INTO forgotten (tenant, revision, memory) VALUES (?1, ?2, ?3)",
         &values![tenant, revision, row],
@@ -178,7 +178,7 @@ pub(super) fn changes(
 /// Takes away the marks of earlier deletions, once, at the start: there is no index yet that would
 /// follow them.
 pub(super) fn prepare(tx: &mut Tx<'_>) -> Result<()> {
-    tx.execute("DELETE FROM forgotten", &[]).map(drop)
+    tx.put("DELETE FROM forgotten", &[])
 }
 
 fn row_of(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<Option<i64>> {

@@ -186,7 +186,7 @@ pub(super) struct Event {
 
 /// Stores a new session.
 pub(super) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO sessions (id, tenant, subject, prompt, capsule, metadata, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &values![
@@ -199,7 +199,6 @@ pub(super) fn create(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
             session.created_at
         ],
     )
-    .map(drop)
 }
 
 /// The session with this id, if it belongs to `tenant`.
@@ -236,7 +235,7 @@ pub(super) fn append(
     at: &str,
 ) -> Result<i64> {
     let sequence = latest(tx, session)? + 1;
-    tx.execute(
+    tx.put(
         "INSERT INTO events (session, sequence, kind, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
         &values![session, sequence, kind, data, at],
     )?;
@@ -266,7 +265,7 @@ pub(super) fn turn_count(tx: &mut Tx<'_>, session: &str) -> Result<i64> {
 /// Stores a turn with its answer, under the session's next number.
 pub(super) fn commit(tx: &mut Tx<'_>, session: &str, turn: &Turn, answer: &str) -> Result<()> {
     let number = turn_count(tx, session)? + 1;
-    tx.execute(
+    tx.put(
         "INSERT INTO turns (session, id, number, outcome, request, answer, committed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &values![
@@ -279,7 +278,6 @@ pub(super) fn commit(tx: &mut Tx<'_>, session: &str, turn: &Turn, answer: &str) 
             turn.committed_at
         ],
     )
-    .map(drop)
 }
 
 /// Stores what was said in a turn, by `user` or `assistant`.
@@ -291,11 +289,10 @@ pub(super) fn say(
     text: &str,
     metadata: Option<&str>,
 ) -> Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO messages (session, turn, role, text, metadata) VALUES (?1, ?2, ?3, ?4, ?5)",
         &values![session, turn, role, text, metadata],
     )
-    .map(drop)
 }
 
 /// The turn with this id, if it was committed.

@@ -235,7 +235,7 @@ pub(super) fn replace(
     now: Timestamp,
 ) -> store::Result<Rules> {
     touch(tx, tenant, now)?;
-    tx.execute("DELETE FROM rules WHERE tenant = ?1", &values![tenant])?;
+    tx.put("DELETE FROM rules WHERE tenant = ?1", &values![tenant])?;
     for rule in &rules {
         insert(tx, tenant, rule)?;
     }
@@ -289,16 +289,15 @@ pub(super) async fn begin(
 }
 
 fn touch(tx: &mut Tx<'_>, tenant: &str, now: Timestamp) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO policies (tenant, version, updated_at) VALUES (?1, 1, ?2)
          ON CONFLICT (tenant) DO UPDATE SET version = policies.version + 1, updated_at = ?2",
         &values![tenant, now.to_string()],
     )
-    .map(drop)
 }
 
 fn insert(tx: &mut Tx<'_>, tenant: &str, rule: &Rule) -> store::Result<()> {
-    tx.execute(
+    tx.put(
         "INSERT INTO rules (tenant, name, pattern, weight, severity, description)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         &values![
@@ -310,7 +309,6 @@ fn insert(tx: &mut Tx<'_>, tenant: &str, rule: &Rule) -> store::Result<()> {
             rule.description,
         ],
     )
-    .map(drop)
 }
 
 #[cfg(test)]

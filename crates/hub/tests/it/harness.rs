@@ -24,7 +24,7 @@ use crate::postgres;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where the hub of this folder keeps its rows: in files, or, when the tests are run with
-/// `SEAWORTHY_TEST_ROWS=postgres`, in a database of its own, the same as long as the folder lives.
+/// `SEAWORTHY_ROWS=postgres`, in a database of its own, the same as long as the folder lives.
 pub(crate) async fn rows_of(data: &Path) -> Database {
     if !on_postgres() {
         return Database::Files;
@@ -40,10 +40,10 @@ pub(crate) async fn rows_of(data: &Path) -> Database {
 
 /// Whether hubs keep their rows in PostgreSQL.
 pub(crate) fn on_postgres() -> bool {
-    match std::env::var("SEAWORTHY_TEST_ROWS").as_deref() {
+    match std::env::var("SEAWORTHY_ROWS").as_deref() {
         Ok("postgres") => true,
         Ok("files") | Err(_) => false,
-        Ok(other) => panic!("SEAWORTHY_TEST_ROWS is `{other}`, neither files nor postgres"),
+        Ok(other) => panic!("SEAWORTHY_ROWS is `{other}`, neither files nor postgres"),
     }
 }
 

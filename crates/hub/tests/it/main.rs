@@ -4,8 +4,9 @@
 mod fleet;
 #[cfg(test)]
 mod harness;
-/// The store's tests need the same server.
+/// The store's tests start the same server; they do more with it.
 #[cfg(test)]
+#[expect(dead_code, reason = "what only the store's tests do with it")]
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod hostile;
 mod identity;
 mod inference;
 mod memory;
+#[cfg(test)]
 mod outage;
 mod policy;
 mod server;
@@ -37,6 +39,7 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
 mod wizards;
 #[cfg(test)]
 mod workflows;

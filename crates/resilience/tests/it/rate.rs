@@ -40,10 +40,10 @@ async fn keys_that_are_made_up_neither_grow_the_table_nor_lift_the_limit() {
     let taken = (0..100_000).filter(|key| limiter.take(key).is_ok()).count();
     assert!(limiter.keys() <= 160, "{}", limiter.keys());
     assert!(taken <= 160 + 16, "{taken}: those beyond share a bucket for each part of the table");
-    // Once their buckets are full they are as good as never seen.
+    // Once their buckets are full they are as good as never seen: few enough that no part overflows.
     pass(seconds(2)).await;
-    let again = (200_000..200_100).filter(|key| limiter.take(key).is_ok()).count();
-    assert_eq!(again, 100);
+    let again = (200_000..200_020).filter(|key| limiter.take(key).is_ok()).count();
+    assert_eq!(again, 20);
 }
 
 proptest! {

@@ -22,7 +22,7 @@ use super::address::Address;
 use super::statement::{spelled, told};
 use crate::error::{Error, Kind, Result};
 use crate::tx::{Columns, Failure, Row};
-use crate::value::Value;
+use crate::value::{Owned, Value};
 
 /// How long a statement may take to answer, or to bring its next row. The server gives up a little
 /// earlier, so that what it says is heard.
@@ -38,6 +38,9 @@ const MANNERS: &str = "SET synchronous_commit = on; SET statement_timeout = '10s
 /// How many statements of one schema stay prepared.
 const PREPARED: usize = 512;
 
+/// How many answers may be outstanding.
+const OUTSTANDING: usize = 256;
+
 /// A connection.
 pub(crate) struct Session {
     client: Arc<Client>,
@@ -46,9 +49,16 @@ pub(crate) struct Session {
     /// Prepared statements by schema: they belong to the tables they were prepared for.
     prepared: HashMap<u32, HashMap<Box<str>, Statement>>,
     /// What was sent and not yet answered, in order.
-    ahead: VecDeque<Sent>,
+    ahead: VecDeque<Ahead>,
     /// Nothing that it says is to be waited for any more.
     broken: bool,
+}
+
+/// Something sent, whose answer comes in turn.
+struct Ahead {
+    answer: Sent,
+    /// Whether all that follows stands on it, as on a `BEGIN`.
+    essential: bool,
 }
 
 type Sent = Pin<Box<dyn Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send>>;
@@ -126,23 +136,54 @@ impl Link<'_> {
     /// Sends SQL without waiting; its answer is looked at with the next statement's.
     pub(super) fn send(&mut self, sql: impl Into<String>) {
         let (client, sql) = (Arc::clone(&self.session.client), sql.into());
-        let mut sent: Sent = Box::pin(async move { client.batch_execute(&sql).await });
-        // Polled once, it is on its way.
-        let first =
-            self.runtime.block_on(poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))));
-        self.session.ahead.push_back(match first {
-            Poll::Pending => sent,
-            Poll::Ready(result) => Box::pin(std::future::ready(result)),
-        });
+        self.set_out(Box::pin(async move { client.batch_execute(&sql).await }), true);
     }
 
-    /// Waits for all that was sent ahead.
-    pub(super) fn settle(&mut self) -> std::result::Result<(), Failure> {
-        while let Some(sent) = self.session.ahead.pop_front() {
-            // Whatever went wrong with a `BEGIN` or a `SAVEPOINT`, all that follows stands on it.
-            self.wait(sent).map_err(|failure| Failure { fatal: true, ..failure })?;
+    /// One statement, without waiting. Its failure is told by [`Link::settle`].
+    pub(crate) fn put(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> std::result::Result<(), Failure> {
+        let statement = self.prepare(sql, values.len())?;
+        if self.session.ahead.len() >= OUTSTANDING {
+            self.settle()?;
         }
+        let client = Arc::clone(&self.session.client);
+        let values: Vec<Owned> = values.iter().map(Owned::from).collect();
+        let answer = async move {
+            let values: Vec<Value<'_>> = values.iter().map(Owned::value).collect();
+            client.execute_raw(&statement, &values).await.map(drop)
+        };
+        self.set_out(Box::pin(answer), false);
         Ok(())
+    }
+
+    fn set_out(&mut self, mut answer: Sent, essential: bool) {
+        // Polled once, it is on its way.
+        let first =
+            self.runtime.block_on(poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))));
+        if let Poll::Ready(result) = first {
+            answer = Box::pin(std::future::ready(result));
+        }
+        self.session.ahead.push_back(Ahead { answer, essential });
+    }
+
+    /// Waits for all that was sent ahead, and tells the first failure.
+    pub(crate) fn settle(&mut self) -> std::result::Result<(), Failure> {
+        let mut first = Ok(());
+        while let Some(Ahead { answer, essential }) = self.session.ahead.pop_front() {
+            let Err(failure) = self.wait(answer) else { continue };
+            let fatal = failure.fatal || essential;
+            // What follows a statement that failed fails for that.
+            if first.is_ok() {
+                first = Err(Failure { fatal, ..failure });
+            }
+            if fatal {
+                break;
+            }
+        }
+        first
     }
 
     /// Sends SQL and waits for its end.

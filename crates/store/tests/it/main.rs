@@ -7,10 +7,17 @@ mod postgres;
 #[cfg(test)]
 mod proxy;
 
+#[cfg(test)]
 mod file;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod nodes;
+#[cfg(test)]
 mod outage;
+#[cfg(test)]
 mod random;
+#[cfg(test)]
 mod suite;
+#[cfg(test)]
 mod transport;

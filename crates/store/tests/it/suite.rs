@@ -35,6 +35,7 @@ crate::on_both!(
     what_cannot_be_stored_is_refused,
     failures_say_their_kind,
     a_failed_statement_spoils_its_transaction,
+    what_is_put_is_there_or_told,
     a_walk_over_rows_can_end_early,
     texts_are_ordered_by_their_bytes,
     a_wrong_column_is_an_error,
@@ -249,6 +250,54 @@ async fn a_failed_statement_spoils_its_transaction(place: Place) {
     assert!(swallowed.unwrap_err().is_duplicate());
     assert_eq!(numbers(&store, ROWS).await, [1]);
     insert(&store, 2).await.unwrap();
+    store.close().await;
+}
+
+async fn what_is_put_is_there_or_told(place: Place) {
+    let store = place.open(OWN).await;
+    const PUT: &str = "INSERT INTO rows (n) VALUES (?1)";
+    let many: Result<Option<i64>> = store
+        .write(|tx| {
+            for n in 0..1_000_i64 {
+                tx.put(PUT, &values![n])?;
+            }
+            tx.first("SELECT count(*) FROM rows", &[], |row| row.get(0))
+        })
+        .await;
+    assert_eq!(many.unwrap(), Some(1_000));
+    // Nobody asks after it within the work, and others share the commit.
+    let attempts = (0..60_i64).map(|n| {
+        let store = store.clone();
+        async move {
+            store
+                .write(move |tx| {
+                    tx.put(PUT, &values![1_000 + n])?;
+                    if n % 3 == 1 {
+                        tx.put(PUT, &values![0])?;
+                        tx.put(PUT, &values![2_000 + n])?;
+                    }
+                    Ok(())
+                })
+                .await
+        }
+    });
+    let told: Vec<Result<()>> = join_all(attempts).await;
+    for (n, result) in (0..).zip(told) {
+        match result {
+            Ok(()) => assert_ne!(n % 3, 1, "{n}"),
+            Err(error) => assert!(n % 3 == 1 && error.is_duplicate(), "{n}: {error}"),
+        }
+    }
+    // The statement after it is refused for what went wrong before.
+    let later: Result<Option<i64>> = store
+        .write(|tx| {
+            tx.put(PUT, &values![0])?;
+            tx.first("SELECT count(*) FROM rows", &[], |row| row.get(0))
+        })
+        .await;
+    assert!(later.unwrap_err().is_duplicate());
+    assert_eq!(numbers(&store, "SELECT count(*) FROM rows").await, [1_040]);
+    assert_eq!(store.state(), State::Serving);
     store.close().await;
 }
 

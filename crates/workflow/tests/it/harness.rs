@@ -155,7 +155,7 @@ pub(crate) fn start<T: Serialize>(kind: &str, id: &str, input: &T) -> Start {
     }
 }
 
-/// The store of a folder: in files, or, when the tests are run with `SEAWORTHY_TEST_ROWS=postgres`, in a
+/// The store of a folder: in files, or, when the tests are run with `SEAWORTHY_ROWS=postgres`, in a
 /// database of its own, the same as long as the folder lives.
 pub(crate) async fn open(folder: &Path) -> Store {
     let options = place(folder).await;
@@ -184,10 +184,10 @@ pub(crate) async fn place(folder: &Path) -> seaworthy_store::Options {
 }
 
 pub(crate) fn on_postgres() -> bool {
-    match std::env::var("SEAWORTHY_TEST_ROWS").as_deref() {
+    match std::env::var("SEAWORTHY_ROWS").as_deref() {
         Ok("postgres") => true,
         Ok("files") | Err(_) => false,
-        Ok(other) => panic!("SEAWORTHY_TEST_ROWS is `{other}`, neither files nor postgres"),
+        Ok(other) => panic!("SEAWORTHY_ROWS is `{other}`, neither files nor postgres"),
     }
 }
 
