@@ -233,6 +233,11 @@ impl Breaker {
         self.0.lock().machine.state()
     }
 
+    /// Whether all calls go through; asked without taking the lock.
+    pub fn is_closed(&self) -> bool {
+        self.0.stamp.load(Ordering::Acquire) & CLOSED != 0
+    }
+
     /// How it stands.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.0.clock.now();

@@ -131,6 +131,10 @@ impl Dependency {
         let mut attempts = self.0.retry.begin(safety, Some(deadline));
         loop {
             let (result, outcome) = self.attempt(deadline, &classify, &mut call).await;
+            if result.is_err() && !self.0.breaker.is_closed() {
+                // Nobody waits to be refused, nor retries on a dependency that is only being tried.
+                return result;
+            }
             match attempts.ended(outcome) {
                 Some(delay) => tokio::time::sleep(delay).await,
                 None => return result,

@@ -12,6 +12,7 @@ use crate::driver::Nudge;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::journal::{Entry, Event};
+use crate::leases;
 use crate::rows::{self, Claim, Listing};
 use crate::service::{self, Shared, json};
 use crate::state::{Description, State};
@@ -116,21 +117,29 @@ impl Engine {
         let (row, text) = (claim.clone(), json(&event));
         let written = self.0.store.write(move |tx| {
             if let Some(twin) = rows::twin(tx, &row.tenant, &row.id)? {
-                return Ok::<_, Error>(Some(twin));
+                return Ok::<_, Error>((Some(twin), false));
             }
-            rows::create(tx, &row, owner.as_deref(), &text)?;
+            // This node may have been taken for dead meanwhile: what it held then nobody would run.
+            let owner = match &owner {
+                Some(node) if leases::is_known(tx, node)? => Some(&**node),
+                _ => None,
+            };
+            rows::create(tx, &row, owner, &text)?;
             also(tx, &row.run)?;
-            Ok(None)
+            Ok((None, owner.is_some()))
         });
-        let earlier = match written.await {
-            Ok(earlier) => earlier,
+        let (earlier, ours) = match written.await {
+            Ok(written) => written,
             Err(error) => {
                 self.0.exit(&claim.run, claim.fence);
+                self.0.search(&error);
                 return Err(error);
             }
         };
-        if let Some((run_id, kind, input)) = earlier {
+        if !ours {
             self.0.exit(&claim.run, claim.fence);
+        }
+        if let Some((run_id, kind, input)) = earlier {
             if kind != claim.kind || input != claim.input {
                 return Err(Error::Exists(claim.id));
             }
@@ -140,7 +149,7 @@ impl Engine {
         self.0.observe(&claim, &entry);
         let started =
             Started { workflow_id: claim.id.clone(), run_id: claim.run.clone(), repeated: false };
-        match inbox {
+        match inbox.filter(|_| ours) {
             Some(inbox) => self.0.spawn(claim, inbox, place, halt),
             None => self.0.look.notify_one(),
         }

@@ -19,6 +19,28 @@ pub(crate) fn beat(tx: &mut Tx<'_>, node: &str) -> Result<bool> {
     Ok(changed == 1)
 }
 
+/// Whether a node is known, and so may hold anything.
+pub(crate) fn is_known(tx: &mut Tx<'_>, node: &str) -> Result<bool> {
+    Ok(tx.exists("SELECT 1 FROM workflow_nodes WHERE node = ?1", &values![node])?)
+}
+
+/// The runs that a node holds.
+pub(crate) fn held(tx: &mut Tx<'_>, node: &str) -> Result<Vec<String>> {
+    Ok(tx.query("SELECT run FROM workflow_runs WHERE owner = ?1", &values![node], |row| {
+        row.get(0)
+    })?)
+}
+
+/// Gives up a run that a node holds and does not run.
+pub(crate) fn give_up(tx: &mut Tx<'_>, node: &str, run: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE workflow_runs SET owner = NULL, fence = fence + 1, wake_at = 0
+         WHERE run = ?1 AND owner = ?2",
+        &values![run, node],
+    )?;
+    Ok(())
+}
+
 /// Every node and how often it has shown that it lives.
 pub(crate) fn beats(tx: &mut Tx<'_>) -> Result<Vec<(String, u64)>> {
     Ok(tx.query("SELECT node, beat FROM workflow_nodes", &[], |row| {
@@ -91,6 +113,9 @@ pub(crate) fn claim(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<Claim>> {
+    if !is_known(tx, node)? {
+        return Ok(Vec::new());
+    }
     let holders: Vec<String> = (3..kinds.len() + 3).map(|number| format!("?{number}")).collect();
     let sql = format!(
         "SELECT run, tenant, id, kind, subject, input, started_at, deadline, fence

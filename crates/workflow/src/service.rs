@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ pub(crate) struct Shared {
     /// Told when there may be a run that wants to be run.
     pub(crate) look: Notify,
     resident: Arc<Semaphore>,
+    /// Whether this node may hold runs that it does not run: after a write of which nobody knows
+    /// whether it was done.
+    astray: AtomicBool,
     live: Mutex<HashMap<String, (u64, mpsc::Sender<Nudge>)>>,
     /// Cancelled when everything that runs here is to be dropped where it stands; replaced when this
     /// node begins anew.
@@ -86,6 +90,7 @@ impl Service {
             waiters: Waiters::default(),
             look: Notify::new(),
             resident: Arc::new(Semaphore::new(options.resident)),
+            astray: AtomicBool::new(false),
             live: Mutex::default(),
             halt: Mutex::new(stop.child_token()),
             drivers: TaskTracker::new(),
@@ -144,6 +149,11 @@ impl Shared {
     /// Takes what wants to be run, and says when to look again.
     async fn look_once(self: &Arc<Self>, graves: &mut lease::Graves) -> Result<Duration> {
         let poll = self.options.poll;
+        if self.astray.swap(false, Ordering::SeqCst) {
+            let found = self.give_up_strays().await;
+            self.astray.fetch_or(found.is_err(), Ordering::SeqCst);
+            found?;
+        }
         if !self.options.alone {
             graves.visit(self).await?;
         }
@@ -176,8 +186,14 @@ impl Shared {
         }
         let (node, now) = (self.lease.node(), self.clock.wall());
         let kinds: Vec<&'static str> = self.registry.kinds().collect();
-        let claims =
-            self.store.write(move |tx| leases::claim(tx, &node, &kinds, now, limit)).await?;
+        let claims = self.store.write(move |tx| leases::claim(tx, &node, &kinds, now, limit)).await;
+        let claims = match claims {
+            Ok(claims) => claims,
+            Err(error) => {
+                self.search(&error);
+                return Err(error);
+            }
+        };
         let count = claims.len();
         for claim in claims {
             // There may be fewer places by now: runs that were started here took some. Those beyond
@@ -187,6 +203,30 @@ impl Shared {
             self.spawn(claim, inbox, permit, halt.clone());
         }
         Ok(count)
+    }
+
+    /// Has runs looked for that this node holds and does not run, if the error can have left any.
+    pub(crate) fn search(&self, error: &Error) {
+        if matches!(error, Error::Store(error) if passing(error)) {
+            self.astray.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Gives up what this node holds and does not run.
+    async fn give_up_strays(&self) -> Result<()> {
+        let node = self.lease.node();
+        let asked = Arc::clone(&node);
+        let held = self.store.peek(move |tx| leases::held(tx, &asked)).await?;
+        for run in held {
+            // What is being started is known as running here from before it is written.
+            if self.live().contains_key(&run) {
+                continue;
+            }
+            tracing::warn!(run, "a workflow that was held and not run is given up");
+            let node = Arc::clone(&node);
+            self.store.write(move |tx| leases::give_up(tx, &node, &run)).await?;
+        }
+        Ok(())
     }
 
     /// A run that was laid aside, and whose time is over.
@@ -283,7 +323,12 @@ impl Shared {
                 end = work.catch_unwind() => Some(end),
             };
             shared.exit(&run, fence);
+            let crowded = permit.is_some() && shared.resident.available_permits() == 0;
             drop(permit);
+            if crowded {
+                // Others may have waited for the place.
+                shared.look.notify_one();
+            }
             let reason = match end {
                 None | Some(Ok(End::Fenced)) => None,
                 Some(Ok(End::Closed)) => {
@@ -294,7 +339,10 @@ impl Shared {
                     shared.look.notify_one();
                     None
                 }
-                Some(Ok(End::Store(error))) => lasting(&error).then(|| error.to_string()),
+                Some(Ok(End::Store(error))) => {
+                    shared.search(&error);
+                    lasting(&error).then(|| error.to_string())
+                }
                 Some(Ok(End::Blocked(reason))) => Some(reason),
                 Some(Err(panic)) => {
                     let text = driver::panic_text(panic.as_ref());
@@ -312,6 +360,7 @@ impl Shared {
         let blocked = self.store.write(move |tx| rows::block(tx, &run, fence, &reason)).await;
         if let Err(error) = blocked {
             tracing::error!(%error, "and that could not be stored");
+            self.search(&error);
         }
     }
 

@@ -181,7 +181,7 @@ impl Moderation {
             .store
             .write(move |tx| -> store::Result<u32> {
                 let strikes = count(tx, &tenant, &subject, now)?.saturating_add(1);
-                tx.execute(
+                tx.put(
                     "INSERT INTO strikes (tenant, subject, strikes, expires_at)
                      VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (tenant, subject) DO UPDATE SET strikes = ?3, expires_at = ?4",

@@ -167,12 +167,11 @@ async fn keep(store: &Store, held: &Held, now: Timestamp) -> store::Result<()> {
                 return Ok(());
             }
             let number = newest.map_or(0, |(number, _)| number) + 1;
-            tx.execute(
+            tx.put(
                 "INSERT INTO constitutions (number, bundle, signer, accepted_at)
                  VALUES (?1, ?2, ?3, ?4)",
                 &values![number, bundle, key, now.to_string()],
             )
-            .map(drop)
         })
         .await
 }

@@ -91,7 +91,7 @@ pub(super) async fn put(
     let written = identity
         .store
         .write(move |tx| -> store::Result<State> {
-            tx.execute(
+            tx.put(
                 "INSERT INTO kill_switch (id, engaged, reason, changed_at) VALUES (1, ?1, ?2, ?3)
                  ON CONFLICT (id) DO UPDATE SET engaged = ?1, reason = ?2, changed_at = ?3",
                 &values![turn.engaged, turn.reason, now],

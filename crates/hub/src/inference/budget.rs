@@ -125,7 +125,7 @@ impl Budgets {
                 }
                 let ahead = (window.amount / PART).clamp(1, MOST_AHEAD);
                 let granted = missing.max(ahead).min(free);
-                tx.execute(
+                tx.put(
                     "INSERT INTO budgets (tenant, ends_at, booked) VALUES (?1, ?2, ?3)
                      ON CONFLICT (tenant) DO UPDATE SET ends_at = ?2, booked = ?3",
                     &values![name, whole(window.ends_at), whole(before + granted)],

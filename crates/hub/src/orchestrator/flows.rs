@@ -28,6 +28,9 @@ pub(super) mod session;
 /// Memories that campaigns and the like leave are kept under this; they are no source for the next.
 const REPORTS: &str = "workflow/";
 
+/// How often a step is tried: waits double from 100 ms, so ten attempts take about 50 seconds.
+const ATTEMPTS: u32 = 10;
+
 /// How many memories are looked at for one question.
 const LOOKED_AT: usize = 20;
 
@@ -86,7 +89,8 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    /// A step: `work` on `input`, tried up to five times, each attempt within `within`.
+    /// A step: `work` on `input`, tried for about a minute, so that a role or a database may be away for
+    /// a while; each attempt within `within`.
     pub(super) async fn step<I, T, F, Fut>(
         &self,
         name: &str,
@@ -102,7 +106,7 @@ impl Hand {
     {
         let hand = self.clone();
         let effect = move |attempt| work(Act { hand: hand.clone(), attempt }, input.clone());
-        self.run.step(name, Retry::default().within(within), effect).await
+        self.run.step(name, Retry::times(ATTEMPTS).within(within), effect).await
     }
 
     /// Should the workflow not succeed, what it made in this folder is thrown away.
@@ -235,7 +239,10 @@ impl Act {
             let message = "the token of whoever started the workflow has ended";
             return Err(Failure::lasting("grant_expired", message));
         }
-        Trail::in_the_name_of(grant.authorization.as_deref(), &self.attempt.key)
+        // The step's key names the request in logs, as far as a header can hold it.
+        let id: String =
+            self.attempt.key.chars().filter(char::is_ascii_graphic).take(100).collect();
+        Trail::in_the_name_of(grant.authorization.as_deref(), &id)
             .ok_or_else(|| Failure::lasting("no_grant", "the kept token is no header"))
     }
 }

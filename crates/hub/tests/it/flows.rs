@@ -42,9 +42,9 @@ async fn a_project_is_done_in_waves_and_what_lacks_its_basis_is_not() {
     let (hub, token) = hub().await;
     let ada = Ada(&hub, &token);
     let tasks = json!([
-        {"task_id": "keel", "description": "Lay the keel"},
+        {"task_id": "Kiel ß", "description": "Lay the keel"},
         {"task_id": "trap", "description": "Prepare sabotage"},
-        {"task_id": "hull", "description": "Plank the hull", "dependencies": ["keel"]},
+        {"task_id": "hull", "description": "Plank the hull", "dependencies": ["Kiel ß"]},
         {"task_id": "mine", "description": "Lay a mine", "dependencies": ["trap"]},
     ]);
     let begun = ada
@@ -76,12 +76,12 @@ async fn a_project_is_done_in_waves_and_what_lacks_its_basis_is_not() {
         .map(|wave| (&wave["tasks"], &wave["score"], &wave["review"]))
         .collect();
     let half = |tasks: Value| (tasks, json!(50.0), json!("needs_review"));
-    let wanted = [half(json!(["keel", "trap"])), half(json!(["hull", "mine"]))];
+    let wanted = [half(json!(["Kiel ß", "trap"])), half(json!(["hull", "mine"]))];
     assert_eq!(waves, wanted.iter().map(|(a, b, c)| (a, b, c)).collect::<Vec<_>>());
     let told = ada.artifact(&id, "notification.json").await;
     assert_eq!(told.body["status"], "prepared, not sent");
 
-    let words = json!({"project_name": "Voyage", "description": "1. Load tea\n2. Sail\n3. Land", "execution_mode": "sequential"});
+    let words = json!({"project_name": "Voyage", "description": "1. Lädt Tee\n2. Sail\n3. Land", "execution_mode": "sequential"});
     let begun = ada.post("/v1/projects", words).await;
     let id = begun.ok(202)["project_id"].as_str().unwrap().to_owned();
     let ended = ada.ends(&id, "completed").await;

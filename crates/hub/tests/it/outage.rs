@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use seaworthy_hub::Role::{Gateway, Identity, Memory, Orchestrator, Policy};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::crash::{check, committed, talk};
-use crate::fleet::{Fleet, Member};
+use crate::fleet::{Fleet, MEMBER, Member};
 use crate::postgres::Server;
 use crate::wire::{Http, until};
 
@@ -79,6 +79,59 @@ async fn turns_survive_restarts_and_crashes_of_postgres_under_load() {
     assert!(acknowledged.len() > 40, "only {}", acknowledged.len());
     check(&member, &session, &acknowledged).await;
     assert_eq!(member.get(Memory, "/v1/recall/away").await.status, StatusCode::NOT_FOUND);
+    drop(fleet);
+    blocking(move || drop(server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workflows_go_on_after_restarts_and_crashes_of_postgres() {
+    const ROUNDS: usize = 3;
+    const EACH: usize = 4;
+    let mut server = blocking(|| Server::start(&[])).await;
+    let fleet = Fleet::with(false, Some(server.address("postgres"))).await;
+    fleet.member("acme").await;
+    let more = ["workflow:read", "workflow:start"];
+    let capabilities: Vec<&str> = MEMBER.into_iter().chain(more).collect();
+    let token = fleet.token("acme", "worker", &capabilities).await;
+    let member = Member { fleet: &fleet, token };
+    for round in 0..ROUNDS {
+        for number in 0..EACH {
+            // An answer that nobody got is asked for again under its key.
+            until("the campaign is started", || async {
+                let order = json!({"campaign_name": format!("{round} {number}")});
+                let start = member.call(Method::POST, Orchestrator, "/workflows/marketing");
+                let start = start.json(&order).header("idempotency-key", &order.to_string());
+                fleet.http.send(start).await.status == StatusCode::ACCEPTED
+            })
+            .await;
+        }
+        server = blocking(move || {
+            if round % 2 == 0 {
+                server.kill()
+            } else {
+                server.stop()
+            }
+            server
+        })
+        .await;
+        until("it is known to be away", || async {
+            member.get(Orchestrator, "/ready").await.status == StatusCode::SERVICE_UNAVAILABLE
+        })
+        .await;
+        server = blocking(move || {
+            server.launch();
+            server
+        })
+        .await;
+    }
+    let path = "/workflows?status=completed";
+    let completed = async || {
+        let listed = member.get(Orchestrator, path).await.json;
+        listed["workflows"].as_array().map_or(0, Vec::len)
+    };
+    until("all are completed", async || completed().await == ROUNDS * EACH).await;
+    let all = member.get(Orchestrator, "/workflows").await.json;
+    assert_eq!(all["workflows"].as_array().unwrap().len(), ROUNDS * EACH, "one was started twice");
     drop(fleet);
     blocking(move || drop(server)).await;
 }

@@ -55,6 +55,29 @@ async fn an_outage_is_answered_at_once_and_ends_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn retries_end_when_the_circuit_opens() {
+    let (billing, clock) = (dependency(Settings::default()), Clock::system());
+    let fail = || {
+        billing
+            .call(Safety::Idempotent, None, ByResult, async |_| Err::<(), _>(Error::DeadlinePassed))
+    };
+    let quick =
+        billing.call(Safety::Once, None, ByResult, async |_| Err::<(), _>(Error::DeadlinePassed));
+    assert!(quick.await.is_err());
+    assert_eq!(
+        fail().await,
+        Err(Error::DeadlinePassed),
+        "what went wrong, not that it is open now"
+    );
+    let snapshot = billing.snapshot();
+    assert_eq!((snapshot.circuit.totals.failures, snapshot.retry.retries), (5, 3));
+    pass(seconds(60)).await;
+    let start = clock.now();
+    assert_eq!(fail().await, Err(Error::DeadlinePassed));
+    assert_eq!((clock.now(), billing.breaker().is_closed()), (start, false), "one try, as a probe");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dependency_that_hangs_is_to_blame_and_a_caller_in_a_hurry_is_not() {
     let billing = dependency(Settings::default());
     let hang = |time| {

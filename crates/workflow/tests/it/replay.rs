@@ -185,7 +185,7 @@ async fn steps_at_the_end_may_be_added() {
 async fn a_workflow_laid_aside_still_runs_out_of_time_and_can_be_ended() {
     let mut house = House::new().await;
     let node = house.start_with(Registry::new().with("story", original), keeping()).await;
-    let within = Some(Duration::from_secs(1));
+    let within = Some(Duration::from_secs(5));
     node.begin_within("story", "timed", &(), within).await;
     node.begin("story", "ended", &()).await;
     for id in ["timed", "ended"] {
