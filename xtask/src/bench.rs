@@ -5,6 +5,7 @@ mod k6;
 mod load;
 mod measured;
 mod nginx;
+mod resilience;
 mod stalling;
 mod table;
 
@@ -33,6 +34,11 @@ const BENCHES: &[Bench] = &[
         name: "hub",
         tells: "the hub on this machine: evaluations and durable turns a second, and what idle streams hold",
         run: hub::run,
+    },
+    Bench {
+        name: "resilience",
+        tells: "what a guarded call costs over the bare one, in nanoseconds and in instructions",
+        run: resilience::run,
     },
     Bench {
         name: "stats",
@@ -84,9 +90,13 @@ mod tests {
 
     #[test]
     fn arguments_that_are_not_known_are_refused() {
-        for (name, argument) in
-            [("stats", "--fast"), ("load", "--fast"), ("k6", "--fast"), ("list", "all")]
-        {
+        for (name, argument) in [
+            ("stats", "--fast"),
+            ("load", "--fast"),
+            ("k6", "--fast"),
+            ("resilience", "--fast"),
+            ("list", "all"),
+        ] {
             assert!(run(name, &[argument.to_owned()]).is_err(), "{name} {argument}");
         }
     }

@@ -1,16 +1,25 @@
 //! The inference role: answers to prompts, by the built-in responder that quotes stored memory.
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use schemars::JsonSchema;
+use seaworthy_store::Part as Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api::{Operation, Routes};
 use crate::auth::Caller;
+use crate::limits::Slip;
 use crate::options::Role;
 use crate::problem::{Body, Problem};
 use crate::server::{Context, Error, Part};
 
+mod budget;
 pub mod responder;
+
+use budget::Budgets;
 
 /// The capability to ask for answers.
 pub const CAPABILITY: &str = "inference:use";
@@ -23,14 +32,39 @@ const MOST_WORDS: usize = 256;
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
+    let store = context.store(&[Schema::own(budget::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
-    let routes = Router::new().route("/v1/infer/sync", post(infer)).route("/models", get(models));
+    let house = context.options.allowances();
+    let budgets = Arc::new(Budgets::new(store.clone(), context.clock.clone(), house));
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: context.authenticator(&identity), store: None, needs })
+    Ok(Part {
+        routes: routes().with_state(budgets),
+        authenticator: context.authenticator(&identity),
+        store: Some(store),
+        needs,
+        ailment: None,
+    })
+}
+
+fn routes() -> Routes<Arc<Budgets>> {
+    Routes::new()
+        .post(
+            "/v1/infer/sync",
+            infer,
+            Operation::new("Answer a prompt")
+                .needs(CAPABILITY)
+                .body::<Question>()
+                .answers::<Reply>(200),
+        )
+        .get(
+            "/models",
+            models,
+            Operation::new("Who answers").needs(CAPABILITY).answers::<Value>(200),
+        )
 }
 
 /// What the responder is asked: a prompt, and the memories it may quote.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The prompt.
@@ -44,7 +78,7 @@ pub struct Question {
 }
 
 /// A memory that may be quoted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its key.
@@ -54,7 +88,7 @@ pub struct Source {
 }
 
 /// What the responder answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// Who answered.
     pub model: String,
@@ -69,7 +103,7 @@ pub struct Reply {
 }
 
 /// Counts of a unit that is named, because words are not tokens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// `words`.
     pub unit: String,
@@ -85,10 +119,20 @@ const fn default_words() -> usize {
     64
 }
 
-async fn infer(caller: Caller, Body(question): Body<Question>) -> Result<Json<Reply>, Problem> {
+async fn infer(
+    caller: Caller,
+    State(budgets): State<Arc<Budgets>>,
+    Extension(slip): Extension<Slip>,
+    Body(question): Body<Question>,
+) -> Result<Json<Reply>, Problem> {
     caller.require(CAPABILITY)?;
     check(&question)?;
-    Ok(Json(reply(question)))
+    let reply = reply(question);
+    // An answer that the budget does not cover is not given.
+    if let Some(left) = budgets.charge(&caller, reply.usage.total as u64).await? {
+        slip.leave(left);
+    }
+    Ok(Json(reply))
 }
 
 async fn models(caller: Caller) -> Result<Json<Value>, Problem> {

@@ -4,10 +4,13 @@
 //! routes only ([`peer`]), over HTTP or, in one process, directly; each owns its
 //! rows ([`seaworthy_store`]), and every error a client sees is a [`Problem`].
 
+mod api;
 pub mod auth;
+pub mod constitution;
 pub mod gateway;
 pub mod identity;
 pub mod inference;
+pub mod limits;
 pub mod memory;
 pub mod metrics;
 pub mod options;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::StatusCode;
+use schemars::JsonSchema;
 use seaworthy_base::Clock;
 use seaworthy_store::{self as store, Part as Schema, Store, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::{Operation, Routes};
 use crate::auth::Caller;
 use crate::inference::responder;
 use crate::options::Role;
@@ -54,7 +55,7 @@ struct Memory {
 }
 
 /// A memory to be stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
     /// Its key, unique within the tenant: 1 to 512 bytes without control characters.
@@ -67,7 +68,7 @@ pub struct Remember {
 }
 
 /// What is looked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retrieve {
     /// The question, at most 64 KiB.
@@ -81,7 +82,7 @@ pub struct Retrieve {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Retrieved {
     /// Quotes from the sources, or that nothing was found, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,7 @@ pub struct Retrieved {
 }
 
 /// A memory that was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Its key.
     pub key: String,
@@ -101,7 +102,7 @@ pub struct Source {
     pub score: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Recalled {
     key: String,
     value: String,
@@ -112,19 +113,51 @@ struct Recalled {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let store = context.store(&[Schema::own(rows::MIGRATIONS)]).await?;
     let refuse = |source| Error::Store { role: Role::Memory, source };
     store.write(rows::prepare).await.map_err(refuse)?;
     let identity = context.peer(Role::Identity)?;
     let catalog = Arc::new(Catalog::new(catalog::Limits::default(), &context.metrics));
     let memory = Memory { store: store.clone(), catalog, clock: context.clock.clone() };
-    let routes = Router::new()
-        .route("/v1/remember", post(remember))
-        .route("/v1/recall/{*key}", get(recall).delete(forget))
-        .route("/v1/rag/retrieve", post(retrieve))
-        .with_state(memory);
     let needs = vec![identity.clone()];
-    Ok(Part { routes, authenticator: context.authenticator(&identity), store: Some(store), needs })
+    Ok(Part {
+        routes: routes().with_state(memory),
+        authenticator: context.authenticator(&identity),
+        store: Some(store),
+        needs,
+        ailment: None,
+    })
+}
+
+fn routes() -> Routes<Memory> {
+    Routes::new()
+        .post(
+            "/v1/remember",
+            remember,
+            Operation::new("Remember a text under a key")
+                .needs(WRITE)
+                .body::<Remember>()
+                .answers::<Remember>(200)
+                .answers::<Remember>(201),
+        )
+        .get(
+            "/v1/recall/{*key}",
+            recall,
+            Operation::new("The text under a key").needs(READ).answers::<Recalled>(200),
+        )
+        .delete(
+            "/v1/recall/{*key}",
+            forget,
+            Operation::new("Forget the text under a key").needs(WRITE).answers_nothing(204),
+        )
+        .post(
+            "/v1/rag/retrieve",
+            retrieve,
+            Operation::new("What is remembered about a question")
+                .needs(READ)
+                .body::<Retrieve>()
+                .answers::<Retrieved>(200),
+        )
 }
 
 const fn yes() -> bool {

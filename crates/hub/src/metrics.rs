@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -94,6 +95,12 @@ impl Metrics {
     pub(crate) fn of_store(&self) -> seaworthy_store::Metrics {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         seaworthy_store::Metrics::new(&mut registry)
+    }
+
+    /// Adds what is counted elsewhere and read when someone asks for it.
+    pub(crate) fn collect(&self, collector: impl Collector) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.register_collector(Box::new(collector));
     }
 
     /// Counts one request answered with a problem. Its code is ours or a role's, never a client's.

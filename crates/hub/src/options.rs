@@ -1,19 +1,27 @@
-//! What an operator chooses before a hub starts: roles, addresses, the data folder, limits.
+//! What an operator chooses before a hub starts: roles, addresses, the data folder, limits, terms.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use seaworthy_base::Clock;
 use seaworthy_store::Server;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::SYSTEM;
+use crate::constitution::Key;
+use crate::limits::{Allowance, House};
+use crate::server::Error;
+
 /// One of the services that make up the platform. One process may play any number of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The public front: sessions and messages, streamed events.
@@ -143,8 +151,12 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a request may take until its response begins.
     pub request_timeout: Duration,
-    /// How long a call from one role to another may take.
+    /// How long a call from one role to another may take, all its tries together.
     pub peer_timeout: Duration,
+    /// Most calls from one role to another that are under way at once; four times as many may wait.
+    pub peer_calls: usize,
+    /// How long a role that keeps failing is not called by another.
+    pub circuit_cooldown: Duration,
     /// How long requests under way may take to finish once the service is told to stop.
     pub drain: Duration,
 }
@@ -160,6 +172,8 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             peer_timeout: Duration::from_secs(10),
+            peer_calls: 1_024,
+            circuit_cooldown: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
     }
@@ -184,6 +198,89 @@ impl Default for Tokens {
             rotation: Duration::from_secs(24 * 3_600),
         }
     }
+}
+
+/// Which constitution tokens and verdicts are bound to.
+#[derive(Clone, Debug, Default)]
+pub struct Constitution {
+    /// The signed bundle; without one, the last that held, or one of the hub's own.
+    pub bundle: Option<PathBuf>,
+    /// The public key it must be signed with, as PEM.
+    pub key: Option<PathBuf>,
+}
+
+impl Constitution {
+    /// The key the operator trusts, if one is named.
+    pub(crate) fn trusted_key(&self) -> Result<Option<Key>, Error> {
+        let refuse = |reason: String| Error::Constitution { reason };
+        let Some(path) = &self.key else {
+            return match &self.bundle {
+                Some(_) => {
+                    Err(refuse("a constitution is given without the key it is signed with".into()))
+                }
+                None => Ok(None),
+            };
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| refuse(format!("{}: {error}", path.display())))?;
+        let key = Key::from_pem(&text).ok_or_else(|| {
+            refuse(format!("{}: not the PEM of an RSA or Ed25519 public key", path.display()))
+        })?;
+        Ok(Some(key))
+    }
+}
+
+/// The tenant that requests without a token are taken for.
+#[derive(Clone, Debug)]
+pub struct Anonymous {
+    /// Its id.
+    pub tenant: String,
+    /// What it may use, unless identity has other limits for it.
+    pub allowance: Allowance,
+}
+
+impl Anonymous {
+    /// The tenant with this id, with at most 10,000 requests per second and 50 million inference
+    /// tokens a day.
+    pub fn new(tenant: impl Into<String>) -> Self {
+        let allowance = Allowance {
+            requests_per_second: NonZeroU32::new(10_000),
+            tokens: Some(50_000_000),
+            ..Allowance::default()
+        };
+        Self { tenant: tenant.into(), allowance }
+    }
+}
+
+/// What prompts are looked through for at the gateway.
+#[derive(Clone, Debug)]
+pub struct Moderation {
+    /// The terms, found anywhere and without regard to case.
+    pub terms: Vec<String>,
+    /// With how many strikes a flagged prompt is refused.
+    pub block_after: NonZeroU32,
+    /// How long strikes are remembered after the last one.
+    pub remembered: Duration,
+}
+
+impl Default for Moderation {
+    fn default() -> Self {
+        let terms = ["jailbreak", "exploit", "malware", "self-harm"];
+        Self {
+            terms: terms.map(str::to_owned).to_vec(),
+            block_after: NonZeroU32::MIN,
+            remembered: Duration::from_secs(86_400),
+        }
+    }
+}
+
+/// Which wizards there are besides those that are shipped.
+#[derive(Clone, Debug, Default)]
+pub struct Wizards {
+    /// A folder of definitions: every `.yaml` and `.yml` file in it, read once at the start.
+    pub folder: Option<PathBuf>,
+    /// The wizard that is begun where there is none with the id that was asked for.
+    pub default: Option<String>,
 }
 
 /// Where the roles keep their rows.
@@ -229,6 +326,16 @@ pub struct Options {
     pub limits: Limits,
     /// Lives of tokens and keys.
     pub tokens: Tokens,
+    /// The constitution, and the key it is trusted under.
+    pub constitution: Constitution,
+    /// What tenants may use, unless identity has other limits for one.
+    pub allowance: Allowance,
+    /// Whom requests without a token are taken for; refused when nobody is named.
+    pub anonymous: Option<Anonymous>,
+    /// What prompts are looked through for.
+    pub moderation: Moderation,
+    /// The wizards.
+    pub wizards: Wizards,
     /// How many connections each role's file is read with at once; reads beyond wait.
     pub readers: NonZeroUsize,
     /// Where the time comes from.
@@ -248,6 +355,11 @@ impl Options {
             peers: Peers::default(),
             limits: Limits::default(),
             tokens: Tokens::default(),
+            constitution: Constitution::default(),
+            allowance: Allowance::default(),
+            anonymous: None,
+            moderation: Moderation::default(),
+            wizards: Wizards::default(),
             readers: READERS,
             clock: Clock::system(),
         }
@@ -273,6 +385,32 @@ impl Options {
         let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         self.listen = Role::ALL.into_iter().map(|role| (role, free)).collect();
         self
+    }
+
+    /// What tenants may use by this process's say.
+    pub(crate) fn allowances(&self) -> House {
+        let anonymous = self.anonymous.as_ref().map(|one| one.allowance).unwrap_or_default();
+        House { tenants: self.allowance, anonymous }
+    }
+
+    /// An anonymous tenant is for the machine itself: everyone who can reach the port is trusted.
+    pub(crate) fn check_anonymous(&self) -> Result<(), Error> {
+        let Some(anonymous) = &self.anonymous else { return Ok(()) };
+        let refuse = |reason: String| Err(Error::Anonymous { reason });
+        let tenant = &anonymous.tenant;
+        if tenant == SYSTEM {
+            return refuse(format!("`{SYSTEM}` belongs to the platform's operators"));
+        }
+        if let Err(problem) = crate::identity::check_id(tenant) {
+            return refuse(format!("`{tenant}`: {}", problem.detail));
+        }
+        for role in &self.roles {
+            let address = self.address(*role);
+            if !address.ip().is_loopback() {
+                return refuse(format!("{role} listens on {address}, which others can reach"));
+            }
+        }
+        Ok(())
     }
 
     /// Where `role` is to listen.

@@ -1,16 +1,17 @@
-//! The orchestrator role: sessions, their turns, and the events that tell what happened in them.
+//! The orchestrator role: sessions, their turns and events, and durable workflows.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use seaworthy_base::id;
 use seaworthy_store::{self as store, Part as Schema, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{Operation, Routes};
 use crate::auth::{Authenticator, Caller};
 use crate::memory::{LONGEST_METADATA, LONGEST_VALUE};
 use crate::options::Role;
@@ -21,12 +22,17 @@ use crate::server::{Context, Error, Part};
 mod events;
 mod feed;
 mod flight;
+mod flows;
 mod rows;
 mod turn;
+pub(crate) mod wizards;
+mod workflows;
 
 use events::Listener;
+use flows::Desk;
 use rows::{Outcome, Session};
 use turn::{Step, Turns};
+use workflows::Workflows;
 
 /// The capability to read sessions, turns and events.
 pub const READ: &str = "session:read";
@@ -56,7 +62,7 @@ struct Orchestrator {
 }
 
 /// What a session is started with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     /// The caller's tenant; another is refused.
@@ -76,7 +82,7 @@ pub struct Start {
 }
 
 /// A message to a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// The session.
@@ -95,9 +101,9 @@ pub struct Message {
     pub metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Reading {
+pub(crate) struct Reading {
     #[serde(default)]
     after: Option<String>,
     #[serde(default)]
@@ -106,9 +112,9 @@ struct Reading {
     limit: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Listing {
+pub(crate) struct Listing {
     #[serde(default)]
     after: u32,
     #[serde(default)]
@@ -117,12 +123,22 @@ struct Listing {
 
 /// Opens the role.
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
-    let store = context.store(Schema::own(rows::MIGRATIONS)).await?;
+    let schemas = [
+        Schema::own(rows::MIGRATIONS),
+        seaworthy_workflow::PART,
+        workflows::rows::PART,
+        wizards::PART,
+    ];
+    let store = context.store(&schemas).await?;
     let identity = context.peer(Role::Identity)?;
     let peers =
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
     let needs = peers.iter().chain([&identity]).cloned().collect();
     let authenticator = context.authenticator(&identity);
+    let desk = Desk::new(store.clone(), context.clock.clone(), peers.clone());
+    let workflows = Workflows::open(context, store.clone(), &desk).await?;
+    let (options, clock) = (&context.options.wizards, &context.clock);
+    let wizards = wizards::open(options, &store, clock, &workflows).await?;
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
@@ -130,14 +146,59 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         authenticator: authenticator.clone(),
         stop: context.stop.clone(),
     };
-    let routes = Router::new()
-        .route("/v1/sessions/start", post(begin))
-        .route("/v1/sessions/{id}", get(show))
-        .route("/v1/sessions/{id}/turns", get(turns_of))
-        .route("/v1/sessions/{id}/events", get(events_of))
-        .route(turn::ROUTE, post(step))
-        .with_state(hub);
-    Ok(Part { routes, authenticator, store: Some(store), needs })
+    Ok(Part {
+        routes: routes()
+            .with_state(hub)
+            .merge(workflows::routes().with_state(workflows))
+            .merge(wizards::routes().with_state(wizards)),
+        authenticator,
+        store: Some(store),
+        needs,
+        ailment: None,
+    })
+}
+
+/// The media type of event streams.
+pub(crate) const EVENTS: &str = "text/event-stream";
+
+fn routes() -> Routes<Orchestrator> {
+    Routes::new()
+        .post(
+            "/v1/sessions/start",
+            begin,
+            Operation::new("Start a session").needs(WRITE).body::<Start>().answers::<Value>(201),
+        )
+        .get(
+            "/v1/sessions/{id}",
+            show,
+            Operation::new("A session").needs(READ).answers::<Value>(200),
+        )
+        .get(
+            "/v1/sessions/{id}/turns",
+            turns_of,
+            Operation::new("A session's turns")
+                .needs(READ)
+                .query::<Listing>()
+                .answers::<Value>(200),
+        )
+        .get(
+            "/v1/sessions/{id}/events",
+            events_of,
+            Operation::new("A session's events, as a stream or as a page")
+                .needs(READ)
+                .query::<Reading>()
+                .header("Last-Event-ID", "The last event that was seen")
+                .answers_with(200, EVENTS),
+        )
+        .post(
+            turn::ROUTE,
+            step,
+            Operation::new("Take a turn in a session")
+                .needs(WRITE)
+                .body::<Message>()
+                .header("Idempotency-Key", "Repeating the request under it does nothing twice")
+                .answers::<Value>(200),
+        )
 }
 
 async fn begin(
@@ -258,8 +319,9 @@ async fn events_of(
         let listener = Listener {
             authenticator: hub.authenticator,
             clock: hub.turns.clock,
-            trail,
-            token: caller.token,
+            // A stream outlives the request that opened it.
+            trail: trail.lasting(),
+            credential: caller.credential,
             expires_at: caller.expires_at,
         };
         return Ok(events::stream(hub.store, hub.turns.feed, session, listener, after, hub.stop));
@@ -343,10 +405,7 @@ fn check_sender(caller: &Caller, tenant: Option<&str>, user: Option<&str>) -> Re
     if let Some(tenant) = tenant {
         caller.same_tenant(tenant)?;
     }
-    if user.is_some_and(|user| user != caller.subject) {
-        return Err(Problem::forbidden("wrong_user", "the token is for another user"));
-    }
-    Ok(())
+    caller.user(user).map(drop)
 }
 
 fn check_text(pointer: &str, text: &str) -> Result<(), Problem> {

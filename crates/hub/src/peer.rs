@@ -1,70 +1,40 @@
-//! Calls from one role to another, over HTTP or within the process: deadline, forwarded identity and
-//! trace, problems passed on.
+//! Calls from one role to another, over HTTP or within the process: guarded, with the caller's identity,
+//! trace and deadline handed on, problems passed on.
 
-use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::FromRequestParts;
 use bytes::Bytes;
-use http::request::Parts;
 use http::uri::Scheme;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use seaworthy_base::Clock;
+use seaworthy_resilience::error::whole_seconds;
+use seaworthy_resilience::outcome::{Outcome, Safety};
+use seaworthy_resilience::{Deadline, Dependency, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::options::Role;
+use crate::options::{Limits, Role};
 use crate::problem::{self, Problem};
+
+mod circuits;
+mod door;
+mod trail;
+
+pub(crate) use circuits::{Circuits, dependency};
+pub(crate) use door::{Door, FromInside};
+pub use trail::{REQUEST_ID, Trail};
 
 /// Longest answer read from a peer.
 const ANSWER: usize = 16 << 20;
-
-/// Who asked and which request it belongs to: the headers that go along with every call.
-#[derive(Clone, Debug, Default)]
-pub struct Trail(Vec<(HeaderName, HeaderValue)>);
-
-impl Trail {
-    /// Takes `Authorization`, `X-Request-ID`, `traceparent` and `tracestate` from a request.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let names = [
-            header::AUTHORIZATION,
-            REQUEST_ID,
-            HeaderName::from_static("traceparent"),
-            HeaderName::from_static("tracestate"),
-        ];
-        let mut kept = Vec::new();
-        for name in names {
-            if let Some(value) = headers.get(&name) {
-                let mut value = value.clone();
-                value.set_sensitive(name == header::AUTHORIZATION);
-                kept.push((name, value));
-            }
-        }
-        Self(kept)
-    }
-}
-
-/// The header that names a request in logs and answers.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-impl<S: Send + Sync> FromRequestParts<S> for Trail {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers))
-    }
-}
 
 /// A base URL that cannot be called.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +42,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Trail {
 pub struct InvalidBase(String);
 
 /// A client for one role, with its own pool of connections. Cheap to clone.
+///
+/// Each call goes through the role's [`Dependency`]: a bulkhead, a circuit, retries of what is safe to
+/// repeat (by method, by an `Idempotency-Key`, or because [`post_idempotent`](Self::post_idempotent) says
+/// so), and the deadline of the request that it is made for. What the peer answers is not retried but
+/// passed on, whatever it is: it knows best when to come back.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Line>);
 
@@ -80,7 +55,9 @@ struct Line {
     role: Role,
     /// Where it answers, for people to read.
     place: String,
-    deadline: Duration,
+    dependency: Dependency,
+    fair: Duration,
+    clock: Clock,
     way: Way,
     /// Whether the last call got no answer: said once in the log, not with each call.
     lost: AtomicBool,
@@ -95,36 +72,32 @@ enum Way {
     Inside(Door),
 }
 
-/// A role's routes, once it is open, for others in the same process.
-#[derive(Clone, Default)]
-pub(crate) struct Door(Arc<RwLock<Option<Router>>>);
-
-impl Door {
-    /// From here on calls come in.
-    pub(crate) fn open(&self, routes: Router) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(routes);
-    }
-
-    /// No more calls. Routes hold clients that hold doors: unless closed they would hold each other
-    /// for ever.
-    pub(crate) fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn routes(&self) -> Option<Router> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+/// A call: one request, which may be sent more than once.
+struct Call<'a> {
+    trail: &'a Trail,
+    safety: Safety,
+    method: Method,
+    path: &'a str,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
-impl fmt::Debug for Door {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Door(..)")
-    }
+/// Why a try has no answer, and what that says of the peer.
+struct Failure {
+    outcome: Outcome,
+    why: Why,
 }
 
-/// In a request's extensions when it came from another role in this process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FromInside;
+enum Why {
+    Problem(Problem),
+    Refused(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { outcome: Outcome::Unjudged, why: Why::Refused(error) }
+    }
+}
 
 impl Client {
     /// A client for `role` at `base`; every call ends within `deadline`.
@@ -132,6 +105,17 @@ impl Client {
     /// # Errors
     /// When `base` is not an `http` URL of host and port.
     pub fn new(role: Role, base: &str, deadline: Duration) -> Result<Self, InvalidBase> {
+        let limits = Limits { peer_timeout: deadline, ..Limits::default() };
+        Self::over(role, base, &limits, &Clock::system())
+    }
+
+    /// A client for `role` at `base`, within `limits`.
+    pub(crate) fn over(
+        role: Role,
+        base: &str,
+        limits: &Limits,
+        clock: &Clock,
+    ) -> Result<Self, InvalidBase> {
         let invalid = || InvalidBase(base.to_owned());
         let uri: Uri = base.parse().map_err(|_| invalid())?;
         let plain = uri.scheme() == Some(&Scheme::HTTP) && uri.path() == "/";
@@ -140,7 +124,7 @@ impl Client {
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(deadline.min(Duration::from_secs(2))));
+        connector.set_connect_timeout(Some(limits.peer_timeout.min(Duration::from_secs(2))));
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             // Shorter than the server keeps an idle connection, so that a call never meets one
@@ -148,15 +132,24 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
         let way = Way::Wire { base: uri, http: Box::new(http) };
-        let (place, lost) = (base.to_owned(), AtomicBool::new(false));
-        Ok(Self(Arc::new(Line { role, place, deadline, way, lost })))
+        Ok(Self::by(way, role, base.to_owned(), limits, clock))
     }
 
     /// A client for `role` behind a door of this process.
-    pub(crate) fn inside(role: Role, door: Door, deadline: Duration) -> Self {
-        let place = "this process".to_owned();
-        let (way, lost) = (Way::Inside(door), AtomicBool::new(false));
-        Self(Arc::new(Line { role, place, deadline, way, lost }))
+    pub(crate) fn inside(role: Role, door: Door, limits: &Limits, clock: &Clock) -> Self {
+        Self::by(Way::Inside(door), role, "this process".to_owned(), limits, clock)
+    }
+
+    fn by(way: Way, role: Role, place: String, limits: &Limits, clock: &Clock) -> Self {
+        Self(Arc::new(Line {
+            role,
+            place,
+            dependency: dependency(role, limits, clock),
+            fair: circuits::fair(limits.peer_timeout),
+            clock: clock.clone(),
+            way,
+            lost: AtomicBool::new(false),
+        }))
     }
 
     /// Whether the role is played by this process.
@@ -164,31 +157,53 @@ impl Client {
         matches!(self.0.way, Way::Inside(_))
     }
 
+    /// What stands between this process and the role.
+    pub(crate) fn dependency(&self) -> &Dependency {
+        &self.0.dependency
+    }
+
     /// `GET path`, read as JSON.
     ///
     /// # Errors
-    /// The peer's own problem, or 503 when it cannot be reached in time.
+    /// The peer's own problem, or 503 when it is not called, or does not answer in time.
     pub async fn get<T: DeserializeOwned>(&self, trail: &Trail, path: &str) -> Result<T, Problem> {
         self.call(trail, Method::GET, path, None).await
     }
 
-    /// `POST path` with a JSON body, answered with JSON.
+    /// `POST path` with a JSON body, answered with JSON. Sent again only if it never got there.
     ///
     /// # Errors
-    /// The peer's own problem, or 503 when it cannot be reached in time.
+    /// The peer's own problem, or 503 when it is not called, or does not answer in time.
     pub async fn post<B, T>(&self, trail: &Trail, path: &str, body: &B) -> Result<T, Problem>
     where
         B: Serialize + ?Sized,
         T: DeserializeOwned,
     {
-        let body = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
-        self.call(trail, Method::POST, path, Some(body.into())).await
+        self.post_as(Safety::Once, trail, path, body).await
+    }
+
+    /// As [`post`](Self::post), for a request that may be repeated: one that only asks, or that names what it
+    /// writes, so that writing it twice is the same.
+    ///
+    /// # Errors
+    /// The peer's own problem, or 503 when it is not called, or does not answer in time.
+    pub async fn post_idempotent<B, T>(
+        &self,
+        trail: &Trail,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Problem>
+    where
+        B: Serialize + ?Sized,
+        T: DeserializeOwned,
+    {
+        self.post_as(Safety::Idempotent, trail, path, body).await
     }
 
     /// Any method with an optional JSON body, answered with JSON.
     ///
     /// # Errors
-    /// The peer's own problem, or 503 when it cannot be reached in time.
+    /// The peer's own problem, or 503 when it is not called, or does not answer in time.
     pub async fn call<T: DeserializeOwned>(
         &self,
         trail: &Trail,
@@ -196,18 +211,21 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<T, Problem> {
-        let (parts, bytes) = self.within(self.exchange(trail, method, path, body)).await?;
-        if !parts.status.is_success() {
-            return Err(self.passed_on(&parts, &bytes));
+        let mut headers = HeaderMap::new();
+        if body.is_some() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&error.to_string()))
+        let safety = Safety::of(&method, &headers);
+        let body = body.unwrap_or_default();
+        self.ask(Call { trail, safety, method, path, headers, body }).await
     }
 
     /// Sends a request and hands back the response with its body still to come, for streams. The
-    /// deadline covers the head only.
+    /// deadline covers the head only. It is repeated if its method or an `Idempotency-Key` among `headers`
+    /// allows it.
     ///
     /// # Errors
-    /// 503 when the peer cannot be reached in time; a refusal is a response, not an error.
+    /// 503 when the peer is not called, or does not answer in time; a refusal is a response, not an error.
     pub async fn open(
         &self,
         trail: &Trail,
@@ -216,73 +234,130 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, Problem> {
-        let mut request = self.request(trail, method, path, body)?;
-        for (name, value) in &headers {
-            request.headers_mut().insert(name, value.clone());
-        }
-        self.within(self.send(request)).await
+        let safety = Safety::of(&method, &headers);
+        let call = Call { trail, safety, method, path, headers, body };
+        self.guarded(&call, async |deadline| {
+            let response = self.send(self.request(&call, deadline)?).await?;
+            let outcome = judge(response.status());
+            Ok((outcome, response))
+        })
+        .await
     }
 
     /// Whether the peer's process answers at all, in words when it does not.
     pub(crate) async fn reach(&self) -> Result<(), String> {
-        let trail = Trail::default();
-        let ask = self.exchange(&trail, Method::GET, "/live", None);
-        match tokio::time::timeout(self.0.deadline.min(Duration::from_secs(1)), ask).await {
+        let Line { role, place, clock, .. } = &*self.0;
+        let (trail, headers) = (Trail::default(), HeaderMap::new());
+        let (method, path, body) = (Method::GET, "/live", Bytes::new());
+        // Not repeated: whoever asks whether a role is there asks again.
+        let call = Call { trail: &trail, safety: Safety::Once, method, path, headers, body };
+        let patience = Deadline::after(clock, Duration::from_secs(1));
+        match patience.bound(clock, self.exchange(&call)).await {
             Ok(Ok((parts, _))) if parts.status.is_success() => Ok(()),
-            Ok(Ok((parts, _))) => Err(format!("{} answers {}", self.0.role, parts.status)),
-            Ok(Err(_)) | Err(_) => {
-                Err(format!("{} cannot be reached at {}", self.0.role, self.0.place))
-            }
+            Ok(Ok((parts, _))) => Err(format!("{role} answers {}", parts.status)),
+            Ok(Err(_)) | Err(_) => Err(format!("{role} cannot be reached at {place}")),
         }
     }
 
-    async fn exchange(
+    async fn post_as<B, T>(
         &self,
+        safety: Safety,
         trail: &Trail,
-        method: Method,
         path: &str,
-        body: Option<Bytes>,
-    ) -> Result<(http::response::Parts, Bytes), Problem> {
-        let json = body.is_some();
-        let mut request = self.request(trail, method, path, body.unwrap_or_default())?;
-        if json {
-            let media = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(header::CONTENT_TYPE, media);
+        body: &B,
+    ) -> Result<T, Problem>
+    where
+        B: Serialize + ?Sized,
+        T: DeserializeOwned,
+    {
+        let body = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?.into();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.ask(Call { trail, safety, method: Method::POST, path, headers, body }).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Problem> {
+        let (parts, bytes) = self.exchange(&call).await?;
+        if !parts.status.is_success() {
+            return Err(self.passed_on(&parts, &bytes));
         }
-        let (parts, body) = self.send(request).await?.into_parts();
-        let bytes = Limited::new(body, ANSWER)
-            .collect()
-            .await
-            .map_err(|error| self.unreadable(&error.to_string()))?
-            .to_bytes();
-        Ok((parts, bytes))
+        serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&error.to_string()))
+    }
+
+    async fn exchange(&self, call: &Call<'_>) -> Result<(http::response::Parts, Bytes), Problem> {
+        self.guarded(call, async |deadline| {
+            let given = deadline.remaining(&self.0.clock);
+            let request = self.request(call, deadline)?;
+            let (parts, body) = self.send(request).await?.into_parts();
+            let bytes = Limited::new(body, ANSWER).collect().await.map_err(|error| Failure {
+                outcome: Outcome::Failed,
+                why: Why::Problem(self.unreadable(&error.to_string())),
+            })?;
+            let bytes = bytes.to_bytes();
+            let outcome = match judge(parts.status) {
+                _ if ran_out_of_time(&parts, &bytes) => {
+                    if given < self.0.fair {
+                        Outcome::Unjudged
+                    } else {
+                        Outcome::Broken
+                    }
+                }
+                outcome => outcome,
+            };
+            Ok((outcome, (parts, bytes)))
+        })
+        .await
+    }
+
+    /// Makes a call through all that stands before the role.
+    async fn guarded<T, F>(
+        &self,
+        call: &Call<'_>,
+        attempt: impl Fn(Deadline) -> F,
+    ) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<(Outcome, T), Failure>>,
+    {
+        let judge = |result: &Result<(Outcome, T), Failure>| match result {
+            Ok((outcome, _)) => *outcome,
+            Err(failure) => failure.outcome,
+        };
+        let deadline = call.trail.deadline();
+        match self.0.dependency.call(call.safety, deadline, judge, attempt).await {
+            Ok((_, answer)) => Ok(answer),
+            Err(Failure { why: Why::Problem(problem), .. }) => Err(problem),
+            Err(Failure { why: Why::Refused(error), .. }) => Err(self.refused(&error)),
+        }
     }
 
     fn request(
         &self,
-        trail: &Trail,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, Problem> {
-        let path =
-            path.parse().map_err(|error: http::uri::InvalidUri| Problem::internal(&error))?;
+        call: &Call<'_>,
+        deadline: Deadline,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let ours = |error: &dyn fmt::Display| Failure {
+            outcome: Outcome::Unjudged,
+            why: Why::Problem(Problem::internal(error)),
+        };
+        let path = call.path.parse().map_err(|error: http::uri::InvalidUri| ours(&error))?;
         let mut parts = match &self.0.way {
             Way::Wire { base, .. } => base.clone().into_parts(),
             Way::Inside(_) => http::uri::Parts::default(),
         };
         parts.path_and_query = Some(path);
-        let uri = Uri::from_parts(parts).map_err(|error| Problem::internal(&error))?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
+        let uri = Uri::from_parts(parts).map_err(|error| ours(&error))?;
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
         *request.uri_mut() = uri;
-        for (name, value) in &trail.0 {
+        call.trail.write(request.headers_mut());
+        for (name, value) in &call.headers {
             request.headers_mut().insert(name, value.clone());
         }
+        deadline.hand_on(&self.0.clock, request.headers_mut())?;
         Ok(request)
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Problem> {
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Failure> {
         match &self.0.way {
             Way::Wire { http, .. } => match http.request(request).await {
                 Ok(response) => {
@@ -291,10 +366,11 @@ impl Client {
                     }
                     Ok(response.map(Body::new))
                 }
-                Err(error) => Err(self.unreachable(&error)),
+                Err(error) => Err(self.unreachable(&error, error.is_connect())),
             },
             Way::Inside(door) => {
-                let routes = door.routes().ok_or_else(|| self.unreachable(&"it is closed"))?;
+                let routes =
+                    door.routes().ok_or_else(|| self.unreachable(&"it is closed", true))?;
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(FromInside);
                 let service = TowerToHyperService::new(routes);
@@ -306,9 +382,36 @@ impl Client {
         }
     }
 
-    fn unreachable(&self, error: &dyn fmt::Display) -> Problem {
+    fn unreachable(&self, error: &dyn fmt::Display, never_sent: bool) -> Failure {
         self.lose(error);
-        Problem::unavailable("peer_unreachable", format!("{} cannot be reached", self.0.role))
+        let detail = format!("{} cannot be reached", self.0.role);
+        Failure {
+            outcome: if never_sent { Outcome::NeverSent } else { Outcome::Failed },
+            why: Why::Problem(Problem::unavailable("peer_unreachable", detail)),
+        }
+    }
+
+    /// What a client is told of a call that was not made, or not waited for any longer.
+    fn refused(&self, error: &Error) -> Problem {
+        let role = self.0.role;
+        let (code, detail) = match error {
+            Error::CircuitOpen { .. } => {
+                ("circuit_open", format!("{role} has failed and is left alone for a moment"))
+            }
+            Error::TimedOut { .. } => {
+                self.lose(&"not in time");
+                ("peer_timeout", format!("{role} did not answer in time"))
+            }
+            Error::DeadlinePassed => ("deadline_passed", format!("no time was left to ask {role}")),
+            _ => ("peer_busy", format!("{role} has as many calls under way as it may have")),
+        };
+        let problem = Problem::unavailable(code, detail);
+        match error.retry_after() {
+            Some(after) => {
+                problem.retry_after(u32::try_from(whole_seconds(after)).unwrap_or(u32::MAX))
+            }
+            None => problem,
+        }
     }
 
     fn lose(&self, reason: &dyn fmt::Display) {
@@ -318,19 +421,6 @@ impl Client {
         } else {
             tracing::warn!(%role, place, %reason, "peer does not answer");
         }
-    }
-
-    async fn within<T>(
-        &self,
-        call: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
-        tokio::time::timeout(self.0.deadline, call).await.unwrap_or_else(|_| {
-            self.lose(&"not in time");
-            Err(Problem::unavailable(
-                "peer_timeout",
-                format!("{} did not answer in time", self.0.role),
-            ))
-        })
     }
 
     /// The peer's problem as it sent it, but for the path, which is ours.
@@ -364,6 +454,22 @@ impl Client {
             format!("the answer of {} cannot be read", self.0.role),
         )
     }
+}
+
+/// What a status says of the peer. One that tells what is wrong, and when to come back, is alive: with
+/// 502 and 503 it speaks of those behind it, or of its store, and its other routes may do well.
+fn judge(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => Outcome::Broken,
+        _ => Outcome::Success,
+    }
+}
+
+/// Whether the peer says that it was too slow itself: it was told when to give up, and did.
+fn ran_out_of_time(parts: &http::response::Parts, bytes: &[u8]) -> bool {
+    parts.status == StatusCode::SERVICE_UNAVAILABLE
+        && serde_json::from_slice::<Problem>(bytes)
+            .is_ok_and(|problem| problem.code == "hub.timed_out")
 }
 
 #[cfg(test)]

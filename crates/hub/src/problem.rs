@@ -5,13 +5,17 @@ use std::ops::Deref;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use seaworthy_store as store;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::limits::Quota;
 
 mod body;
 
-pub(crate) use body::Limit;
 pub use body::{Body, Path, Query};
+pub(crate) use body::{Limit, parse};
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -34,7 +38,8 @@ impl Deref for Problem {
 ///
 /// `code` is stable and starts with `hub.`; `type` is a URI made from it. `instance` is filled in by
 /// the server with the request's path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct Document {
     /// A URI that names the kind of problem.
     #[serde(rename = "type")]
@@ -56,6 +61,12 @@ pub struct Document {
     /// What the client or the operator can do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The limit that was reached, and what is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// What else this kind of problem tells.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
     #[serde(skip)]
     retry_after: Option<u32>,
     #[serde(skip)]
@@ -105,6 +116,8 @@ impl Problem {
             instance: None,
             pointer: None,
             hint: None,
+            quota: None,
+            more: Map::new(),
             retry_after: None,
             challenge: None,
         }))
@@ -146,9 +159,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// 422.
+    pub fn unprocessable(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
     /// 422 for a value that is well-formed and still not acceptable; `pointer` says which.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", detail).pointer(pointer)
+        Self::unprocessable("invalid_value", detail).pointer(pointer)
     }
 
     /// Adds where in the body.
@@ -162,6 +180,20 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the limit that was reached; it is written to the head, too.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.0.quota = Some(quota);
+        self
+    }
+
+    /// Adds a member of this kind of problem's own.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.more.insert(name.to_owned(), value);
         self
     }
 
@@ -197,13 +229,16 @@ impl Problem {
             self.0.instance = instance.map(str::to_owned);
         }
         let body = serde_json::to_vec(&self)
-            .expect("a struct of strings and numbers is always valid JSON");
+            .expect("a struct of strings, numbers and JSON is always valid JSON");
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(quota) = &self.quota {
+            quota.write(headers);
         }
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -230,12 +265,19 @@ mod tests {
 
     #[test]
     fn a_problem_names_its_kind() {
-        let problem = Problem::forbidden("wrong_tenant", "no").pointer("/tenant");
+        let quota = Quota { unit: "requests".into(), limit: 2, remaining: 0, reset_seconds: 1 };
+        let problem = Problem::forbidden("wrong_tenant", "no")
+            .pointer("/tenant")
+            .quota(quota)
+            .with("strike_count", 3.into());
         let json = serde_json::to_value(&problem).unwrap();
         assert_eq!(json["type"], "https://seaworthy.dev/problems/hub/wrong-tenant");
         assert_eq!(json["title"], "Wrong tenant");
         assert_eq!(json["code"], "hub.wrong_tenant");
         assert_eq!(json["status"], 403);
+        assert_eq!((&json["strike_count"], &json["quota"]["limit"]), (&3.into(), &2.into()));
+        let response = problem.clone().into_response();
+        assert_eq!(response.headers()["ratelimit-remaining"], "0");
         let back: Problem = serde_json::from_value(json).unwrap();
         assert_eq!(back, problem);
     }

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Routes;
 use crate::auth::{self, Authenticator};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -20,7 +21,10 @@ use crate::{gateway, identity, inference, memory, orchestrator, peer, policy};
 
 mod connection;
 mod health;
+mod trace;
 mod track;
+
+pub(crate) use trace::{TRACEPARENT, TRACESTATE};
 
 /// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,30 @@ pub enum Error {
     /// A base URL of a peer is wrong.
     #[error(transparent)]
     Peer(#[from] peer::InvalidBase),
+    /// The key that constitutions are to be trusted under cannot be used.
+    #[error("{}", .reason)]
+    Constitution {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The moderated terms cannot be looked for.
+    #[error("the moderated terms: {reason}")]
+    Terms {
+        /// Why not.
+        reason: String,
+    },
+    /// Requests without a token cannot be mapped to a tenant.
+    #[error("no anonymous tenant: {reason}")]
+    Anonymous {
+        /// Why not.
+        reason: String,
+    },
+    /// The wizards that the operator names cannot be used.
+    #[error("the wizards: {reason}")]
+    Wizards {
+        /// Why not: every finding, with its place.
+        reason: String,
+    },
     /// A secret on disk is missing, unreadable or readable by others.
     #[error("{}: {reason}", .path.display())]
     Secret {
@@ -67,6 +95,10 @@ impl Error {
             Self::Listen { .. } => "hub.listen",
             Self::Store { source, .. } => source.code(),
             Self::Peer(_) => "hub.peer",
+            Self::Constitution { .. } => "hub.constitution_key",
+            Self::Terms { .. } => "hub.moderation_terms",
+            Self::Anonymous { .. } => "hub.anonymous",
+            Self::Wizards { .. } => "hub.wizards",
             Self::Secret { .. } => "hub.secret",
         }
     }
@@ -80,6 +112,16 @@ impl Error {
             }
             Self::Store { source, .. } => source.hint(),
             Self::Peer(_) => None,
+            Self::Constitution { .. } => Some(
+                "name a PEM file with the RSA or Ed25519 public key of whoever signs constitutions",
+            ),
+            Self::Terms { .. } => Some("name terms of 1 to 256 characters"),
+            Self::Anonymous { .. } => {
+                Some("serve it on loopback addresses only, under an id of its own")
+            }
+            Self::Wizards { .. } => {
+                Some("mend the definitions; docs/reference/wizards.md says what each finding means")
+            }
             Self::Secret { .. } => {
                 Some("the file must belong to this user with mode 0600; restore it from a backup")
             }
@@ -95,6 +137,9 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Cancelled when the service is to stop; streams end then.
     pub(crate) stop: CancellationToken,
+    /// How the roles stand that this one calls.
+    circuits: peer::Circuits,
+    peers: Mutex<BTreeMap<Role, peer::Client>>,
     house: Arc<House>,
 }
 
@@ -104,6 +149,8 @@ struct House {
     stores: Mutex<Vec<Store>>,
     identity: OnceLock<Arc<Identity>>,
     tokens: OnceLock<auth::Source>,
+    /// Work that goes on beside requests; it ends by itself when the service is to stop.
+    background: TaskTracker,
 }
 
 impl Context {
@@ -113,15 +160,16 @@ impl Context {
     }
 
     /// Opens the role's store, off the async threads. The service closes it.
-    pub(crate) async fn store(&self, schema: Schema) -> Result<Store, Error> {
+    pub(crate) async fn store(&self, schemas: &[Schema]) -> Result<Store, Error> {
+        let schemas = schemas.iter().copied();
         let options = match &self.options.database {
             Database::Files => {
-                store::Options::file(self.folder(), [schema]).readers(self.options.readers)
+                store::Options::file(self.folder(), schemas).readers(self.options.readers)
             }
             // Roles keep in memory what they have read: compiled rules, keys, who listens. Another
             // process's changes would pass them by.
             Database::Server { server, prefix } => {
-                store::Options::schema(server, format!("{prefix}_{}", self.role), [schema]).alone()
+                store::Options::schema(server, format!("{prefix}_{}", self.role), schemas).alone()
             }
         };
         let metrics = self.metrics.of_store();
@@ -134,18 +182,35 @@ impl Context {
         Ok(store)
     }
 
+    /// Has something done beside requests. It must end when [`Context::stop`] is cancelled, and may use
+    /// the role's store until it has.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.house.background.spawn(work);
+    }
+
     /// A client for another role: where the operator said, else in this process, else on its
-    /// default loopback port.
+    /// default loopback port. Asked for again it is the same, so that a role has one circuit to another.
     pub(crate) fn peer(&self, role: Role) -> Result<peer::Client, Error> {
-        let deadline = self.options.limits.peer_timeout;
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = peers.get(&role) {
+            return Ok(client.clone());
+        }
+        let client = self.connect(role)?;
+        self.circuits.add(client.dependency().clone());
+        peers.insert(role, client.clone());
+        Ok(client)
+    }
+
+    fn connect(&self, role: Role) -> Result<peer::Client, Error> {
+        let limits = &self.options.limits;
         let said = self.options.peers.get(role);
         // Also when the operator said so, in the address that the role was told to listen on.
         let here = said.is_none_or(|base| base == format!("http://{}", self.options.address(role)));
         if let Some(door) = self.house.doors.get(&role).filter(|_| here) {
-            return Ok(peer::Client::inside(role, door.clone(), deadline));
+            return Ok(peer::Client::inside(role, door.clone(), limits, &self.clock));
         }
         let fallback = format!("http://{}", role.address());
-        Ok(peer::Client::new(role, said.unwrap_or(&fallback), deadline)?)
+        Ok(peer::Client::over(role, said.unwrap_or(&fallback), limits, &self.clock)?)
     }
 
     /// How tokens are judged: with identity when this process plays it, else by asking and following
@@ -166,15 +231,20 @@ impl Context {
 
 /// What a role is made of, once opened.
 pub(crate) struct Part {
-    /// Its routes, with their state.
-    pub(crate) routes: Router,
+    /// Its routes, with their state and what the API document says of them.
+    pub(crate) routes: Routes,
     /// How it has tokens verified.
     pub(crate) authenticator: Authenticator,
     /// The store that must be serving for the role to be ready.
     pub(crate) store: Option<Store>,
     /// The peers that must answer for the role to be ready.
     pub(crate) needs: Vec<peer::Client>,
+    /// Says what else keeps the role from being ready, if anything does.
+    pub(crate) ailment: Option<Ailment>,
 }
+
+/// Looks whether something keeps a role from being ready.
+pub(crate) type Ailment = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// A hub that is bound and opened; [`Service::run`] serves it.
 pub struct Service {
@@ -192,6 +262,7 @@ impl Service {
     /// When a port is taken, a store cannot be opened, or a secret cannot be made or read.
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let options = Arc::new(options);
+        options.check_anonymous()?;
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for role in BTreeSet::from_iter(options.roles.iter().copied()) {
@@ -204,11 +275,16 @@ impl Service {
         if listeners.is_empty() {
             return Err(Error::NoRoles);
         }
+        if let Some(anonymous) = &options.anonymous {
+            let tenant = &anonymous.tenant;
+            tracing::warn!(tenant, "requests without a token are taken for this tenant's");
+        }
         let house = House {
             doors: addresses.keys().map(|role| (*role, peer::Door::default())).collect(),
             stores: Mutex::default(),
             identity: OnceLock::new(),
             tokens: OnceLock::new(),
+            background: TaskTracker::new(),
         };
         let stop = CancellationToken::new();
         let mut service =
@@ -234,12 +310,16 @@ impl Service {
     }
 
     fn context(&self, role: Role) -> Context {
+        let (metrics, circuits) = (Metrics::new(role.service()), peer::Circuits::default());
+        metrics.collect(circuits.clone());
         Context {
             role,
             options: Arc::clone(&self.options),
             clock: self.options.clock.clone(),
-            metrics: Metrics::new(role.service()),
+            metrics,
             stop: self.stop.clone(),
+            circuits,
+            peers: Mutex::default(),
             house: Arc::clone(&self.house),
         }
     }
@@ -264,6 +344,11 @@ impl Service {
         open.close();
         if tokio::time::timeout(self.options.limits.drain, open.wait()).await.is_err() {
             tracing::warn!(requests = open.len(), "requests cut off at the end of the drain time");
+        }
+        let background = &self.house.background;
+        background.close();
+        if tokio::time::timeout(self.options.limits.drain, background.wait()).await.is_err() {
+            tracing::warn!(tasks = background.len(), "work cut off at the end of the drain time");
         }
         self.close().await;
     }

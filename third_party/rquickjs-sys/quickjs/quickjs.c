@@ -346,7 +346,8 @@ struct JSRuntime {
     int atom_size;
     int atom_count_resize; /* resize hash table at this count */
     uint32_t *atom_hash;
-    JSAtomStruct **atom_array;
+    JSAtomStruct **atom_array; /* of the atoms from JS_ATOM_SHARED_END on */
+    struct JSSharedAtoms *shared_atoms; /* those before it; this thread's */
     int atom_free_index; /* 0 = none */
 
     JSClassID js_class_id_alloc; /* counter for user defined classes */
@@ -1225,6 +1226,8 @@ enum {
 #undef DEF
     JS_ATOM_END,
 };
+/* atoms before this one are strings that the runtimes of a thread share */
+#define JS_ATOM_SHARED_END JS_ATOM_Private_brand
 #define JS_ATOM_LAST_KEYWORD JS_ATOM_using
 #define JS_ATOM_LAST_STRICT_KEYWORD JS_ATOM_yield
 
@@ -1233,6 +1236,31 @@ static const char js_atom_init[] =
 #include "quickjs-atom.h"
 #undef DEF
 ;
+
+#define JS_SHARED_ATOM_HASH_SIZE 1024 /* power of two */
+
+/* The predefined strings: made once for all runtimes of a thread, which keep
+   them alive by their count, never changed afterwards but for the reference
+   counts. A runtime must stay on the thread that made it. */
+typedef struct JSSharedAtoms {
+    size_t runtime_count;
+    size_t block_size; /* of what follows the structure: all strings */
+    uint32_t hash[JS_SHARED_ATOM_HASH_SIZE];
+    JSAtomStruct *array[JS_ATOM_SHARED_END];
+} JSSharedAtoms;
+
+static _Thread_local JSSharedAtoms *js_thread_shared_atoms;
+
+static inline bool js_is_shared_atom(JSRuntime *rt, const JSAtomStruct *p)
+{
+    return (uintptr_t)p - (uintptr_t)(rt->shared_atoms + 1) < rt->shared_atoms->block_size;
+}
+
+static inline JSAtomStruct *js_atom(JSRuntime *rt, uint32_t i)
+{
+    return i < JS_ATOM_SHARED_END ? rt->shared_atoms->array[i]
+                                  : rt->atom_array[i - JS_ATOM_SHARED_END];
+}
 
 typedef enum OPCodeFormat {
 #define FMT(f) OP_FMT_ ## f,
@@ -1265,6 +1293,7 @@ typedef enum OPCodeEnum {
 } OPCodeEnum;
 
 static int JS_InitAtoms(JSRuntime *rt);
+static void js_shared_atoms_release(JSSharedAtoms *sh);
 static JSAtom __JS_NewAtomInit(JSRuntime *rt, const char *str, int len,
                                int atom_type);
 static void JS_FreeAtomStruct(JSRuntime *rt, JSAtomStruct *p);
@@ -2718,8 +2747,8 @@ void JS_FreeRuntime(JSRuntime *rt)
     if (check_dump_flag(rt, JS_DUMP_ATOM_LEAKS)) {
         bool header_done = false;
 
-        for(i = 0; i < rt->atom_size; i++) {
-            JSAtomStruct *p = rt->atom_array[i];
+        for(i = JS_ATOM_SHARED_END; i < rt->atom_size; i++) {
+            JSAtomStruct *p = js_atom(rt, i);
             if (!atom_is_free(p) /* && p->str*/) {
                 if (i >= JS_ATOM_END || JS_REF_COUNT(p) != 1) {
                     if (!header_done) {
@@ -2773,8 +2802,8 @@ void JS_FreeRuntime(JSRuntime *rt)
 #endif
 
     /* free the atoms */
-    for(i = 0; i < rt->atom_size; i++) {
-        JSAtomStruct *p = rt->atom_array[i];
+    for(i = JS_ATOM_SHARED_END; i < rt->atom_size; i++) {
+        JSAtomStruct *p = js_atom(rt, i);
         if (!atom_is_free(p)) {
 #ifdef ENABLE_DUMPS // JS_DUMP_LEAKS
             list_del(&p->link);
@@ -2784,6 +2813,7 @@ void JS_FreeRuntime(JSRuntime *rt)
     }
     js_free_rt(rt, rt->atom_array);
     js_free_rt(rt, rt->atom_hash);
+    js_shared_atoms_release(rt->shared_atoms);
     js_free_rt(rt, rt->shape_hash);
 #ifdef ENABLE_DUMPS // JS_DUMP_LEAKS
     if (check_dump_flag(rt, JS_DUMP_LEAKS) && !list_empty(&rt->string_list)) {
@@ -3305,7 +3335,7 @@ static __maybe_unused void JS_DumpAtoms(JSRuntime *rt)
         if (h) {
             printf("  %d:", i);
             while (h) {
-                p = rt->atom_array[h];
+                p = js_atom(rt, h);
                 printf(" ");
                 JS_DumpString(rt, p);
                 h = p->hash_next;
@@ -3315,8 +3345,8 @@ static __maybe_unused void JS_DumpAtoms(JSRuntime *rt)
     }
     printf("}\n");
     printf("JSAtom table: {\n");
-    for(i = 0; i < rt->atom_size; i++) {
-        p = rt->atom_array[i];
+    for(i = 1; i < rt->atom_size; i++) {
+        p = js_atom(rt, i);
         if (!atom_is_free(p)) {
             printf("  %d: { %d %08x ", i, p->atom_type, p->hash);
             if (!(p->len == 0 && p->is_wide_char != 0))
@@ -3340,7 +3370,7 @@ static int JS_ResizeAtomHash(JSRuntime *rt, int new_hash_size)
     for(i = 0; i < rt->atom_hash_size; i++) {
         h = rt->atom_hash[i];
         while (h != 0) {
-            p = rt->atom_array[h];
+            p = js_atom(rt, h);
             hash_next1 = p->hash_next;
             /* add in new hash table */
             j = p->hash & new_hash_mask;
@@ -3357,30 +3387,91 @@ static int JS_ResizeAtomHash(JSRuntime *rt, int new_hash_size)
     return 0;
 }
 
+/* bytes of a shared string with its header, a multiple of 8 */
+static size_t js_shared_atom_size(size_t len)
+{
+    return (offsetof(JSMallocBlockHeader, user_data) + sizeof(JSString) + len + 1 + 7) & ~(size_t)7;
+}
+
+static JSSharedAtoms *js_shared_atoms_new(void)
+{
+    JSSharedAtoms *sh;
+    const char *name;
+    size_t size, len;
+    uint8_t *at;
+    int i;
+
+    size = js_shared_atom_size(0); /* of JS_ATOM_NULL */
+    for(i = 1, name = js_atom_init; i < JS_ATOM_SHARED_END; i++, name += len + 1) {
+        len = strlen(name);
+        size += js_shared_atom_size(len);
+    }
+    sh = js_def_calloc(NULL, 1, sizeof(*sh) + size);
+    if (!sh)
+        return NULL;
+    sh->block_size = size;
+    at = (uint8_t *)(sh + 1);
+    sh->array[0] = (JSString *)(at + offsetof(JSMallocBlockHeader, user_data));
+    JS_REF_COUNT(sh->array[0]) = 1;
+    sh->array[0]->atom_type = JS_ATOM_TYPE_SYMBOL;
+    at += js_shared_atom_size(0);
+    for(i = 1, name = js_atom_init; i < JS_ATOM_SHARED_END; i++, name += len + 1) {
+        JSString *p = (JSString *)(at + offsetof(JSMallocBlockHeader, user_data));
+        uint32_t *head;
+
+        len = strlen(name);
+        at += js_shared_atom_size(len);
+        JS_REF_COUNT(p) = 1; /* never falls to 0 */
+        p->len = len;
+        p->kind = JS_STRING_KIND_NORMAL;
+        p->atom_type = JS_ATOM_TYPE_STRING;
+        memcpy(str8(p), name, len + 1);
+        p->hash = hash_string8((const uint8_t *)name, len, JS_ATOM_TYPE_STRING) & JS_ATOM_HASH_MASK;
+        head = &sh->hash[p->hash & (JS_SHARED_ATOM_HASH_SIZE - 1)];
+        p->hash_next = *head;
+        *head = i;
+        sh->array[i] = p;
+    }
+    return sh;
+}
+
+static void js_shared_atoms_release(JSSharedAtoms *sh)
+{
+    if (!sh || --sh->runtime_count > 0)
+        return;
+    if (js_thread_shared_atoms == sh)
+        js_thread_shared_atoms = NULL;
+    js_def_free(NULL, sh);
+}
+
 static int JS_InitAtoms(JSRuntime *rt)
 {
     int i, len, atom_type;
     const char *p;
 
+    if (!js_thread_shared_atoms)
+        js_thread_shared_atoms = js_shared_atoms_new();
+    if (!js_thread_shared_atoms)
+        return -1;
+    rt->shared_atoms = js_thread_shared_atoms;
+    rt->shared_atoms->runtime_count++;
+
     rt->atom_hash_size = 0;
     rt->atom_hash = NULL;
     rt->atom_count = 0;
-    rt->atom_size = 0;
+    rt->atom_size = JS_ATOM_SHARED_END;
     rt->atom_free_index = 0;
-    if (JS_ResizeAtomHash(rt, 512))     /* there are at least 504 predefined atoms */
+    if (JS_ResizeAtomHash(rt, 64))
         return -1;
 
     p = js_atom_init;
     for(i = 1; i < JS_ATOM_END; i++) {
-        if (i == JS_ATOM_Private_brand)
-            atom_type = JS_ATOM_TYPE_PRIVATE;
-        else if (i >= JS_ATOM_Symbol_toPrimitive)
-            atom_type = JS_ATOM_TYPE_SYMBOL;
-        else
-            atom_type = JS_ATOM_TYPE_STRING;
         len = strlen(p);
-        if (__JS_NewAtomInit(rt, p, len, atom_type) == JS_ATOM_NULL)
-            return -1;
+        if (i >= JS_ATOM_SHARED_END) {
+            atom_type = i == JS_ATOM_Private_brand ? JS_ATOM_TYPE_PRIVATE : JS_ATOM_TYPE_SYMBOL;
+            if (__JS_NewAtomInit(rt, p, len, atom_type) == JS_ATOM_NULL)
+                return -1;
+        }
         p = p + len + 1;
     }
     return 0;
@@ -3391,7 +3482,7 @@ JSAtom JS_DupAtomRT(JSRuntime *rt, JSAtom v)
     JSAtomStruct *p;
 
     if (!__JS_AtomIsConst(v)) {
-        p = rt->atom_array[v];
+        p = js_atom(rt, v);
         JS_REF_COUNT(p)++;
     }
     return v;
@@ -3404,7 +3495,7 @@ JSAtom JS_DupAtom(JSContext *ctx, JSAtom v)
 
     if (!__JS_AtomIsConst(v)) {
         rt = ctx->rt;
-        p = rt->atom_array[v];
+        p = js_atom(rt, v);
         JS_REF_COUNT(p)++;
     }
     return v;
@@ -3418,7 +3509,7 @@ static JSAtomKindEnum JS_AtomGetKind(JSContext *ctx, JSAtom v)
     rt = ctx->rt;
     if (__JS_AtomIsTaggedInt(v))
         return JS_ATOM_KIND_STRING;
-    p = rt->atom_array[v];
+    p = js_atom(rt, v);
     switch(p->atom_type) {
     case JS_ATOM_TYPE_STRING:
         return JS_ATOM_KIND_STRING;
@@ -3443,14 +3534,13 @@ static JSAtom js_get_atom_index(JSRuntime *rt, JSAtomStruct *p)
 {
     uint32_t i = p->hash_next;  /* atom_index */
     if (p->atom_type != JS_ATOM_TYPE_SYMBOL) {
-        JSAtomStruct *p1;
-
-        i = rt->atom_hash[p->hash & (rt->atom_hash_size - 1)];
-        p1 = rt->atom_array[i];
-        while (p1 != p) {
+        if (js_is_shared_atom(rt, p))
+            i = rt->shared_atoms->hash[p->hash & (JS_SHARED_ATOM_HASH_SIZE - 1)];
+        else
+            i = rt->atom_hash[p->hash & (rt->atom_hash_size - 1)];
+        while (js_atom(rt, i) != p) {
             assert(i != 0);
-            i = p1->hash_next;
-            p1 = rt->atom_array[i];
+            i = js_atom(rt, i)->hash_next;
         }
     }
     return i;
@@ -3478,10 +3568,19 @@ static JSAtom __JS_NewAtom(JSRuntime *rt, JSString *str, int atom_type)
         len = str->len;
         h = hash_string(str, atom_type);
         h &= JS_ATOM_HASH_MASK;
+        if (atom_type == JS_ATOM_TYPE_STRING) {
+            i = rt->shared_atoms->hash[h & (JS_SHARED_ATOM_HASH_SIZE - 1)];
+            while (i != 0) {
+                p = rt->shared_atoms->array[i];
+                if (p->hash == h && p->len == len && js_string_memcmp(p, str, len) == 0)
+                    goto done;
+                i = p->hash_next;
+            }
+        }
         h1 = h & (rt->atom_hash_size - 1);
         i = rt->atom_hash[h1];
         while (i != 0) {
-            p = rt->atom_array[i];
+            p = js_atom(rt, i);
             if (p->hash == h &&
                 p->atom_type == atom_type &&
                 p->len == len &&
@@ -3507,34 +3606,15 @@ static JSAtom __JS_NewAtom(JSRuntime *rt, JSString *str, int atom_type)
         uint32_t new_size, start;
         JSAtomStruct **new_array;
 
-        /* alloc new with size progression 3/2:
-           4 6 9 13 19 28 42 63 94 141 211 316 474 711 1066 1599 2398 3597 5395 8092
-           preallocating space for predefined atoms (at least 504).
-         */
-        new_size = max_int(711, rt->atom_size * 3 / 2);
+        /* grows by half; the shared atoms have no place in the array */
+        start = rt->atom_size;
+        new_size = max_int(JS_ATOM_END + 40, start + (start - JS_ATOM_SHARED_END) / 2);
         if (new_size > JS_ATOM_MAX)
             goto fail;
-        new_array = js_realloc_rt(rt, rt->atom_array, sizeof(*new_array) * new_size);
+        new_array = js_realloc_rt(rt, rt->atom_array,
+                                  sizeof(*new_array) * (new_size - JS_ATOM_SHARED_END));
         if (!new_array)
             goto fail;
-        /* Note: the atom 0 is not used */
-        start = rt->atom_size;
-        if (start == 0) {
-            /* JS_ATOM_NULL entry */
-            p = js_mallocz_rt(rt, sizeof(JSAtomStruct));
-            if (!p) {
-                js_free_rt(rt, new_array);
-                goto fail;
-            }
-            JS_REF_COUNT(p) = 1;  /* not refcounted */
-            p->atom_type = JS_ATOM_TYPE_SYMBOL;
-#ifdef ENABLE_DUMPS // JS_DUMP_LEAKS
-            list_add_tail(&p->link, &rt->string_list);
-#endif
-            new_array[0] = p;
-            rt->atom_count++;
-            start = 1;
-        }
         rt->atom_size = new_size;
         rt->atom_array = new_array;
         rt->atom_free_index = start;
@@ -3544,7 +3624,7 @@ static JSAtom __JS_NewAtom(JSRuntime *rt, JSString *str, int atom_type)
                 next = 0;
             else
                 next = i + 1;
-            rt->atom_array[i] = atom_set_free(next);
+            rt->atom_array[i - JS_ATOM_SHARED_END] = atom_set_free(next);
         }
     }
 
@@ -3584,8 +3664,8 @@ static JSAtom __JS_NewAtom(JSRuntime *rt, JSString *str, int atom_type)
 
     /* use an already free entry */
     i = rt->atom_free_index;
-    rt->atom_free_index = atom_get_free(rt->atom_array[i]);
-    rt->atom_array[i] = p;
+    rt->atom_free_index = atom_get_free(js_atom(rt, i));
+    rt->atom_array[i - JS_ATOM_SHARED_END] = p;
 
     p->hash = h;
     p->hash_next = i;   /* atom_index */
@@ -3635,10 +3715,17 @@ static JSAtom __JS_FindAtom(JSRuntime *rt, const char *str, size_t len,
 
     h = hash_string8((const uint8_t *)str, len, JS_ATOM_TYPE_STRING);
     h &= JS_ATOM_HASH_MASK;
+    i = rt->shared_atoms->hash[h & (JS_SHARED_ATOM_HASH_SIZE - 1)];
+    while (i != 0) {
+        p = rt->shared_atoms->array[i];
+        if (p->hash == h && p->len == len && memcmp(str8(p), str, len) == 0)
+            return i;
+        i = p->hash_next;
+    }
     h1 = h & (rt->atom_hash_size - 1);
     i = rt->atom_hash[h1];
     while (i != 0) {
-        p = rt->atom_array[i];
+        p = js_atom(rt, i);
         if (p->hash == h &&
             p->atom_type == JS_ATOM_TYPE_STRING &&
             p->len == len &&
@@ -3662,7 +3749,7 @@ static void JS_FreeAtomStruct(JSRuntime *rt, JSAtomStruct *p)
 
         h0 = p->hash & (rt->atom_hash_size - 1);
         i = rt->atom_hash[h0];
-        p1 = rt->atom_array[i];
+        p1 = js_atom(rt, i);
         if (p1 == p) {
             rt->atom_hash[h0] = p1->hash_next;
         } else {
@@ -3670,7 +3757,7 @@ static void JS_FreeAtomStruct(JSRuntime *rt, JSAtomStruct *p)
                 assert(i != 0);
                 p0 = p1;
                 i = p1->hash_next;
-                p1 = rt->atom_array[i];
+                p1 = js_atom(rt, i);
                 if (p1 == p) {
                     p0->hash_next = p1->hash_next;
                     break;
@@ -3679,7 +3766,7 @@ static void JS_FreeAtomStruct(JSRuntime *rt, JSAtomStruct *p)
         }
     }
     /* insert in free atom list */
-    rt->atom_array[i] = atom_set_free(rt->atom_free_index);
+    rt->atom_array[i - JS_ATOM_SHARED_END] = atom_set_free(rt->atom_free_index);
     rt->atom_free_index = i;
     if (unlikely(p->first_weak_ref)) {
         reset_weak_ref(rt, &p->first_weak_ref);
@@ -3697,7 +3784,7 @@ static void __JS_FreeAtom(JSRuntime *rt, uint32_t i)
 {
     JSAtomStruct *p;
 
-    p = rt->atom_array[i];
+    p = js_atom(rt, i);
     if (--JS_REF_COUNT(p) > 0)
         return;
     JS_FreeAtomStruct(rt, p);
@@ -3780,7 +3867,7 @@ static JSValue JS_NewSymbolInternal(JSContext *ctx, JSString *p, int atom_type)
     atom = __JS_NewAtom(rt, p, atom_type);
     if (atom == JS_ATOM_NULL)
         return JS_ThrowOutOfMemory(ctx);
-    return JS_MKPTR(JS_TAG_SYMBOL, rt->atom_array[atom]);
+    return JS_MKPTR(JS_TAG_SYMBOL, js_atom(rt, atom));
 }
 
 /* descr must be a non-numeric string atom */
@@ -3792,7 +3879,7 @@ static JSValue JS_NewSymbolFromAtom(JSContext *ctx, JSAtom descr,
 
     assert(!__JS_AtomIsTaggedInt(descr));
     assert(descr < rt->atom_size);
-    p = rt->atom_array[descr];
+    p = js_atom(rt, descr);
     js_dup(JS_MKPTR(JS_TAG_STRING, p));
     return JS_NewSymbolInternal(ctx, p, atom_type);
 }
@@ -3832,7 +3919,7 @@ static const char *JS_AtomGetStrRT(JSRuntime *rt, char *buf, int buf_size,
         assert(atom < rt->atom_size);
         snprintf(buf, buf_size, "<invalid %x>", atom);
     } else {
-        JSAtomStruct *p = rt->atom_array[atom];
+        JSAtomStruct *p = js_atom(rt, atom);
         *buf = '\0';
         if (atom_is_free(p)) {
             snprintf(buf, buf_size, "<free %x>", atom);
@@ -3865,13 +3952,13 @@ static JSValue __JS_AtomToValue(JSContext *ctx, JSAtom atom, bool force_string)
         JSRuntime *rt = ctx->rt;
         JSAtomStruct *p;
         assert(atom < rt->atom_size);
-        p = rt->atom_array[atom];
+        p = js_atom(rt, atom);
         if (p->atom_type == JS_ATOM_TYPE_STRING) {
             goto ret_string;
         } else if (force_string) {
             if (p->len == 0 && p->is_wide_char != 0) {
                 /* no description string */
-                p = rt->atom_array[JS_ATOM_empty_string];
+                p = js_atom(rt, JS_ATOM_empty_string);
             }
         ret_string:
             return js_dup(JS_MKPTR(JS_TAG_STRING, p));
@@ -3904,7 +3991,7 @@ static bool JS_AtomIsArrayIndex(JSContext *ctx, uint32_t *pval, JSAtom atom)
         uint32_t val;
 
         assert(atom < rt->atom_size);
-        p = rt->atom_array[atom];
+        p = js_atom(rt, atom);
         if (p->atom_type == JS_ATOM_TYPE_STRING &&
             is_num_string(&val, p) && val != -1) {
             *pval = val;
@@ -3930,7 +4017,7 @@ static JSValue JS_AtomIsNumericIndex1(JSContext *ctx, JSAtom atom)
     if (__JS_AtomIsTaggedInt(atom))
         return js_int32(__JS_AtomToUInt32(atom));
     assert(atom < rt->atom_size);
-    p1 = rt->atom_array[atom];
+    p1 = js_atom(rt, atom);
     if (p1->atom_type != JS_ATOM_TYPE_STRING)
         return JS_UNDEFINED;
     p = p1;
@@ -4032,7 +4119,7 @@ static bool JS_AtomSymbolHasDescription(JSContext *ctx, JSAtom v)
     rt = ctx->rt;
     if (__JS_AtomIsTaggedInt(v))
         return false;
-    p = rt->atom_array[v];
+    p = js_atom(rt, v);
     return (((p->atom_type == JS_ATOM_TYPE_SYMBOL &&
               p->hash == JS_ATOM_HASH_SYMBOL) ||
              p->atom_type == JS_ATOM_TYPE_GLOBAL_SYMBOL) &&
@@ -4256,7 +4343,7 @@ int JS_NewClass(JSRuntime *rt, JSClassID class_id, const JSClassDef *class_def)
 
 static inline JSValue js_empty_string(JSRuntime *rt)
 {
-    JSAtomStruct *p = rt->atom_array[JS_ATOM_empty_string];
+    JSAtomStruct *p = js_atom(rt, JS_ATOM_empty_string);
     return js_dup(JS_MKPTR(JS_TAG_STRING, p));
 }
 
@@ -7840,10 +7927,10 @@ void JS_ComputeMemoryUsage(JSRuntime *rt, JSMemoryUsage *s)
     /* atoms */
     s->memory_used_count += 2; /* rt->atom_array, rt->atom_hash */
     s->atom_count = rt->atom_count;
-    s->atom_size = sizeof(rt->atom_array[0]) * rt->atom_size +
+    s->atom_size = sizeof(rt->atom_array[0]) * (rt->atom_size - JS_ATOM_SHARED_END) +
         sizeof(rt->atom_hash[0]) * rt->atom_hash_size;
-    for(i = 0; i < rt->atom_size; i++) {
-        JSAtomStruct *p = rt->atom_array[i];
+    for(i = JS_ATOM_SHARED_END; i < rt->atom_size; i++) {
+        JSAtomStruct *p = js_atom(rt, i);
         if (!atom_is_free(p)) {
             s->atom_size += (sizeof(*p) + (p->len << p->is_wide_char) +
                              1 - p->is_wide_char);
@@ -39328,7 +39415,7 @@ static int JS_WriteObjectAtoms(BCWriterState *s)
                 bc_put_leb128(s, atom >> 6);
             }
         } else {
-            JSAtomStruct *p = rt->atom_array[atom];
+            JSAtomStruct *p = js_atom(rt, atom);
             uint8_t type = p->atom_type;
             assert(type != JS_ATOM_TYPE_PRIVATE);
             bc_put_u8(s, type);
@@ -40559,7 +40646,7 @@ static JSValue JS_ReadObjectRec(BCReaderState *s)
             if (__JS_AtomIsConst(atom)) {
                 obj = JS_AtomToValue(s->ctx, atom);
             } else {
-                JSAtomStruct *p = s->ctx->rt->atom_array[atom];
+                JSAtomStruct *p = js_atom(s->ctx->rt, atom);
                 obj = JS_NewSymbolFromAtom(s->ctx, atom, p->atom_type);
             }
         }
@@ -40733,7 +40820,7 @@ static JSAtom find_atom(JSContext *ctx, const char *name)
         /* We assume 8 bit non null strings, which is the case for these
            symbols */
         for(atom = JS_ATOM_Symbol_toPrimitive; atom < JS_ATOM_END; atom++) {
-            JSAtomStruct *p = ctx->rt->atom_array[atom];
+            JSAtomStruct *p = js_atom(ctx->rt, atom);
             JSString *str = p;
             if (str->len == len && !memcmp(str8(str), name, len))
                 return JS_DupAtom(ctx, atom);

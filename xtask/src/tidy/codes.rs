@@ -11,10 +11,12 @@ const PREFIXES: &[(&str, &[&str])] = &[
     ("locust", &["locust"]),
     ("metrics", &["metrics"]),
     ("process", &["process"]),
+    ("resilience", &["resilience"]),
     ("script", &["script"]),
     ("seaworthy", &["run"]),
     ("stats", &["stats"]),
     ("trial", &["trial", "plan"]),
+    ("wizard", &["wizard"]),
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {

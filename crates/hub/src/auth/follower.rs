@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use seaworthy_base::{Clock, Timestamp, id};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ pub(crate) const HOLD: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a role asks: it has dropped all that rests on the changes up to `after`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     /// Who asks: an id made up by the process when it started.
@@ -38,7 +39,7 @@ pub(crate) struct Question {
 }
 
 /// What has changed since.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct News {
     /// This run of identity.
     pub(crate) run: String,
@@ -51,6 +52,7 @@ pub(crate) struct News {
     /// No lease comes with this: identity is stopping.
     pub(crate) stopping: bool,
     /// Identity's wall clock.
+    #[schemars(with = "String")]
     pub(crate) now: Timestamp,
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use schemars::JsonSchema;
 use seaworthy_base::time::Instant;
 use seaworthy_base::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub(crate) const SKEW: Duration = Duration::from_secs(30);
 const KEPT: usize = 16_384;
 
 /// Something that verdicts rest on, by its hash: a list of changes tells no ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Mark(u64);
 
@@ -39,6 +40,16 @@ impl Mark {
     /// The tenant with this id.
     pub(crate) fn tenant(id: &str) -> Self {
         Self::of("tenant", id)
+    }
+
+    /// The constitution with this hash.
+    pub(crate) fn constitution(hash: &str) -> Self {
+        Self::of("constitution", hash)
+    }
+
+    /// The kill switch, which every verdict rests on.
+    pub(crate) fn switch() -> Self {
+        Self::of("switch", "")
     }
 
     fn of(kind: &str, id: &str) -> Self {
@@ -59,6 +70,12 @@ impl Name {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(name)
+    }
+
+    /// Requests without a token, for this tenant: the complement of a hash, so that no text has the
+    /// same name.
+    pub(crate) fn anonymous(tenant: &str) -> Self {
+        Self(Self::of(tenant).0.map(|byte| !byte))
     }
 }
 
@@ -92,7 +109,7 @@ struct Kept {
 #[derive(Debug)]
 struct Verdict {
     verified: Arc<Verified>,
-    marks: [Mark; 3],
+    marks: [Mark; 5],
 }
 
 impl Verdicts {
@@ -129,6 +146,8 @@ impl Verdicts {
             Mark::token(&verified.jti),
             Mark::user(&verified.user_id),
             Mark::tenant(&verified.tenant_id),
+            Mark::constitution(&verified.constitution_hash),
+            Mark::switch(),
         ];
         let mut kept = self.lock();
         if since != Some(*self.revision.borrow()) {
@@ -218,6 +237,9 @@ mod tests {
             issued_at: Timestamp::from_nanos(100_000_000_000),
             expires_at: Timestamp::from_nanos(expires_at * 1_000_000_000),
             jti: format!("jti-{user}"),
+            constitution_hash: "c".into(),
+            halted: false,
+            limits: crate::limits::Allowance::default(),
         })
     }
 
@@ -243,6 +265,11 @@ mod tests {
         assert!(kept(&verdicts, "bob"));
         verdicts.forget(&[Mark::tenant("acme")]);
         assert!(!kept(&verdicts, "bob"));
+        for mark in [Mark::constitution("c"), Mark::switch()] {
+            keep("ada");
+            verdicts.forget(&[mark]);
+            assert!(!kept(&verdicts, "ada"));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits::HEADERS;
 use crate::orchestrator::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::peer::{Client, Trail};
 use crate::problem::{self, Problem};
@@ -88,6 +89,7 @@ fn render(parts: &response::Parts, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = pick(&parts.headers, &ANSWERED);
+    response.headers_mut().extend(pick(&parts.headers, &HEADERS));
     response
 }
 

@@ -16,6 +16,7 @@ use seaworthy_store::{Store, values};
 use super::rows::{self, Tenant, User};
 use super::{Identity, secret, secret_error};
 use crate::auth::{ALL, Caller, SYSTEM};
+use crate::limits::Allowance;
 use crate::options::Role;
 use crate::problem::Problem;
 use crate::server::Error;
@@ -81,6 +82,7 @@ pub(super) async fn bootstrap(
                     tenant_id: SYSTEM.into(),
                     name: "The platform's operators".into(),
                     active: true,
+                    limits: Allowance::default(),
                     created_at: now,
                     updated_at: now,
                 },

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use schemars::JsonSchema;
 use seaworthy_base::Timestamp;
 use seaworthy_store::{self as store, Store, Tx, values};
 use serde::Serialize;
@@ -38,7 +39,7 @@ struct Verifier {
 }
 
 /// A public key as RFC 8037 writes it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Jwk {
     kty: &'static str,
     crv: &'static str,

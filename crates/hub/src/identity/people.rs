@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::admin::{ADMIN, Administrator};
@@ -12,17 +13,23 @@ use super::rows::{self, Tenant, User};
 use super::tokens::unknown_user;
 use super::{Identity, check};
 use crate::auth::{Caller, Mark, SYSTEM};
+use crate::limits::Allowance;
 use crate::problem::{Body, Path, Problem};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutTenant {
+    /// What people call it.
     name: String,
+    /// Whether its users may do anything.
     #[serde(default = "yes")]
     active: bool,
+    /// What it may use, where it is not as each role's operator says.
+    #[serde(default)]
+    limits: Allowance,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutUser {
     tenant_id: String,
@@ -56,11 +63,14 @@ pub(super) async fn put_tenant(
         .write(move |tx| -> Result<_, Problem> {
             let old = rows::tenant(tx, &id)?;
             let status = status(old.is_some());
-            let matters = old.as_ref().is_some_and(|old| old.active != put.active);
+            let matters = old
+                .as_ref()
+                .is_some_and(|old| old.active != put.active || old.limits != put.limits);
             let tenant = Tenant {
                 tenant_id: id,
                 name: put.name,
                 active: put.active,
+                limits: put.limits,
                 created_at: old.map_or(now, |old| old.created_at),
                 updated_at: now,
             };

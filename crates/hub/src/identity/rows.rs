@@ -1,12 +1,16 @@
 //! The role's rows: tenants, users, public keys, revocations.
 
+use schemars::JsonSchema;
 use seaworthy_base::Timestamp;
 use seaworthy_store::{self as store, Migration, Row, Store, Tx, values};
 use serde::Serialize;
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "tenants, users, keys and revocations",
-    sqlite: "CREATE TABLE admin (
+use crate::limits::Allowance;
+
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "tenants, users, keys and revocations",
+        sqlite: "CREATE TABLE admin (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             digest BLOB NOT NULL
           ) STRICT;
@@ -40,7 +44,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             revoked_at TEXT NOT NULL
           ) STRICT, WITHOUT ROWID;
           CREATE INDEX revocations_by_end ON revocations (expires_at);",
-    postgres: r#"CREATE TABLE admin (
+        postgres: r#"CREATE TABLE admin (
             id BIGINT PRIMARY KEY CHECK (id = 1),
             digest BYTEA NOT NULL
           );
@@ -74,20 +78,53 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             revoked_at TEXT NOT NULL
           );
           CREATE INDEX revocations_by_end ON revocations (expires_at);"#,
-}];
+    },
+    Migration {
+        name: "limits, constitutions and the kill switch",
+        sqlite: "ALTER TABLE tenants ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+              CREATE TABLE constitutions (
+                number INTEGER PRIMARY KEY,
+                bundle TEXT NOT NULL,
+                signer TEXT NOT NULL,
+                accepted_at TEXT NOT NULL
+              ) STRICT;
+              CREATE TABLE kill_switch (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                engaged INTEGER NOT NULL,
+                reason TEXT NOT NULL,
+                changed_at TEXT NOT NULL
+              ) STRICT;",
+        postgres: "ALTER TABLE tenants ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+              CREATE TABLE constitutions (
+                number BIGINT PRIMARY KEY,
+                bundle TEXT NOT NULL,
+                signer TEXT NOT NULL,
+                accepted_at TEXT NOT NULL
+              );
+              CREATE TABLE kill_switch (
+                id BIGINT PRIMARY KEY CHECK (id = 1),
+                engaged BOOLEAN NOT NULL,
+                reason TEXT NOT NULL,
+                changed_at TEXT NOT NULL
+              );",
+    },
+];
 
 /// A tenant, as its routes answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Tenant {
     pub(super) tenant_id: String,
     pub(super) name: String,
     pub(super) active: bool,
+    pub(super) limits: Allowance,
+    #[schemars(with = "String")]
     pub(super) created_at: Timestamp,
+    #[schemars(with = "String")]
     pub(super) updated_at: Timestamp,
 }
 
 /// A user, as its routes answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct User {
     pub(super) user_id: String,
     pub(super) tenant_id: String,
@@ -95,7 +132,9 @@ pub(super) struct User {
     pub(super) email: String,
     pub(super) capabilities: Vec<String>,
     pub(super) active: bool,
+    #[schemars(with = "String")]
     pub(super) created_at: Timestamp,
+    #[schemars(with = "String")]
     pub(super) updated_at: Timestamp,
 }
 
@@ -105,11 +144,12 @@ pub(super) struct Standing {
     pub(super) capabilities: Vec<String>,
     pub(super) active: bool,
     pub(super) revoked: bool,
+    pub(super) limits: Allowance,
 }
 
 pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>> {
     tx.first(
-        "SELECT id, name, active, created_at, updated_at FROM tenants WHERE id = ?1",
+        "SELECT id, name, active, created_at, updated_at, limits FROM tenants WHERE id = ?1",
         &values![id],
         |row| {
             Ok(Tenant {
@@ -118,6 +158,7 @@ pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>>
                 active: row.get(2)?,
                 created_at: time(row, 3)?,
                 updated_at: time(row, 4)?,
+                limits: allowance(row, 5)?,
             })
         },
     )
@@ -126,15 +167,17 @@ pub(super) fn tenant(tx: &mut Tx<'_>, id: &str) -> store::Result<Option<Tenant>>
 /// Puts the tenant; its `created_at` stays what it was, if it was there.
 pub(super) fn put_tenant(tx: &mut Tx<'_>, tenant: &Tenant) -> store::Result<()> {
     tx.put(
-        "INSERT INTO tenants (id, name, active, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (id) DO UPDATE SET name = ?2, active = ?3, updated_at = ?5",
+        "INSERT INTO tenants (id, name, active, created_at, updated_at, limits)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE
+           SET name = ?2, active = ?3, updated_at = ?5, limits = ?6",
         &values![
             tenant.tenant_id,
             tenant.name,
             tenant.active,
             tenant.created_at.to_string(),
             tenant.updated_at.to_string(),
+            serde_json::to_string(&tenant.limits).expect("four numbers are always valid JSON"),
         ],
     )
 }
@@ -183,7 +226,7 @@ pub(super) fn put_user(tx: &mut Tx<'_>, user: &User) -> store::Result<()> {
 pub(super) fn standing(tx: &mut Tx<'_>, user: &str, jti: &str) -> store::Result<Option<Standing>> {
     tx.first(
         "SELECT u.tenant_id, u.capabilities, u.active AND t.active,
-                EXISTS (SELECT 1 FROM revocations WHERE jti = ?2)
+                EXISTS (SELECT 1 FROM revocations WHERE jti = ?2), t.limits
          FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
         &values![user, jti],
         |row| {
@@ -192,6 +235,7 @@ pub(super) fn standing(tx: &mut Tx<'_>, user: &str, jti: &str) -> store::Result<
                 capabilities: words(row, 1)?,
                 active: row.get(2)?,
                 revoked: row.get(3)?,
+                limits: allowance(row, 4)?,
             })
         },
     )
@@ -231,6 +275,10 @@ fn time(row: &Row<'_>, column: usize) -> store::Result<Timestamp> {
     row.text(column)?.parse().map_err(|error: seaworthy_base::time::InvalidTimestamp| {
         store::Error::column(column, error)
     })
+}
+
+fn allowance(row: &Row<'_>, column: usize) -> store::Result<Allowance> {
+    serde_json::from_str(row.text(column)?).map_err(|error| store::Error::column(column, error))
 }
 
 /// Capabilities hold no blanks, so a blank parts them.

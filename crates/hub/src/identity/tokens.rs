@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::header;
 use jsonwebtoken::{Algorithm, Header, Validation};
+use schemars::JsonSchema;
 use seaworthy_base::{Timestamp, id};
 use serde::{Deserialize, Serialize};
 
 use super::admin::Administrator;
 use super::{Identity, check, rows};
-use crate::auth::{self, Authenticator, Mark, SKEW, Token, Verified};
+use crate::auth::{self, Authenticator, Credential, Mark, SKEW, Token, Verified};
 use crate::peer::Trail;
 use crate::problem::{Body, Problem};
 
@@ -34,9 +35,12 @@ struct Claims {
     nbf: u64,
     exp: u64,
     jti: String,
+    /// Tokens of earlier versions have none.
+    #[serde(default)]
+    constitution_hash: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Issue {
     user_id: String,
@@ -45,7 +49,7 @@ pub(super) struct Issue {
     expires_in: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Issued {
     token: Token,
     expires_in: u64,
@@ -67,6 +71,7 @@ pub(super) async fn post_issue(
         let detail = format!("a token lives 1 to {longest} seconds");
         return Err(Problem::invalid("/expires_in", detail));
     }
+    let constitution = identity.constitution.current()?;
     allowed(&identity, &issue).await?;
     let now = identity.clock.wall();
     let signer = identity.keys.signer(&identity.store, now).await?;
@@ -80,6 +85,7 @@ pub(super) async fn post_issue(
         nbf: since,
         exp: since + expires_in,
         jti: id::uuid(now).to_string(),
+        constitution_hash: Some(constitution.bundle.hash.clone()),
     };
     let header = Header { kid: Some(signer.kid.clone()), ..Header::new(Algorithm::EdDSA) };
     let token = jsonwebtoken::encode(&header, &claims, &signer.key)
@@ -111,7 +117,7 @@ pub(super) fn unknown_user() -> Problem {
     Problem::not_found("unknown_user", "the tenant has no such user")
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verify {
     token: Token,
@@ -125,7 +131,7 @@ pub(super) async fn post_verify(
     trail: Trail,
     Body(verify): Body<Verify>,
 ) -> Result<Response, Problem> {
-    let verified = authenticator.verify(&trail, &verify.token).await?;
+    let verified = authenticator.verify(&trail, &Credential::Token(verify.token)).await?;
     for capability in &verify.required_capabilities {
         if !auth::holds(&verified.capabilities, capability) {
             return Err(auth::missing(capability));
@@ -143,6 +149,7 @@ pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified,
     if unix(now) + SKEW.as_secs() < claims.nbf {
         return Err(Problem::unauthorized("token_not_yet", "the token is not valid yet"));
     }
+    let constitution_hash = identity.constitution.bind(claims.constitution_hash.as_deref())?;
     let (user, jti) = (claims.sub.clone(), claims.jti.clone());
     let standing = identity.store.peek(move |tx| rows::standing(tx, &user, &jti)).await?;
     let Some(standing) = standing.filter(|found| found.tenant_id == claims.tenant_id) else {
@@ -164,6 +171,9 @@ pub(super) async fn verify(identity: &Identity, token: &str) -> Result<Verified,
         issued_at: timestamp(claims.iat),
         expires_at: timestamp(claims.exp),
         jti: claims.jti,
+        constitution_hash,
+        halted: identity.switch.is_engaged(),
+        limits: standing.limits,
     })
 }
 
@@ -193,13 +203,13 @@ fn authentic(identity: &Identity, token: &str, now: Timestamp) -> Result<Claims,
     Ok(decoded.claims)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Revoke {
     token: Token,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Revoked {
     revoked: bool,
 }
@@ -221,7 +231,7 @@ pub(super) async fn post_revoke(
     Ok(Json(Revoked { revoked: true }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct KeySet {
     keys: Vec<super::keys::Jwk>,
 }

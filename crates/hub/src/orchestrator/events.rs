@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Subscription};
 use super::{READ, rows};
-use crate::auth::{self, Authenticator, Token};
+use crate::auth::{self, Authenticator, Credential};
 use crate::peer::Trail;
 use crate::problem::Problem;
 
@@ -33,7 +33,7 @@ pub(super) struct Listener {
     pub(super) authenticator: Authenticator,
     pub(super) clock: Clock,
     pub(super) trail: Trail,
-    pub(super) token: Token,
+    pub(super) credential: Credential,
     pub(super) expires_at: Timestamp,
 }
 
@@ -169,7 +169,7 @@ enum Standing {
 
 impl Listener {
     async fn stands(&self) -> Standing {
-        match self.authenticator.verify(&self.trail, &self.token).await {
+        match self.authenticator.verify(&self.trail, &self.credential).await {
             Ok(verified) if auth::holds(&verified.capabilities, READ) => Standing::Good,
             Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 Standing::Unknown
@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::auth::Source;
+    use crate::auth::{Source, Token};
     use crate::metrics::Metrics;
     use crate::options::Role;
     use crate::peer::Client;
@@ -246,7 +246,7 @@ mod tests {
             expires_at: clock.wall().plus(Duration::from_secs(3_600)),
             clock,
             trail: Trail::default(),
-            token: Token::new("t"),
+            credential: Credential::Token(Token::new("t")),
         };
         let response = stream(store.clone(), feed.clone(), "s".into(), listener, 0, stop.clone());
         let mut body = response.into_body();

@@ -196,13 +196,14 @@ impl Turns {
             role: "user".to_owned(),
             metadata: work.step.metadata.clone().unwrap_or_default(),
         };
-        self.policy.post(&work.trail, "/v1/evaluate", &question).await
+        self.policy.post_idempotent(&work.trail, "/v1/evaluate", &question).await
     }
 
     async fn recall(&self, work: &Work) -> Result<Vec<crate::memory::Source>, Problem> {
         let query = work.step.message.clone();
         let question = Retrieve { query, limit: SOURCES, answer: false };
-        let found: Retrieved = self.memory.post(&work.trail, "/v1/rag/retrieve", &question).await?;
+        let found: Retrieved =
+            self.memory.post_idempotent(&work.trail, "/v1/rag/retrieve", &question).await?;
         // A crash after remembering leaves this turn's own memory behind: it is no source for it.
         let own = work.memory_key();
         Ok(found.sources.into_iter().filter(|source| source.key != own).collect())
@@ -238,7 +239,8 @@ impl Turns {
             value: work.step.message.clone(),
             metadata: Some(metadata),
         };
-        let _: Value = self.memory.post(&work.trail, "/v1/remember", &memory).await?;
+        // The key names the turn: remembered twice, it is there once.
+        let _: Value = self.memory.post_idempotent(&work.trail, "/v1/remember", &memory).await?;
         Ok(key)
     }
 
@@ -376,13 +378,13 @@ fn canonical(value: &Value, text: &mut String) {
     }
 }
 
-fn reused() -> Problem {
+pub(super) fn reused() -> Problem {
     Problem::new(
         http::StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
-        "the idempotency key was used in this session with another body",
+        "the idempotency key was used with another body",
     )
-    .hint("use a new key for a new message")
+    .hint("use a new key for a new request")
 }
 
 fn stopped() -> Problem {

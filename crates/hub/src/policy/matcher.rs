@@ -6,6 +6,7 @@ use std::error::Error;
 use aho_corasick::Anchored;
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::{self, Folded};
@@ -15,7 +16,7 @@ use super::rules::{Rule, Severity};
 const MARGIN: usize = 40;
 
 /// A rule that matched, and where.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Violation {
     /// The rule's name.
     pub name: String,
@@ -32,7 +33,7 @@ pub struct Violation {
 }
 
 /// Rules compiled for matching.
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     automaton: NFA,
     start: StateID,
     /// Sorted by pattern and name.
@@ -42,7 +43,7 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    pub(super) fn new(mut rules: Vec<Rule>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn new(mut rules: Vec<Rule>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         rules.sort_by(|a, b| (&a.pattern, &a.name).cmp(&(&b.pattern, &b.name)));
         let mut positions: HashMap<String, usize> = HashMap::new();
         let mut patterns: Vec<(usize, Vec<usize>)> = Vec::new();
@@ -74,7 +75,7 @@ impl Matcher {
     ///
     /// Reads the prompt once. A state of the automaton that was met before can only repeat rules
     /// already found, so matches cost no more than the number of states, however they overlap.
-    pub(super) fn violations(&self, prompt: &str) -> Vec<Violation> {
+    pub(crate) fn violations(&self, prompt: &str) -> Vec<Violation> {
         let folded = Folded::new(prompt);
         let mut state = self.start;
         let mut met = HashSet::new();

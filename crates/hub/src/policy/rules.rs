@@ -1,10 +1,11 @@
 //! A rule, what makes it acceptable, and its rows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use seaworthy_base::Timestamp;
-use seaworthy_store::{self as store, Migration, Tx, values};
+use seaworthy_store::{self as store, Migration, Store, Tx, values};
 use serde::{Deserialize, Serialize};
 
 use super::Rules;
@@ -57,7 +58,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 /// How bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A score of 0.8 or more.
@@ -101,7 +104,7 @@ impl Severity {
 }
 
 /// A text that must not occur in a prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name, unique in the tenant.
@@ -117,6 +120,19 @@ pub struct Rule {
     /// What it is about.
     #[serde(default)]
     pub description: String,
+}
+
+impl Rule {
+    /// A rule against a term, as if nothing but the term had been said.
+    pub(crate) fn against(term: &str) -> Self {
+        Self {
+            name: term.to_owned(),
+            pattern: term.to_owned(),
+            weight: weight(),
+            severity: severity(),
+            description: String::new(),
+        }
+    }
 }
 
 const fn weight() -> f64 {
@@ -241,6 +257,35 @@ pub(super) fn add(
     touch(tx, tenant, now)?;
     insert(tx, tenant, &rule)?;
     Ok(rule)
+}
+
+/// Gives a tenant that never had a policy one that forbids these terms.
+pub(super) async fn begin(
+    store: &Store,
+    tenant: &str,
+    terms: &[String],
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let terms = BTreeSet::from_iter(terms);
+    let rules: Vec<Rule> = terms.into_iter().map(|term| Rule::against(term)).collect();
+    check(&rules)?;
+    let tenant = tenant.to_owned();
+    let begun = store
+        .write(move |tx| -> store::Result<_> {
+            if read(tx, &tenant)?.is_some() {
+                return Ok(None);
+            }
+            replace(tx, &tenant, rules, now)?;
+            Ok(Some(tenant))
+        })
+        .await?;
+    if let Some(tenant) = begun {
+        tracing::info!(
+            tenant,
+            "gave the anonymous tenant a policy that forbids the moderated terms"
+        );
+    }
+    Ok(())
 }
 
 fn touch(tx: &mut Tx<'_>, tenant: &str, now: Timestamp) -> store::Result<()> {

@@ -1,17 +1,23 @@
-//! What probes and scrapers ask: `/live`, `/ready`, `/health`, `/startup` and `/metrics`.
+//! What probes, scrapers and tools ask: `/live`, `/ready`, `/health`, `/startup`, `/metrics`,
+//! `/circuits` and `/openapi.json`.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{StatusCode, header};
+use schemars::JsonSchema;
+use seaworthy_resilience::dependency::Snapshot;
 use seaworthy_store::{self as store, Store};
 use serde::Serialize;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::Ailment;
+use crate::api::{self, Operation, Routes};
 use crate::metrics::{self, Metrics};
 use crate::options::Role;
 use crate::peer;
@@ -23,10 +29,12 @@ pub(super) struct Vitals {
     pub(super) metrics: Metrics,
     pub(super) store: Option<Store>,
     pub(super) needs: Arc<[peer::Client]>,
+    pub(super) ailment: Option<Ailment>,
+    pub(super) circuits: peer::Circuits,
     pub(super) stop: CancellationToken,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Report {
     status: &'static str,
     service: &'static str,
@@ -36,14 +44,50 @@ struct Report {
     reasons: Option<Vec<String>>,
 }
 
-pub(super) fn routes(vitals: Vitals) -> Router {
-    Router::new()
-        .route("/live", get(alive))
-        .route("/startup", get(alive))
-        .route("/ready", get(ready))
-        .route("/health", get(health))
-        .route("/metrics", get(metrics))
-        .with_state(vitals)
+#[derive(Serialize, JsonSchema)]
+struct Dependencies {
+    service: &'static str,
+    role: Role,
+    #[schemars(with = "Vec<Value>")]
+    circuits: Vec<Snapshot>,
+}
+
+/// A role's own routes and those that every role has.
+pub(super) fn routes(own: Routes, vitals: Vitals) -> Router {
+    let role = vitals.role;
+    let probe = |summary| Operation::new(summary).open().answers::<Report>(200);
+    let routes = Routes::new()
+        .get("/live", alive, probe("Whether the process answers"))
+        .get("/startup", alive, probe("Whether it has started"))
+        .get("/ready", ready, probe("Whether requests can be served").answers::<Report>(503))
+        .get("/health", health, probe("What keeps requests from being served"))
+        .get(
+            "/metrics",
+            metrics,
+            Operation::new("What the role counts").open().answers_with(200, metrics::MEDIA_TYPE),
+        )
+        .get(
+            "/circuits",
+            circuits,
+            Operation::new("How the roles that this one calls stand")
+                .open()
+                .answers::<Dependencies>(200),
+        )
+        .with_state(vitals);
+    let described = Routes::new().get(
+        api::PATH,
+        describe,
+        Operation::new("This document").open().answers::<Value>(200),
+    );
+    let (described, entry) = described.into_parts();
+    let (router, mut entries) = own.merge(routes).into_parts();
+    entries.extend(entry);
+    let document = Bytes::from(api::describe(role, &entries).to_string());
+    router.merge(described.with_state(document))
+}
+
+async fn describe(State(document): State<Bytes>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document)
 }
 
 impl Vitals {
@@ -62,6 +106,7 @@ impl Vitals {
                 reasons.push("the database cannot be reached".to_owned());
             }
         }
+        reasons.extend(self.ailment.as_ref().and_then(|ailment| ailment()));
         let reached = join_all(self.needs.iter().map(peer::Client::reach)).await;
         reasons.extend(reached.into_iter().filter_map(Result::err));
         reasons
@@ -103,4 +148,10 @@ async fn health(State(vitals): State<Vitals>) -> Json<Report> {
 
 async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], vitals.metrics.encode())
+}
+
+/// How the roles stand that this one calls.
+async fn circuits(State(vitals): State<Vitals>) -> Json<Dependencies> {
+    let (service, role) = (vitals.role.service(), vitals.role);
+    Json(Dependencies { service, role, circuits: vitals.circuits.snapshots() })
 }

@@ -13,10 +13,15 @@ use axum::{Extension, Router};
 use futures_util::FutureExt;
 use http::{HeaderValue, StatusCode};
 use seaworthy_base::{Clock, id};
+use seaworthy_resilience::{Deadline, Error};
 
 use super::health::{self, Vitals};
+use super::trace::{self, TRACERESPONSE};
 use super::{Context, Part};
+use crate::auth::AnonymousTenant;
+use crate::limits::{Gate, HEADERS, Slip};
 use crate::metrics::Metrics;
+use crate::options::Role;
 use crate::peer::REQUEST_ID;
 use crate::problem::{Limit, Problem};
 
@@ -34,6 +39,8 @@ pub(super) fn wrap(part: Part, context: &Context) -> Router {
         metrics: context.metrics.clone(),
         store: part.store,
         needs: part.needs.into(),
+        ailment: part.ailment,
+        circuits: context.circuits.clone(),
         stop: context.stop.clone(),
     };
     let track = Track {
@@ -41,13 +48,21 @@ pub(super) fn wrap(part: Part, context: &Context) -> Router {
         metrics: context.metrics.clone(),
         timeout: limits.request_timeout,
     };
-    part.routes
-        .merge(health::routes(vitals))
+    let mut routes = health::routes(part.routes, vitals)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(Extension(part.authenticator))
-        .layer(Extension(Limit { bytes: limits.body, time: limits.body_timeout }))
-        .layer(middleware::from_fn_with_state(Arc::new(track), follow))
+        .layer(Extension(Limit { bytes: limits.body, time: limits.body_timeout }));
+    // Where clients begin something; what that takes of other roles is not counted again.
+    if matches!(context.role, Role::Gateway | Role::Orchestrator) {
+        let gate = Gate::new(context.clock.clone(), context.options.allowances());
+        routes = routes.layer(Extension(gate));
+    }
+    if let Some(anonymous) = &context.options.anonymous {
+        let tenant = AnonymousTenant(anonymous.tenant.as_str().into());
+        routes = routes.layer(Extension(tenant));
+    }
+    routes.layer(middleware::from_fn_with_state(Arc::new(track), follow))
 }
 
 async fn no_route() -> Problem {
@@ -76,11 +91,27 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
             .expect("a UUID's text is letters, digits and hyphens"),
     };
     request.headers_mut().insert(REQUEST_ID, request_id.clone());
+    let span = trace::enter(request.headers_mut());
+    let slip = Slip::default();
+    request.extensions_mut().insert(slip.clone());
 
-    let answer = Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind());
-    let mut response = match tokio::time::timeout(track.timeout, answer).await {
+    let own = Deadline::after(&track.clock, track.timeout);
+    let told = Deadline::of(request.headers(), &track.clock);
+    let deadline = told.map_or(own, |told| told.sooner(own));
+    // Other roles are called until a little earlier, so that there is time to say which did not answer.
+    let calls = Deadline::after(&track.clock, deadline.handed_on(&track.clock));
+    request.extensions_mut().insert(calls);
+    let answer = async {
+        // Made in here, so that of a request without any time left nothing is begun.
+        Whole::new(AssertUnwindSafe(next.run(request)).catch_unwind()).await
+    };
+    let mut response = match deadline.bound(&track.clock, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::internal(&"the handler panicked").into_response(),
+        Err(Error::DeadlinePassed) => {
+            let detail = "the request's deadline had passed when it arrived";
+            Problem::unavailable("deadline_passed", detail).into_response()
+        }
         Err(_) => Problem::unavailable("timed_out", "the request took too long").into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -91,13 +122,17 @@ async fn follow(State(track): State<Arc<Track>>, mut request: Request, next: Nex
             response.headers_mut().insert(http::header::ALLOW, allow);
         }
     }
+    if let Some(quota) = slip.read().filter(|_| !response.headers().contains_key(&HEADERS[0])) {
+        quota.write(response.headers_mut());
+    }
     let status = response.status();
     if status.is_server_error() {
-        tracing::warn!(%method, route, status = status.as_u16(), ?request_id, "answered");
+        tracing::warn!(%method, route, status = status.as_u16(), ?request_id, ?span, "answered");
     } else {
-        tracing::debug!(%method, route, status = status.as_u16(), ?request_id, "answered");
+        tracing::debug!(%method, route, status = status.as_u16(), ?request_id, ?span, "answered");
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
+    response.headers_mut().insert(TRACERESPONSE, span);
     track.metrics.answered(&method, &route, status, track.clock.now() - start);
     response
 }

@@ -13,8 +13,18 @@ mod postgres;
 mod wire;
 
 #[cfg(test)]
+mod circuits;
+#[cfg(test)]
+mod constitution;
+#[cfg(test)]
+mod context;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod endpoints;
 mod events;
+#[cfg(test)]
+mod flows;
 mod gateway;
 mod hostile;
 mod identity;
@@ -29,3 +39,7 @@ mod sessions;
 mod store;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
+mod wizards;
+#[cfg(test)]
+mod workflows;

@@ -25,10 +25,11 @@ async fn a_tenant_without_policy_is_denied() {
     let hub = Hub::start(&[Identity, Policy]).await;
     let token = hub.token("acme", "ada", &ALL).await;
     let denied = evaluate(&hub, &token, "acme", "hello").await;
+    let hash = hub.verify(&token).await.body["constitution_hash"].clone();
     assert_eq!(
         denied.ok(200),
         &json!({"allowed": false, "score": 0.0, "severity": "critical",
-                "reasons": {"code": "no_policy", "policy": []}})
+                "reasons": {"code": "no_policy", "constitution_hash": hash, "policy": []}})
     );
     let read = hub.get(Policy, "/v1/policies/acme").bearer(&token).send().await;
     read.refused(404, "no_policy");
@@ -45,9 +46,11 @@ async fn rules_decide_and_a_change_holds_at_once_and_after_a_restart() {
     hub.put(Policy, "/v1/policies/acme", rules).bearer(&token).send().await.ok(201);
 
     let allowed = evaluate(&hub, &token, "acme", "how is the weather?").await;
+    let hash = hub.verify(&token).await.body["constitution_hash"].clone();
     assert_eq!(
         allowed.ok(200),
-        &json!({"allowed": true, "score": 1.0, "severity": "low", "reasons": {"policy": []}})
+        &json!({"allowed": true, "score": 1.0, "severity": "low",
+                "reasons": {"constitution_hash": hash, "policy": []}})
     );
     let denied = evaluate(&hub, &token, "acme", "JAILBREAK in the STRASSE").await;
     let denied = denied.ok(200);

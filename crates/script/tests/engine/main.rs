@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod names;
+
 use proptest::prelude::*;
 use rquickjs::{Context, Ctx, Object, Runtime, Value};
 use seaworthy_script::{Entries, Text};

@@ -81,6 +81,11 @@ impl Hub {
         self.processes.insert(role, child);
     }
 
+    /// Where a role listens.
+    pub(crate) fn address(&self, role: &str) -> SocketAddr {
+        self.addresses[role]
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -15,6 +15,7 @@ mod import;
 mod lifecycle;
 mod load;
 mod plan;
+mod platform;
 mod receipts;
 mod report_page;
 mod resume;

@@ -56,10 +56,9 @@ fn load(store: &Store, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<To
         let (store, stop) = (store.clone(), Arc::clone(stop));
         tokio::spawn(async move {
             let mut told = Told::new();
-            for index in 0.. {
-                if stop.load(Ordering::SeqCst) {
-                    break;
-                }
+            let mut index = 0;
+            while !stop.load(Ordering::SeqCst) {
+                index += 1;
                 let name = format!("{caller}-{index}");
                 let result = log(&store, name.clone()).await;
                 if result.is_err() {

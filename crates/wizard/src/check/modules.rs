@@ -1,0 +1,209 @@
+//! The modules of a definition: what they depend on, in an order that can be worked in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use seaworthy_document::{Finding, Located, nearest};
+use serde_json::Value;
+
+use super::{Check, LONGEST_ID, is_id};
+use crate::definition::{Agent, Module, Task};
+use crate::expression::Names;
+use crate::question::Question;
+use crate::work::Work;
+use crate::{spec, template};
+
+pub(super) fn read(
+    check: &mut Check<'_>,
+    typed: Vec<spec::Module>,
+    durations: &BTreeMap<String, Located<String>>,
+    agents: &[Agent],
+    names: &Names,
+    questions: &[Question],
+) -> Vec<Module> {
+    check.twice(typed.iter().map(|module| &module.id), "the module");
+    check.twice(typed.iter().flat_map(|module| &module.outputs), "the output");
+    dependencies(check, &typed);
+    let order = order(check, &typed);
+    let estimates = estimates(check, durations, &typed);
+    placeholders(check, &typed, questions);
+    let mut modules: Vec<Option<Module>> = typed
+        .into_iter()
+        .map(|typed| {
+            check.id(&typed.id, "a module");
+            if !agents.iter().any(|agent| agent.role == typed.agent.value) {
+                let roles = agents.iter().map(|agent| agent.role.as_str());
+                check.unknown("wizard-unknown-agent", &typed.agent, "agent", roles);
+            }
+            for output in &typed.outputs {
+                check.id(output, "an output");
+                if questions.iter().any(|question| question.id == output.value) {
+                    let reason = format!("`{}` is a question and an output", output.value);
+                    check.error("wizard-duplicate", output, reason);
+                }
+            }
+            Some(Module {
+                condition: typed.condition.and_then(|text| check.condition(&text, names)),
+                tasks: typed.tasks.into_iter().map(|task| self::task(check, task, names)).collect(),
+                work: estimates.get(&typed.id.value).copied(),
+                id: typed.id.value,
+                title: typed.title,
+                agent: typed.agent.value,
+                dependencies: typed.dependencies.into_iter().map(|one| one.value).collect(),
+                outputs: typed.outputs.into_iter().map(|one| one.value).collect(),
+            })
+        })
+        .collect();
+    order.into_iter().filter_map(|index| modules.get_mut(index)?.take()).collect()
+}
+
+fn dependencies(check: &mut Check<'_>, typed: &[spec::Module]) {
+    for module in typed {
+        check.twice(module.dependencies.iter(), "the dependency");
+        for dependency in &module.dependencies {
+            if dependency.value == module.id.value {
+                let reason = format!("`{}` depends on itself", module.id.value);
+                check.error("wizard-module-cycle", dependency, reason);
+            } else if !typed.iter().any(|other| other.id.value == dependency.value) {
+                let known = typed.iter().map(|other| other.id.as_str());
+                check.unknown("wizard-unknown-module", dependency, "module", known);
+            }
+        }
+    }
+}
+
+/// The modules' places, each after those it depends on, otherwise as they were written. Of those in
+/// a cycle it tells, and leaves them out.
+fn order(check: &mut Check<'_>, typed: &[spec::Module]) -> Vec<usize> {
+    let place = |id: &str| typed.iter().position(|module| module.id.value == id);
+    let needs: Vec<Vec<usize>> = typed
+        .iter()
+        .enumerate()
+        .map(|(index, module)| {
+            let places = module.dependencies.iter().filter_map(|one| place(one));
+            places.filter(|place| *place != index).collect()
+        })
+        .collect();
+    let mut order = Vec::new();
+    while let Some(next) = (0..typed.len())
+        .find(|index| !order.contains(index) && needs[*index].iter().all(|one| order.contains(one)))
+    {
+        order.push(next);
+    }
+    let mut left: BTreeSet<usize> = (0..typed.len()).filter(|one| !order.contains(one)).collect();
+    while let Some(first) = left.first().copied() {
+        // Every module that is left needs another that is left, so this way comes back to itself.
+        let mut way = vec![first];
+        let start = loop {
+            let needed = needs[way[way.len() - 1]].iter().copied();
+            let Some(next) = needed.into_iter().find(|one| !order.contains(one)) else {
+                break way.len();
+            };
+            if let Some(start) = way.iter().position(|one| *one == next) {
+                break start;
+            }
+            way.push(next);
+        };
+        let cycle = &way[start..];
+        // Told once a cycle; modules that merely depend on one mend with it.
+        if cycle.iter().any(|one| left.contains(one)) {
+            let ids = cycle.iter().chain(&cycle[..1]).map(|one| typed[*one].id.as_str());
+            let reason =
+                format!("modules wait for each other: {}", ids.collect::<Vec<_>>().join(" → "));
+            let hint = "take one of these dependencies away";
+            let finding = Finding::error("wizard-module-cycle", reason).hint(hint);
+            check.say(finding, &typed[cycle[0]].id);
+        }
+        left.retain(|one| !way.contains(one));
+    }
+    order
+}
+
+fn estimates(
+    check: &mut Check<'_>,
+    durations: &BTreeMap<String, Located<String>>,
+    typed: &[spec::Module],
+) -> BTreeMap<String, Work> {
+    let mut estimates = BTreeMap::new();
+    for (id, text) in durations.iter().filter(|(id, _)| id.as_str() != "total") {
+        if !typed.iter().any(|module| module.id.value == *id) {
+            let known = typed.iter().map(|module| module.id.as_str());
+            check.unknown("wizard-unknown-module", &text.with(id.clone()), "module", known);
+        }
+        match Work::read(text) {
+            Some(work) => {
+                estimates.insert(id.clone(), work);
+            }
+            None => {
+                let reason = format!("`{}` is not a length of work", text.value);
+                let hint = "as `30 minutes`, `2-4 hours` or `1-3 days`";
+                check.say(Finding::error("wizard-duration", reason).hint(hint), text);
+            }
+        }
+    }
+    estimates
+}
+
+/// Names in braces should be questions, or outputs of this module or of those before it.
+fn placeholders(check: &mut Check<'_>, typed: &[spec::Module], questions: &[Question]) {
+    for module in typed {
+        let mut before = vec![module];
+        let mut next = 0;
+        while let Some(module) = before.get(next) {
+            let dependencies = module.dependencies.iter().map(|one| one.value.as_str());
+            for dependency in dependencies.collect::<Vec<_>>() {
+                let found = typed.iter().find(|other| other.id.value == dependency);
+                let new = |found: &&spec::Module| {
+                    !before.iter().any(|one| one.id.value == found.id.value)
+                };
+                before.extend(found.filter(new));
+            }
+            next += 1;
+        }
+        let known: Vec<&str> = questions
+            .iter()
+            .map(|question| question.id.as_str())
+            .chain(before.iter().flat_map(|one| &one.outputs).map(|output| output.as_str()))
+            .collect();
+        for params in module.tasks.iter().filter_map(|task| task.params.as_ref()) {
+            for name in template::names(params).into_iter().filter(|name| !known.contains(name)) {
+                let reason = format!(
+                    "`{{{name}}}` is neither a question nor an output of a module before `{}`: it stays as it is",
+                    module.id.value
+                );
+                let finding = Finding::warning("wizard-placeholder", reason);
+                let finding = match nearest(name, known.iter().copied()) {
+                    Some(near) => finding.hint(format!("did you mean `{{{near}}}`?")),
+                    None => finding,
+                };
+                check.say(finding, params);
+            }
+        }
+    }
+}
+
+fn task(check: &mut Check<'_>, typed: spec::Task, names: &Names) -> Task {
+    action(check, &typed.action);
+    let mut logic = Vec::new();
+    for choose in typed.logic {
+        action(check, &choose.then);
+        if let Some(condition) = check.condition(&choose.condition, names) {
+            logic.push((condition, choose.then.value));
+        }
+    }
+    Task {
+        action: typed.action.value,
+        description: typed.description,
+        params: typed.params.map_or(Value::Null, |params| params.value),
+        logic,
+    }
+}
+
+/// `verb` or `tool.verb`.
+fn action(check: &mut Check<'_>, action: &Located<String>) {
+    let (tool, verb) = action.split_once('.').unwrap_or(("tool", action));
+    if !is_id(tool) || !is_id(verb) || action.len() > 2 * LONGEST_ID {
+        let reason = format!("`{}` is no action", action.value);
+        let hint = "an action is a tool and a verb, as `slack.send_message`";
+        check.say(Finding::error("wizard-action", reason).hint(hint), action);
+    }
+}
