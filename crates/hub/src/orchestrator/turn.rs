@@ -140,11 +140,16 @@ impl Turns {
                 if !rows::known(tx, &tenant, &session)? {
                     return Err(super::unknown());
                 }
-                Ok(rows::committed(tx, &session, &turn)?)
+                let Some(earlier) = rows::committed(tx, &session, &turn)? else { return Ok(None) };
+                Ok(Some((earlier, rows::latest(tx, &session)?)))
             })
             .await?;
         let (committed, replayed) = match earlier {
-            Some(earlier) if earlier.request == work.request => (earlier, true),
+            Some((earlier, latest)) if earlier.request == work.request => {
+                // Of a turn whose commit had an unknown outcome nobody has been told yet.
+                self.feed.announce(&work.step.session, latest);
+                (earlier, true)
+            }
             Some(_) => return Err(reused()),
             None => (self.work(work).await?, false),
         };
