@@ -95,7 +95,7 @@ pub(crate) fn discard(tx: &mut Tx<'_>, run: &str, folder: &str) -> Result<()> {
 /// What a workflow has made, by name.
 pub(crate) fn list(tx: &mut Tx<'_>, run: &str) -> Result<Vec<Listed>> {
     tx.query(
-        "SELECT name, media, length(text), made_at FROM flow_artifacts WHERE run = ?1 ORDER BY name",
+        "SELECT name, media, octet_length(text), made_at FROM flow_artifacts WHERE run = ?1 ORDER BY name",
         &values![run],
         |row| {
             Ok(Listed {
