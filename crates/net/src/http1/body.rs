@@ -169,6 +169,9 @@ impl Chunked {
             }
             (Place::TrailerLf, b'\n') => self.trailer(byte, Place::TrailerStart)?,
             (Place::EndLf, b'\n') => return Ok(true),
+            (Place::TrailerStart, b'\n') => {
+                return Err(wrong("a line of the trailers is a lone line feed"));
+            }
             _ => return Err(wrong("a chunk is not framed as it must be")),
         };
         Ok(false)

@@ -140,11 +140,14 @@ pub(crate) async fn theirs(method: Method, script: Script) -> Understood {
 ///   them, and one that guesses may guess otherwise than the proxy before it.
 /// - The size of a chunk in more than sixteen digits: the value of further zeros is to never end.
 /// - A transfer coding that is not ASCII: hyper reads on until the connection ends.
-const STRICTER: [&str; 4] = [
+/// - A line of the trailers that is a lone line feed: to one reader the body's end, to hyper the
+///   beginning of a trailer.
+const STRICTER: [&str; 5] = [
     "it states its length twice",
     "its content-length is not a number",
     "the size of a chunk is too large",
     "its transfer coding is not a name",
+    "a line of the trailers is a lone line feed",
 ];
 
 /// Asks both, and gives what they disagree about.
