@@ -8,6 +8,7 @@ mod nginx;
 mod resilience;
 mod stalling;
 mod table;
+mod workflow;
 
 use anyhow::{Result, bail};
 
@@ -39,6 +40,11 @@ const BENCHES: &[Bench] = &[
         name: "resilience",
         tells: "what a guarded call costs over the bare one, in nanoseconds and in instructions",
         run: resilience::run,
+    },
+    Bench {
+        name: "workflow",
+        tells: "durable workflow steps a second on SQLite, beside Temporal's development server",
+        run: workflow::run,
     },
     Bench {
         name: "stats",
