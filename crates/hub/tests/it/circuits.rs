@@ -20,10 +20,12 @@ use crate::fleet::{Fleet, MEMBER, Member};
 use crate::harness::{Answer, Hub};
 use crate::wire::{Http, until};
 
-/// A gateway whose orchestrator answers at `base`.
+/// A gateway whose orchestrator answers at `base`, and that finds nothing where memory would be.
 async fn gateway(base: &str, change: impl FnOnce(&mut Limits)) -> Hub {
     Hub::with(tempfile::tempdir().unwrap(), |mut options| {
-        options.peers = Peers::default().with(Orchestrator, base);
+        // Not memory's default port: a hub of somebody else may be there.
+        let nowhere = "http://127.0.0.1:1";
+        options.peers = Peers::default().with(Orchestrator, base).with(Memory, nowhere);
         change(&mut options.limits);
         options.roles([Identity, Gateway])
     })
