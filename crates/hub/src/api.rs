@@ -35,6 +35,7 @@ pub(crate) struct Operation {
     access: Access,
     capabilities: Vec<&'static str>,
     body: Option<Shape>,
+    body_optional: bool,
     query: Option<Shape>,
     headers: Vec<(&'static str, &'static str)>,
     answers: Vec<Answer>,
@@ -145,6 +146,7 @@ impl Operation {
             access: Access::Token,
             capabilities: Vec::new(),
             body: None,
+            body_optional: false,
             query: None,
             headers: Vec::new(),
             answers: Vec::new(),
@@ -170,6 +172,11 @@ impl Operation {
     /// Reads a JSON body.
     pub(crate) fn body<T: JsonSchema>(self) -> Self {
         Self { body: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    /// The body may be left out.
+    pub(crate) fn may_be_empty(self) -> Self {
+        Self { body_optional: true, ..self }
     }
 
     /// Reads these parameters from the query.

@@ -346,7 +346,8 @@ impl Caller {
     }
 }
 
-fn halted() -> Problem {
+/// Nobody but the operators works while the kill switch is engaged.
+pub(crate) fn halted() -> Problem {
     Problem::unavailable("kill_switch", "the platform's operators have stopped all work")
         .retry_after(30)
 }

@@ -41,15 +41,27 @@ impl Allowance {
     /// This, and `other` where this says nothing.
     #[must_use]
     pub(crate) fn or(self, other: Self) -> Self {
-        // A rate and its burst, a budget and its window belong together.
+        // A rate and its burst belong together: another's burst is meant for another's rate.
         let requests = if self.requests_per_second.is_some() { self } else { other };
         let tokens = if self.tokens.is_some() { self } else { other };
         Self {
             requests_per_second: requests.requests_per_second,
             burst: requests.burst,
             tokens: tokens.tokens,
-            window_seconds: tokens.window_seconds,
+            window_seconds: tokens.window_seconds.or(other.window_seconds),
         }
+    }
+
+    /// Refuses what would change nothing.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        let lone = if self.burst.is_some() && self.requests_per_second.is_none() {
+            ("/limits/burst", "a burst goes with `requests_per_second`")
+        } else if self.window_seconds.is_some() && self.tokens.is_none() {
+            ("/limits/window_seconds", "a window goes with `tokens`")
+        } else {
+            return Ok(());
+        };
+        Err(Problem::invalid(lone.0, lone.1))
     }
 
     /// The length of the window that its tokens are for.
@@ -202,6 +214,12 @@ mod tests {
         let of = |limits, anonymous| house.allowance(&caller("acme", limits, anonymous));
         assert_eq!(of(Allowance::default(), false), house.tenants);
         assert_eq!(of(Allowance::default(), true), house.anonymous);
+        let windowed = House {
+            tenants: allowance(r#"{"tokens": 7, "window_seconds": 60}"#),
+            anonymous: Allowance::default(),
+        };
+        let few = windowed.allowance(&caller("acme", allowance(r#"{"tokens": 4}"#), false));
+        assert_eq!(few, allowance(r#"{"tokens": 4, "window_seconds": 60}"#));
         // Its own rate comes with its own burst.
         assert_eq!(of(own, false), allowance(r#"{"requests_per_second": 2, "tokens": 7}"#));
         assert_eq!(of(own, true), own);

@@ -135,7 +135,8 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         [context.peer(Role::Policy)?, context.peer(Role::Memory)?, context.peer(Role::Inference)?];
     let needs = peers.iter().chain([&identity]).cloned().collect();
     let authenticator = context.authenticator(&identity);
-    let desk = Desk::new(store.clone(), context.clock.clone(), peers.clone());
+    let desk =
+        Desk::new(store.clone(), context.clock.clone(), authenticator.clone(), peers.clone());
     let workflows = Workflows::open(context, store.clone(), &desk).await?;
     let (options, clock) = (&context.options.wizards, &context.clock);
     let wizards = wizards::open(options, &store, clock, &workflows).await?;

@@ -228,17 +228,17 @@ impl Client {
         .await
     }
 
-    /// Whether the peer's process answers at all, in words when it does not.
+    /// Whether the peer could serve reads, were those it needs itself there; in words when not.
     pub(crate) async fn reach(&self) -> Result<(), String> {
         let Line { role, place, clock, .. } = &*self.0;
         let (trail, headers) = (Trail::default(), HeaderMap::new());
-        let (method, path, body) = (Method::GET, "/live", Bytes::new());
+        let (method, path, body) = (Method::GET, "/ready?reads=true", Bytes::new());
         // Not repeated: whoever asks whether a role is there asks again.
         let call = Call { trail: &trail, safety: Safety::Once, method, path, headers, body };
         let patience = Deadline::after(clock, Duration::from_secs(1));
         match patience.bound(clock, self.exchange(&call)).await {
             Ok(Ok((parts, _))) if parts.status.is_success() => Ok(()),
-            Ok(Ok((parts, _))) => Err(format!("{role} answers {}", parts.status)),
+            Ok(Ok((parts, _))) => Err(format!("{role} is not ready ({})", parts.status)),
             Ok(Err(_)) | Err(_) => Err(format!("{role} cannot be reached at {place}")),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -195,6 +196,11 @@ impl Problem {
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.0.more.insert(name.to_owned(), value);
         self
+    }
+
+    /// How long to wait before trying again, where that is known.
+    pub(crate) fn waits(&self) -> Option<Duration> {
+        self.0.retry_after.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// Adds `Retry-After`, in seconds.

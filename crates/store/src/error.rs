@@ -142,7 +142,7 @@ impl Error {
             Self::Folder { .. } | Self::Open { .. } => {
                 Some("check that it exists, that this user may write it and that there is space")
             }
-            Self::Corrupt { .. } => Some("restore the file from a backup, or move it away"),
+            Self::Corrupt { .. } => Some("restore the file from a backup, or move the folder away"),
             Self::Schema { .. } => Some("start the version that wrote it, or a newer one"),
             Self::Failed(_) => Some("check the disk, then restart the service"),
             Self::Unavailable(_) => Some("check that the database runs and can be reached"),

@@ -348,6 +348,10 @@ impl Driver {
         }
         Some(match result {
             Ok(value) => Event::Step { command, name, value },
+            Err(failure @ Failure { after: Some(after), .. }) => {
+                let next_at = self.shared.clock.wall().plus(after);
+                Event::Attempt { command, name, attempt: attempt - 1, failure, next_at }
+            }
             Err(failure) if failure.lasting || attempt >= retry.attempts => {
                 Event::Failed { command, name, attempts: attempt, failure }
             }

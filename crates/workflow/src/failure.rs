@@ -1,5 +1,7 @@
 //! Why a step or a whole workflow did not do what it was to do.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Why a step failed, or a workflow ended without a result. It is journaled, so it holds no secrets.
@@ -16,6 +18,9 @@ pub struct Failure {
     /// What it came from.
     #[serde(default, skip_serializing_if = "Cause::is_fault")]
     cause: Cause,
+    /// When to try again, where that is no attempt that counts.
+    #[serde(skip)]
+    pub(crate) after: Option<Duration>,
 }
 
 /// What a failure came from; it decides the state that the workflow ends in.
@@ -35,12 +40,18 @@ impl Failure {
     /// Something went wrong that may go right the next time.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { code, message, lasting: false, cause: Cause::Fault }
+        Self { code, message, lasting: false, cause: Cause::Fault, after: None }
     }
 
     /// Something went wrong that will go wrong again: it is not tried again.
     pub fn lasting(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { lasting: true, ..Self::new(code, message) }
+    }
+
+    /// It cannot be done now, and nothing was begun: it is tried again after this time, as often as it
+    /// takes until the workflow's own time is over. None of that counts as an attempt.
+    pub fn later(code: impl Into<String>, message: impl Into<String>, after: Duration) -> Self {
+        Self { after: Some(after), ..Self::new(code, message) }
     }
 
     /// What it came from.

@@ -45,7 +45,7 @@ pub enum Event {
         command: u32,
         /// The step's name.
         name: String,
-        /// Which attempt it was, from 1.
+        /// Which attempt it was, from 1; the one before where it does not count.
         attempt: u32,
         /// Why it failed.
         failure: Failure,

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::measured::Pins;
 use super::table::{Table, heading};
@@ -21,6 +21,9 @@ usage: cargo xtask bench workflow [--seconds N] [--rounds N] [--temporal PATH] [
 
 /// Workflows at once, and steps in each.
 const SHAPE: [&str; 2] = ["64", "20"];
+/// At least so many steps a second, and so many times as many as the peer, are asked for.
+const LEAST: f64 = 1_000.0;
+const TIMES: f64 = 5.0;
 /// The peer's worker.
 const WORKER: &str = "xtask/src/bench/workflow/temporal.py";
 
@@ -57,8 +60,10 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     }
     println!("{table}");
     if let (Some(ours), Some(theirs)) = (median(&ours), median(&theirs)) {
-        println!("{:.1} times Temporal's", ours / theirs);
+        println!("{:.1} times Temporal's (asked: {TIMES})", ours / theirs);
+        ensure!(ours >= TIMES * theirs, "fewer than {TIMES} times as many steps");
     }
+    ensure!(median(&ours).is_some_and(|it| it >= LEAST), "fewer than {LEAST} steps a second");
     Ok(())
 }
 

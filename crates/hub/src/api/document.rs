@@ -49,7 +49,7 @@ pub(crate) fn describe(role: Role, entries: &[Entry]) -> Value {
 }
 
 fn operation(entry: &Entry, path: &str, generator: &mut SchemaGenerator) -> Value {
-    let Operation { summary, access, capabilities, body, query, headers, answers } =
+    let Operation { summary, access, capabilities, body, body_optional, query, headers, answers } =
         &entry.operation;
     let mut parameters: Vec<Value> = path
         .split('/')
@@ -101,8 +101,7 @@ fn operation(entry: &Entry, path: &str, generator: &mut SchemaGenerator) -> Valu
     }
     if let Some(body) = body {
         let schema = body(generator);
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        operation["requestBody"] = json!({"required": !body_optional, "content": {"application/json": {"schema": schema}}});
     }
     operation
 }

@@ -85,7 +85,10 @@ impl Moderation {
         let mut terms: Vec<&str> = options.terms.iter().map(|term| term.trim()).collect();
         terms.sort_unstable();
         terms.dedup();
-        terms.retain(|term| !term.is_empty());
+        // None, or one that is empty, was hardly meant: it would look through nothing.
+        if terms.first().is_none_or(|term| term.is_empty()) {
+            return Err(Error::Terms { reason: "a term is empty, or there is none".to_owned() });
+        }
         let matcher = Matcher::new(terms.into_iter().map(Rule::against).collect())
             .map_err(|error| Error::Terms { reason: error.to_string() })?;
         let refuse = |source| Error::Store { role: Role::Gateway, source };

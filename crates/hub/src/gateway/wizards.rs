@@ -34,6 +34,7 @@ pub(super) fn routes() -> Routes<Gateway> {
             .needs(USE)
             .needs(START_WORKFLOW)
             .body::<Approval>()
+            .may_be_empty()
             .answers::<Value>(200)
     };
     Routes::new()

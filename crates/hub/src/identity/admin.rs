@@ -43,6 +43,14 @@ impl Digest {
     }
 }
 
+/// The credential that a file holds: 32 bytes in base64url, as they are made here. One that was cut off
+/// would be easy to guess.
+fn credential(file: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(file).ok()?.trim();
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    (bytes.len() == 32).then_some(text)
+}
+
 /// On the first start makes the credential's file, the tenant `system` and its user `admin`.
 ///
 /// The file comes first: a start that dies before the rows are written finds it and adopts it. Says
@@ -57,12 +65,22 @@ pub(super) async fn bootstrap(
         .read(|tx| tx.first("SELECT digest FROM admin", &[], |row| row.get(0)))
         .await
         .map_err(refuse)?;
-    if let Some(known) = known {
-        return Ok((Digest(known), false));
-    }
     let path = folder.join(FILE);
+    if let Some(known) = known {
+        // It may have been taken away, but not be left for others to read.
+        return match secret::read(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(secret_error(path, error))
+            }
+            _ => Ok((Digest(known), false)),
+        };
+    }
     let digest = match secret::read(&path) {
-        Ok(bytes) => Digest::of(String::from_utf8_lossy(&bytes).trim()),
+        Ok(bytes) => {
+            let whole = credential(&bytes);
+            let digest = whole.map(Digest::of);
+            digest.ok_or_else(|| secret_error(path.clone(), "it holds no whole credential"))?
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut random = [0_u8; 32];
             chance::fill_secret(&mut random);

@@ -53,6 +53,7 @@ pub(super) async fn put_tenant(
     administrator.everywhere()?;
     check::id("", &id)?;
     check::name("/name", &put.name)?;
+    put.limits.check()?;
     if id == SYSTEM {
         return Err(reserved("the tenant `system` belongs to the platform"));
     }

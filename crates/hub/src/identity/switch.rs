@@ -73,7 +73,10 @@ pub(super) async fn get(
     Shared(identity): Shared<Arc<Identity>>,
     _: Caller,
 ) -> Result<Json<State>, Problem> {
-    Ok(Json(identity.store.read(read).await?))
+    let mut state = identity.store.read(read).await?;
+    // What holds is what the roles were told, also when it could not be kept.
+    state.engaged = identity.switch.is_engaged();
+    Ok(Json(state))
 }
 
 /// Returns once every role knows: from then on no work begins, or all may.
@@ -99,8 +102,15 @@ pub(super) async fn put(
             read(tx)
         })
         .await;
-    // After a failure what is on disk is not known: then work stops, whatever was asked.
-    let stopped = engaged || written.is_err();
+    let stopped = match &written {
+        Ok(_) => engaged,
+        // Nothing was written: what held still holds.
+        Err(store::Error::Unavailable(_) | store::Error::Value { .. }) => {
+            engaged || identity.switch.is_engaged()
+        }
+        // What is on disk is not known: then work stops, whatever was asked, until it is asked again.
+        Err(_) => true,
+    };
     identity.switch.engaged.store(stopped, Ordering::SeqCst);
     identity.changes.settle(Mark::switch()).await;
     tracing::warn!(engaged = stopped, "kill switch turned");

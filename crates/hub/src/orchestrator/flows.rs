@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::workflows::rows::{self, Artifact};
+use super::workflows::rows::{self, Artifact, Grant};
+use crate::auth::{Authenticator, Credential, SYSTEM, Token, halted};
 use crate::inference::{Question, Reply, Source};
 use crate::memory::{Remember, Retrieve, Retrieved};
 use crate::peer::{Client, Trail};
@@ -31,6 +32,12 @@ const REPORTS: &str = "workflow/";
 /// How often a step is tried: waits double from 100 ms, so ten attempts take about 50 seconds.
 const ATTEMPTS: u32 = 10;
 
+/// How long a step waits for the platform's operators to let work go on, before it looks again later.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// After how long a step that cannot be done now looks again, whatever it was told.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
 /// How many memories are looked at for one question.
 const LOOKED_AT: usize = 20;
 
@@ -47,6 +54,7 @@ pub(super) struct Desk(Arc<Things>);
 struct Things {
     store: Store,
     clock: Clock,
+    authenticator: Authenticator,
     policy: Client,
     memory: Client,
     inference: Client,
@@ -62,9 +70,14 @@ pub(super) fn registry(desk: &Desk) -> Registry {
 }
 
 impl Desk {
-    pub(super) fn new(store: Store, clock: Clock, peers: [Client; 3]) -> Self {
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        authenticator: Authenticator,
+        peers: [Client; 3],
+    ) -> Self {
         let [policy, memory, inference] = peers;
-        Self(Arc::new(Things { store, clock, policy, memory, inference }))
+        Self(Arc::new(Things { store, clock, authenticator, policy, memory, inference }))
     }
 
     /// The code of a workflow, given hands to work with.
@@ -90,7 +103,8 @@ pub(super) struct Hand {
 
 impl Hand {
     /// A step: `work` on `input`, tried for about a minute, so that a role or a database may be away for
-    /// a while; each attempt within `within`.
+    /// a while; each attempt within `within`. It begins only while the token that it acts with holds and
+    /// the kill switch is off.
     pub(super) async fn step<I, T, F, Fut>(
         &self,
         name: &str,
@@ -104,9 +118,28 @@ impl Hand {
         F: Fn(Act, I) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        let hand = self.clone();
-        let effect = move |attempt| work(Act { hand: hand.clone(), attempt }, input.clone());
+        let (hand, work) = (self.clone(), Arc::new(work));
+        let effect = move |attempt| {
+            let (hand, input, work) = (hand.clone(), input.clone(), Arc::clone(&work));
+            async move { work(Act::begin(hand, attempt).await?, input).await }
+        };
         self.run.step(name, Retry::times(ATTEMPTS).within(within), effect).await
+    }
+
+    /// In whose name it acts, while that holds.
+    async fn grant(&self) -> Result<Grant, Failure> {
+        let run = self.run.run_id().to_owned();
+        let granted = self.desk.0.store.peek(move |tx| rows::granted(tx, &run)).await;
+        let granted = granted.map_err(|error| failed(Problem::from(error)))?;
+        let Some(grant) = granted else {
+            let message = "nobody is named in whose name the workflow may act";
+            return Err(Failure::lasting("no_grant", message));
+        };
+        if grant.authorization.is_some() && grant.expires_at <= self.desk.0.clock.wall() {
+            let message = "the token of whoever started the workflow has ended";
+            return Err(Failure::lasting("grant_expired", message));
+        }
+        Ok(grant)
     }
 
     /// Should the workflow not succeed, what it made in this folder is thrown away.
@@ -126,7 +159,8 @@ impl Hand {
 /// One attempt at a step: what it may do.
 pub(super) struct Act {
     hand: Hand,
-    attempt: Attempt,
+    /// In whose name the other roles are called.
+    trail: Trail,
 }
 
 /// Something in memory that bears on a question.
@@ -139,6 +173,35 @@ pub(super) struct Note {
 }
 
 impl Act {
+    /// Begins an attempt in the name of whoever the workflow acts for, while they may act.
+    async fn begin(hand: Hand, attempt: Attempt) -> Result<Self, Failure> {
+        let grant = hand.grant().await?;
+        // The step's key names the request in logs, as far as a header can hold it.
+        let id: String = attempt.key.chars().filter(char::is_ascii_graphic).take(100).collect();
+        let authorization = grant.authorization.as_deref();
+        let trail = Trail::in_the_name_of(authorization, &id)
+            .ok_or_else(|| Failure::lasting("no_grant", "the kept token is no header"))?;
+        let credential = match authorization {
+            None => Credential::Anonymous(hand.run.tenant().into()),
+            Some(header) => {
+                let token = header.split_once(' ').map_or(header, |(_, token)| token);
+                Credential::Token(Token::new(token.trim()))
+            }
+        };
+        let authenticator = &hand.desk.0.authenticator;
+        let mut changes = authenticator.watch();
+        loop {
+            changes.borrow_and_update();
+            let verified = authenticator.verify(&trail, &credential).await.map_err(failed)?;
+            if !verified.halted || hand.run.tenant() == SYSTEM {
+                return Ok(Self { hand, trail });
+            }
+            if !matches!(tokio::time::timeout(PATIENCE, changes.changed()).await, Ok(Ok(()))) {
+                return Err(failed(halted()));
+            }
+        }
+    }
+
     pub(super) fn run(&self) -> &Run {
         &self.hand.run
     }
@@ -222,28 +285,7 @@ impl Act {
         B: Serialize + Sync + ?Sized,
         T: DeserializeOwned,
     {
-        let trail = self.trail().await?;
-        peer.post(&trail, path, body).await.map_err(failed)
-    }
-
-    /// In whose name the other roles are called.
-    async fn trail(&self) -> Result<Trail, Failure> {
-        let run = self.hand.run.run_id().to_owned();
-        let granted = self.hand.desk.0.store.peek(move |tx| rows::granted(tx, &run)).await;
-        let granted = granted.map_err(|error| failed(Problem::from(error)))?;
-        let Some(grant) = granted else {
-            let message = "nobody is named in whose name the workflow may act";
-            return Err(Failure::lasting("no_grant", message));
-        };
-        if grant.authorization.is_some() && grant.expires_at <= self.now() {
-            let message = "the token of whoever started the workflow has ended";
-            return Err(Failure::lasting("grant_expired", message));
-        }
-        // The step's key names the request in logs, as far as a header can hold it.
-        let id: String =
-            self.attempt.key.chars().filter(char::is_ascii_graphic).take(100).collect();
-        Trail::in_the_name_of(grant.authorization.as_deref(), &id)
-            .ok_or_else(|| Failure::lasting("no_grant", "the kept token is no header"))
+        peer.post(&self.trail, path, body).await.map_err(failed)
     }
 }
 
@@ -257,11 +299,14 @@ pub(super) fn document(name: impl Into<String>, value: &Value) -> Artifact {
     Artifact { name: name.into(), media: "application/json".to_owned(), text: format!("{value:#}") }
 }
 
-/// A problem that another role answered with. What it calls temporary is tried again.
+/// A problem that another role answered with. What it calls temporary is tried again; what waits for
+/// the kill switch, a rate or a budget is put off without being an attempt.
 fn failed(problem: Problem) -> Failure {
     let status = problem.status().as_u16();
     let (code, detail) = (problem.code.to_string(), problem.detail.clone());
-    if status >= 500 || status == 429 || status == 408 {
+    if let (Some(after), true) = (problem.waits(), status == 429 || code == "hub.kill_switch") {
+        Failure::later(code, detail, after.clamp(Duration::from_secs(1), LOOK_AGAIN))
+    } else if status >= 500 || status == 429 || status == 408 {
         Failure::new(code, detail)
     } else {
         Failure::lasting(code, detail)

@@ -139,6 +139,7 @@ pub(super) fn routes() -> Routes<Wizards> {
                 .needs(USE)
                 .needs(START_WORKFLOW)
                 .body::<Approval>()
+                .may_be_empty()
                 .answers::<Value>(200),
         )
 }

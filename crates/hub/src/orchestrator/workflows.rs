@@ -1,9 +1,10 @@
 //! The routes of workflows: started, looked at, steered, and what they made.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
-use axum::body::HttpBody;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, OptionalFromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,6 +21,7 @@ use super::flows::{self, Desk, marketing};
 use super::{REPLAYED, check_limit, check_sender, idempotency_key};
 use crate::auth::Caller;
 use crate::memory;
+use crate::options::Database;
 use crate::peer::Trail;
 use crate::problem::{Body, Path, Problem, Query};
 use crate::server::{Context, Error};
@@ -32,6 +34,9 @@ mod table;
 
 pub(super) use planned::check_starter;
 pub(super) use table::routes;
+
+/// How long an orchestrator on PostgreSQL may be silent before another takes up its workflows.
+const LEASE: Duration = Duration::from_secs(6);
 
 /// The capability to see workflows and what they made.
 pub(crate) const READ: &str = "workflow:read";
@@ -147,8 +152,13 @@ impl Workflows {
             }
             _ => {}
         });
+        // A file has one process by its lock. A server's lock ends with a connection, while the process
+        // that held it may go on for a moment: there only the lease tells.
+        let alone = matches!(context.options.database, Database::Files);
         let options = workflow::Options {
             clock: context.clock.clone(),
+            alone,
+            lease: LEASE,
             observer: Some(observer),
             ending: Some(OnEnd::new(rows::revoke)),
             ..workflow::Options::default()
@@ -289,7 +299,9 @@ async fn send(
             return Err(Problem::forbidden("not_a_reviewer", detail));
         }
     }
-    marketing::check_signal(name, &payload)?;
+    if found.kind == marketing::KIND {
+        marketing::check_signal(name, &payload)?;
+    }
     let said = json!({"from": caller.subject, "payload": payload});
     engine.signal(&caller.tenant, id, name, &said).await?;
     workflows.lend(&caller, trail, &found.run_id).await?;
@@ -332,12 +344,8 @@ impl<S: Send + Sync> FromRequest<S> for Given {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let typed = request.headers().contains_key(header::CONTENT_TYPE);
-        if !typed && request.body().is_end_stream() {
-            return Ok(Self(Reason::default()));
-        }
-        let Body(reason) = Body::from_request(request, state).await?;
-        Ok(Self(reason))
+        let given = <Body<Reason> as OptionalFromRequest<S>>::from_request(request, state).await?;
+        Ok(Self(given.map(|Body(reason)| reason).unwrap_or_default()))
     }
 }
 

@@ -57,7 +57,7 @@ where
     }
 }
 
-/// A body that may be left out: without a content type and without bytes there is none.
+/// A body that may be left out: without bytes there is none, whatever its type is said to be.
 impl<T, S> OptionalFromRequest<S> for Body<T>
 where
     T: DeserializeOwned,
@@ -66,7 +66,7 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
-        if !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream() {
+        if request.body().is_end_stream() {
             return Ok(None);
         }
         <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
@@ -92,6 +92,11 @@ fn json_declared(headers: &HeaderMap) -> Result<(), Problem> {
 async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     let mut seen = 0_usize;
+    // What says itself that it is far too long is not waited for.
+    let far = (limit + DRAINED) as u64;
+    if body.size_hint().lower() > far {
+        return Err(too_large(limit));
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
             Problem::new(
@@ -109,13 +114,17 @@ async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Prob
         }
     }
     if seen > limit {
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("the body is longer than {limit} bytes"),
-        ));
+        return Err(too_large(limit));
     }
     Ok(bytes.freeze())
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body is longer than {limit} bytes"),
+    )
 }
 
 /// Reads `bytes` as one JSON document without duplicate keys.

@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 use schemars::JsonSchema;
 use seaworthy_resilience::dependency::Snapshot;
 use seaworthy_store::{self as store, Store};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ use crate::api::{self, Operation, Routes};
 use crate::metrics::{self, Metrics};
 use crate::options::Role;
 use crate::peer;
+use crate::problem::Query;
 
 /// What readiness depends on.
 #[derive(Clone)]
@@ -32,6 +33,16 @@ pub(super) struct Vitals {
     pub(super) ailment: Option<Ailment>,
     pub(super) circuits: peer::Circuits,
     pub(super) stop: CancellationToken,
+}
+
+/// What a probe asks about.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Probe {
+    /// Asks only what keeps even reads from being served by this role itself: neither a store that
+    /// refuses writes nor the roles that it calls count.
+    #[serde(default)]
+    reads: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -59,7 +70,11 @@ pub(super) fn routes(own: Routes, vitals: Vitals) -> Router {
     let routes = Routes::new()
         .get("/live", alive, probe("Whether the process answers"))
         .get("/startup", alive, probe("Whether it has started"))
-        .get("/ready", ready, probe("Whether requests can be served").answers::<Report>(503))
+        .get(
+            "/ready",
+            ready,
+            probe("Whether requests can be served").query::<Probe>().answers::<Report>(503),
+        )
         .get("/health", health, probe("What keeps requests from being served"))
         .get(
             "/metrics",
@@ -91,7 +106,7 @@ async fn describe(State(document): State<Bytes>) -> impl IntoResponse {
 }
 
 impl Vitals {
-    async fn reasons(&self) -> Vec<String> {
+    async fn reasons(&self, reads: bool) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.stop.is_cancelled() {
             reasons.push("stopping".to_owned());
@@ -99,7 +114,9 @@ impl Vitals {
         match self.store.as_ref().map(Store::state) {
             None | Some(store::State::Serving) => {}
             Some(store::State::Failed(reason)) => {
-                reasons.push(format!("the store has failed: {reason}"));
+                if !reads {
+                    reasons.push(format!("the store has failed: {reason}"));
+                }
             }
             // Why not stands in the log: it may name users and hosts, and anyone may ask here.
             Some(store::State::Unavailable(_)) => {
@@ -107,8 +124,10 @@ impl Vitals {
             }
         }
         reasons.extend(self.ailment.as_ref().and_then(|ailment| ailment()));
-        let reached = join_all(self.needs.iter().map(peer::Client::reach)).await;
-        reasons.extend(reached.into_iter().filter_map(Result::err));
+        if !reads {
+            let reached = join_all(self.needs.iter().map(peer::Client::reach)).await;
+            reasons.extend(reached.into_iter().filter_map(Result::err));
+        }
         reasons
     }
 
@@ -129,8 +148,8 @@ async fn alive(State(vitals): State<Vitals>) -> Json<Report> {
 }
 
 /// 503 with reasons while requests would fail.
-async fn ready(State(vitals): State<Vitals>) -> Response {
-    let reasons = vitals.reasons().await;
+async fn ready(State(vitals): State<Vitals>, Query(probe): Query<Probe>) -> Response {
+    let reasons = vitals.reasons(probe.reads).await;
     if reasons.is_empty() {
         vitals.report("ready", Some(reasons)).into_response()
     } else {
@@ -141,7 +160,7 @@ async fn ready(State(vitals): State<Vitals>) -> Response {
 
 /// The same findings with status 200: a restart would not bring a peer back.
 async fn health(State(vitals): State<Vitals>) -> Json<Report> {
-    let reasons = vitals.reasons().await;
+    let reasons = vitals.reasons(false).await;
     let status = if reasons.is_empty() { "ok" } else { "degraded" };
     vitals.report(status, Some(reasons))
 }

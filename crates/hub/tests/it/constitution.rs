@@ -202,6 +202,10 @@ async fn what_does_not_hold_gives_way_to_the_last_that_did_and_to_nothing_else()
     // Neither does a hub then fall back on one of its own making.
     let hub = Hub::with(data, |options| options.roles([Identity, Policy])).await;
     denies_everything(&hub, Some(&token)).await;
+    // Those that would have to refuse everything say so, too.
+    let unready = hub.get(Policy, "/ready").send().await;
+    assert!(unready.ok(503)["reasons"][0].as_str().unwrap().contains("identity is not ready"));
+    hub.get(Policy, "/ready?reads=true").send().await.ok(200);
     let data = hub.stop().await;
     std::fs::write(&file, signer.bundle("3").to_string()).unwrap();
     let hub = start(data).await;

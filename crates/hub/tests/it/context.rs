@@ -197,6 +197,17 @@ async fn headers_that_name_another_are_refused() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_would_look_through_nothing_does_not_start() {
+    for terms in [vec![], vec!["jailbreak".to_owned(), " ".to_owned()]] {
+        let data = tempfile::tempdir().unwrap();
+        let mut options = Options::new(data.path()).roles([Identity, Gateway]).any_ports();
+        options.moderation.terms = terms;
+        let refused = Service::bind(options).await.err().unwrap();
+        assert_eq!(refused.code(), "hub.moderation_terms");
+    }
+}
+
+#[tokio::test]
 async fn the_kill_switch_stops_all_work_in_every_role_and_outlasts_a_restart() {
     let hub = Hub::start(&Role::ALL).await;
     let peers = Peers::default().with(Identity, hub.base(Identity));
@@ -287,7 +298,12 @@ async fn a_tenant_beyond_its_rate_is_told_when_to_come_back() {
     let direct = hub.get(Orchestrator, "/v1/sessions/x").bearer(&token).send().await;
     direct.refused(404, "unknown_session");
     assert_eq!(direct.headers["ratelimit-remaining"], "2");
-    for wrong in [json!({"requests_per_second": 0}), json!({"requests": 1})] {
+    for wrong in [
+        json!({"requests_per_second": 0}),
+        json!({"requests": 1}),
+        json!({"burst": 3}),
+        json!({"requests_per_second": 1, "window_seconds": 9}),
+    ] {
         let put = hub.put(Identity, "/v1/tenants/acme", json!({"name": "A", "limits": wrong}));
         assert_eq!(put.admin(&admin).send().await.status, 422);
     }

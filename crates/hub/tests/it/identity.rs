@@ -79,7 +79,8 @@ async fn a_start_that_died_before_its_rows_adopts_the_credential_it_left() {
     let folder = data.path().join("identity");
     std::fs::create_dir(&folder).unwrap();
     let file = folder.join("admin.credential");
-    std::fs::write(&file, "left-behind\n").unwrap();
+    let left = "bGVmdCBiZWhpbmQgYnkgYSBzdGFydCB0aGF0IGRpZWQ";
+    std::fs::write(&file, format!("{left}\n")).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     let rows = rows_of(data.path()).await;
     let options = Options::new(data.path()).roles([Identity]).any_ports().database(rows);
@@ -87,9 +88,17 @@ async fn a_start_that_died_before_its_rows_adopts_the_credential_it_left() {
     assert_eq!(refused.code(), "hub.secret");
     assert!(refused.to_string().contains("0644"), "{refused}");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // One that was cut off would be easy to guess.
+    for broken in ["", "\n", &left[..10], "not base64 at all, though as long as one is"] {
+        std::fs::write(&file, broken).unwrap();
+        let rows = rows_of(data.path()).await;
+        let options = Options::new(data.path()).roles([Identity]).any_ports().database(rows);
+        assert_eq!(Service::bind(options).await.err().unwrap().code(), "hub.secret", "{broken}");
+    }
+    std::fs::write(&file, format!("{left}\n")).unwrap();
     let hub = Hub::with(data, |options| options.roles([Identity])).await;
     let put = hub.put(Identity, "/v1/tenants/acme", json!({"name": "Acme"}));
-    put.admin("left-behind").send().await.ok(201);
+    put.admin(left).send().await.ok(201);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ mod events;
 #[cfg(test)]
 mod flows;
 mod gateway;
+#[cfg(test)]
+mod held;
 mod hostile;
 mod identity;
 mod inference;

@@ -227,6 +227,8 @@ async fn a_campaign_waits_for_approval_across_a_restart_and_takes_over_correctio
     let broken = json!({"content_id": 1});
     let refused = ada.post(&format!("/workflows/{id}/signal/update_content"), broken).await;
     refused.refused(422, "invalid_value");
+    let unheard = ada.post(&format!("/workflows/{id}/signal/approve_campagne"), json!({})).await;
+    unheard.refused(422, "invalid_value");
 
     let data = hub.stop().await;
     let hub = Hub::with(data, |options| options).await;
@@ -371,6 +373,8 @@ async fn orders_that_make_no_sense_are_refused_with_their_place() {
         order[name] = value;
         order
     };
+    // After the end of the token, which lasts an hour.
+    let tomorrow = seaworthy_base::Clock::system().wall().plus(Duration::from_secs(86_400));
     let wrong = [
         (with("campaign_name", json!(" ")), "/campaign_name"),
         (with("budget", json!(-1)), "/budget"),
@@ -378,6 +382,9 @@ async fn orders_that_make_no_sense_are_refused_with_their_place() {
         (with("campaign_goals", json!([""])), "/campaign_goals/0"),
         (with("reviewers", json!(vec!["x"; 21])), "/reviewers"),
         (with("schedule_time", json!("2400-01-01T00:00:00Z")), "/schedule_time"),
+        (with("schedule_time", json!(tomorrow)), "/schedule_time"),
+        (with("reviewers", json!(["ada"])), "/reviewers"),
+        (with("tone", json!("x".repeat(1_001))), "/tone"),
     ];
     for (order, pointer) in wrong {
         let refused = ada.post("/workflows/marketing", order).await;
@@ -395,6 +402,8 @@ async fn orders_that_make_no_sense_are_refused_with_their_place() {
         .post("/workflows/marketing", campaign())
         .await
         .refused(403, "missing_capability");
+    let session = json!({"prompt": "x", "metadata": {"a\u{0}": 1}});
+    ada.post("/workflows/session", session).await.refused(422, "unstorable_value");
     ada.get("/workflows?status=asleep").await.refused(400, "invalid_status");
     ada.get("/workflows/nothing").await.refused(404, "unknown_workflow");
     let circle = json!({"project_name": "p", "tasks": [

@@ -38,6 +38,16 @@ pub(super) fn open(folder: &Path, parts: &[Part]) -> Result<Opened> {
         }
     }
     let path = folder.join("store.sqlite");
+    // Beside a store that was made once there is this mark: an empty file is no new store then, but one
+    // that was lost.
+    let mark = folder.join("store.made");
+    let marked = mark.try_exists().map_err(unusable(&mark))?;
+    if marked && std::fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+        return Err(Error::Corrupt {
+            place: path.display().to_string(),
+            reason: "it is empty or gone, and was there before".to_owned(),
+        });
+    }
     // Made here rather than by SQLite, so that it is its owner's alone from the first moment;
     // SQLite gives its log and shared memory the same mode.
     let file = private(&path).map_err(unusable(&path))?;
@@ -54,6 +64,10 @@ pub(super) fn open(folder: &Path, parts: &[Part]) -> Result<Opened> {
     // A log left by a process whose sync failed may look whole from the page cache while the disk
     // holds less. Folding it into the file and syncing that makes it true either way.
     checkpoint(&connection, Checkpoint::Truncate).map_err(refuse)?;
+    if !marked {
+        private(&mark).and_then(|mark| mark.sync_all()).map_err(unusable(&mark))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable(folder))?;
+    }
     Ok(Opened { connection, path, lock })
 }
 

@@ -133,6 +133,11 @@ async fn files_that_are_no_sound_database_are_named() {
     bytes.truncate(middle);
     std::fs::write(&file, &bytes).unwrap();
     assert_eq!(open(folder.path()).unwrap_err().code(), "store.corrupt");
+    // What was there once and is empty or gone is no new store.
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(open(folder.path()).unwrap_err().code(), "store.corrupt");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(open(folder.path()).unwrap_err().code(), "store.corrupt");
 }
 
 #[tokio::test]

@@ -44,6 +44,21 @@ async fn a_step_is_tried_until_it_succeeds() {
 }
 
 #[tokio::test]
+async fn what_is_put_off_is_no_attempt() {
+    let (house, attempts) = (House::new().await, Counter::default());
+    let outcome = |number| match number {
+        ..4 => Err(Failure::later("not_yet", "come back", Duration::from_millis(1))),
+        _ => Ok(number),
+    };
+    let node = house.start(counted(&attempts, Retry::never(), outcome)).await;
+    node.begin("try", "t", &()).await;
+    assert_eq!(result(&node.ended("t", State::Completed).await), json!(4));
+    let put_off = "attempt 0 try";
+    let wanted = ["started try", put_off, put_off, put_off, "step try", "closed completed"];
+    assert_eq!(told(&node.history("t").await), wanted);
+}
+
+#[tokio::test]
 async fn a_step_is_given_up_after_its_attempts() {
     let (house, attempts) = (House::new().await, Counter::default());
     let node = house.start(counted(&attempts, fast(3), |_| Err(Failure::new("busy", "no")))).await;

@@ -27,12 +27,8 @@ pub(super) fn run(binary: &Path, times: u32, database: Option<&str>) -> Result<(
     if let Some(database) = database {
         trial.env("SEAWORTHY_HUB_DATABASE", database);
     }
-    // A verdict that is no pass is the bench's result, not its failure.
     let status = trial.status().context("cannot start the trial")?;
-    println!(
-        "\nexit {}\n",
-        status.code().map_or_else(|| "by a signal".to_owned(), |it| it.to_string())
-    );
+    ensure!(status.success(), "the bounds were not held, or it could not be told ({status})");
     Ok(())
 }
 

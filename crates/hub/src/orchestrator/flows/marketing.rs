@@ -217,9 +217,13 @@ pub(crate) fn check_signal(name: &str, payload: &Value) -> Result<(), Problem> {
     let checked = match name {
         APPROVE => Decision::deserialize(payload).map(drop),
         UPDATE => Update::deserialize(payload).map(drop),
-        _ => Ok(()),
+        _ => {
+            let detail = format!("a campaign hears `{APPROVE}` and `{UPDATE}`, not `{name}`");
+            return Err(Problem::invalid("/name", detail));
+        }
     };
-    checked.map_err(|error| Problem::invalid("", format!("the signal is not understood: {error}")))
+    let detail = |error| format!("the signal is not understood: {error}");
+    checked.map_err(|error| Problem::invalid("/payload", detail(error)))
 }
 
 /// Takes over what people wrote meanwhile.

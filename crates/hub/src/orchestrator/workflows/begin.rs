@@ -46,7 +46,7 @@ pub(super) async fn marketing(
     let sender = Sender::of(caller, trail, &headers)?;
     check_sender(&sender.caller, input.tenant_id.as_deref(), input.user_id.as_deref())?;
     let now = workflows.clock.wall();
-    input.check(now)?;
+    input.check(now, &sender.caller)?;
     let within = input.within(now);
     let order = Order { kind: marketing::KIND, prefix: "marketing", input, within };
     let started = begin(&workflows, sender, order).await?;
@@ -111,6 +111,7 @@ async fn begin<T: Serialize>(
         None => id::uuid(workflows.clock.wall()).to_string(),
     };
     let input = serde_json::to_value(&order.input).map_err(|error| Problem::internal(&error))?;
+    storable(&input)?;
     let grant = rows::Grant {
         authorization: trail.authorization().map(str::to_owned),
         expires_at: caller.expires_at,
@@ -127,6 +128,29 @@ async fn begin<T: Serialize>(
     match started.await {
         Err(workflow::Error::Exists(_)) if key.is_some() => Err(super::super::turn::reused()),
         started => Ok(started?),
+    }
+}
+
+/// Refuses what a step could not keep when its time comes: no database takes U+0000 in a text.
+pub(super) fn storable(input: &Value) -> Result<(), Problem> {
+    let refused = |text: &str| {
+        if text.contains('\0') {
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unstorable_value",
+                "a value in the request cannot be stored: a text cannot hold the character U+0000",
+            ));
+        }
+        Ok(())
+    };
+    match input {
+        Value::String(text) => refused(text),
+        Value::Array(values) => values.iter().try_for_each(storable),
+        Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+            refused(name)?;
+            storable(value)
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -23,9 +23,10 @@ impl Workflows {
         also: impl FnOnce(&mut Tx<'_>) -> Stored<()> + Send + 'static,
     ) -> Result<Started, Problem> {
         let now = self.clock.wall();
-        input.check(now)?;
+        input.check(now, caller)?;
         let within = Some(input.within(now));
         let input = serde_json::to_value(&input).map_err(|error| Problem::internal(&error))?;
+        super::begin::storable(&input)?;
         let grant = rows::Grant {
             authorization: trail.authorization().map(str::to_owned),
             expires_at: caller.expires_at,

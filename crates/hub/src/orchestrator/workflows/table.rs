@@ -46,7 +46,9 @@ macro_rules! one {
             .post(
                 concat!($path, "/cancel"),
                 cancel,
-                steer("Ask a workflow to stop and to undo what it did").body::<Reason>(),
+                steer("Ask a workflow to stop and to undo what it did")
+                    .body::<Reason>()
+                    .may_be_empty(),
             )
             .post(
                 concat!($path, "/terminate"),
@@ -54,6 +56,7 @@ macro_rules! one {
                 Operation::new("End a workflow on the spot")
                     .needs(TERMINATE)
                     .body::<Reason>()
+                    .may_be_empty()
                     .answers::<Value>(200),
             )
     };
@@ -80,7 +83,11 @@ pub(crate) fn routes() -> Routes<Workflows> {
         )
         .get("/v1/mao/{id}", show, see("What came of directives"))
         .get("/v1/projects/{id}", show, see("What came of a project"))
-        .post("/v1/projects/{id}/cancel", cancel, steer("Ask a project to stop").body::<Reason>());
+        .post(
+            "/v1/projects/{id}/cancel",
+            cancel,
+            steer("Ask a project to stop").body::<Reason>().may_be_empty(),
+        );
     one!(one!(routes, "/workflows/{id}"), "/v1/workflows/{id}")
 }
 

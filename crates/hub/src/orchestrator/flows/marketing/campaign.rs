@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::minutes;
 use super::PATIENCE;
+use crate::auth::Caller;
 use crate::problem::Problem;
 
 /// A launch may be this far ahead.
@@ -73,7 +74,7 @@ pub(crate) struct Campaign {
 
 impl Campaign {
     /// Refuses what is no campaign.
-    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Problem> {
+    pub(crate) fn check(&self, now: Timestamp, caller: &Caller) -> Result<(), Problem> {
         if self.campaign_name.trim().is_empty() || self.campaign_name.chars().count() > 200 {
             let detail = "a campaign's name has 1 to 200 characters";
             return Err(Problem::invalid("/campaign_name", detail));
@@ -83,6 +84,11 @@ impl Campaign {
         }
         if self.target_audience.len() > LONGEST_ENTRY {
             return Err(Problem::invalid("/target_audience", "the text is too long"));
+        }
+        for (name, text) in [("tone", &self.tone), ("brand_voice_id", &self.brand_voice_id)] {
+            if text.as_ref().is_some_and(|text| text.len() > LONGEST_ENTRY) {
+                return Err(Problem::invalid(format!("/{name}"), "the text is too long"));
+            }
         }
         let lists = [
             ("campaign_goals", &self.campaign_goals),
@@ -107,9 +113,20 @@ impl Campaign {
             let detail = "a channel is a name of up to 40 letters, digits, `-` and `_`";
             return Err(Problem::invalid(format!("/channels/{at}"), detail));
         }
+        let reviewers = self.reviewers();
+        if !reviewers.is_empty() && reviewers.iter().all(|reviewer| *reviewer == caller.subject) {
+            let detail = "whoever starts a campaign cannot approve of it: name somebody else, too";
+            return Err(Problem::invalid("/reviewers", detail));
+        }
         match self.schedule_time {
             Some(launch) if launch.since(now) > AHEAD => {
                 Err(Problem::invalid("/schedule_time", "a launch may be 31 days ahead"))
+            }
+            // What is done then is done with this token.
+            Some(launch) if !caller.is_anonymous() && launch >= caller.expires_at => {
+                let detail = format!("the token ends before the launch, at {}", caller.expires_at);
+                Err(Problem::invalid("/schedule_time", detail)
+                    .hint("ask identity for a token that lasts until after the launch"))
             }
             _ => Ok(()),
         }
