@@ -101,7 +101,8 @@ fn operation(entry: &Entry, path: &str, generator: &mut SchemaGenerator) -> Valu
     }
     if let Some(body) = body {
         let schema = body(generator);
-        operation["requestBody"] = json!({"required": !body_optional, "content": {"application/json": {"schema": schema}}});
+        let content = json!({"application/json": {"schema": schema}});
+        operation["requestBody"] = json!({"required": !body_optional, "content": content});
     }
     operation
 }

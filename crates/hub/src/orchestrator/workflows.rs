@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Json;
-use axum::extract::{FromRequest, OptionalFromRequest, Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -312,7 +312,7 @@ async fn cancel(
     caller: Caller,
     State(workflows): State<Workflows>,
     Path(id): Path<String>,
-    Given(reason): Given,
+    reason: Option<Body<Reason>>,
 ) -> Result<Response, Problem> {
     caller.require(START)?;
     let reason = said(reason, &caller);
@@ -324,7 +324,7 @@ async fn terminate(
     caller: Caller,
     State(workflows): State<Workflows>,
     Path(id): Path<String>,
-    Given(reason): Given,
+    reason: Option<Body<Reason>>,
 ) -> Result<Response, Problem> {
     caller.require(TERMINATE)?;
     let reason = said(reason, &caller);
@@ -333,20 +333,9 @@ async fn terminate(
     Ok(Json(json!({"workflow_id": id, "status": found.status})).into_response())
 }
 
-fn said(reason: Reason, caller: &Caller) -> String {
-    reason.reason.unwrap_or_else(|| format!("asked for by {}", caller.subject))
-}
-
-/// A reason, which need not be given: a request without any body gives none.
-struct Given(Reason);
-
-impl<S: Send + Sync> FromRequest<S> for Given {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let given = <Body<Reason> as OptionalFromRequest<S>>::from_request(request, state).await?;
-        Ok(Self(given.map(|Body(reason)| reason).unwrap_or_default()))
-    }
+fn said(reason: Option<Body<Reason>>, caller: &Caller) -> String {
+    let given = reason.and_then(|Body(reason)| reason.reason);
+    given.unwrap_or_else(|| format!("asked for by {}", caller.subject))
 }
 
 async fn artifacts(
