@@ -1,14 +1,20 @@
 //! `cargo xtask test`: everything the tests need, then every test of the workspace.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::{command, needs, postgres};
 
 /// Everything but the examples in the documentation.
 const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
+
+/// The packages whose rows may be in files or in PostgreSQL, and what tells their tests which.
+const EITHER: [&str; 2] = ["seaworthy-workflow", "seaworthy-hub"];
+const ROWS: &str = "SEAWORTHY_ROWS";
 
 /// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
 pub(crate) fn run(extra: &[String]) -> Result<()> {
@@ -32,7 +38,38 @@ pub(crate) fn run(extra: &[String]) -> Result<()> {
     command::run(command::cargo(&examples).envs(variables.iter().cloned()))?;
     // The documentation's examples first: the last line is then that of tests that ran.
     command::run(command::cargo(&arguments(&["--doc"])).envs(variables.iter().cloned()))?;
+    for (package, program) in on_either_database()? {
+        println!("     Running {package} with its rows in PostgreSQL");
+        let mut tests = std::process::Command::new(program);
+        let folder = command::root().join("crates").join(package.trim_start_matches("seaworthy-"));
+        let variables = variables.iter().cloned().chain([(ROWS, "postgres".into())]);
+        command::run(tests.current_dir(folder).envs(variables))?;
+    }
     command::run(command::cargo(&arguments(&TARGETS)).envs(variables))
+}
+
+/// The test programs that are run once with their rows in PostgreSQL and, with all others, once with
+/// their rows in files. They are built as those others are, so that nothing is built twice.
+fn on_either_database() -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut build = command::cargo(&arguments(&TARGETS));
+    build.args(["--no-run", "--message-format=json"]).stderr(Stdio::inherit());
+    let built = command::output(&mut build)?;
+    let messages: Vec<Value> = built
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .context("cargo's JSON")?;
+    let program = |package: &'static str| {
+        let mark = format!("{}#", package.trim_start_matches("seaworthy-"));
+        let found = messages.iter().find_map(|message| {
+            let is_it = message["target"]["name"] == "it" && message["target"]["kind"][0] == "test";
+            let id = message["package_id"].as_str()?.rsplit('/').next()?;
+            let program = message["executable"].as_str()?;
+            (is_it && id.starts_with(&mark)).then(|| PathBuf::from(program))
+        });
+        found.map(|program| (package, program)).with_context(|| format!("no tests of {package}"))
+    };
+    EITHER.into_iter().map(program).collect()
 }
 
 /// The whole workspace, unless the caller has named packages.

@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::constitution::{Bundle, Summary, TenantHash, Validation};
 use crate::identity::{KILL_SWITCH, SwitchState, SwitchTurn};
 use crate::memory::{self, Remember, Retrieve, Retrieved};
+use crate::moderation::{self, Moderation};
 use crate::options::Role;
 use crate::orchestrator::{self, EVENTS, Listing, Message, Reading, Start};
 use crate::peer::{Client, Trail};
@@ -24,11 +25,9 @@ use crate::problem::{Body, Problem};
 use crate::server::{Context, Error, Part};
 
 mod forward;
-mod moderation;
 mod wizards;
 
 use forward::{Asked, Call, Forward};
-use moderation::Moderation;
 
 /// What the role's routes share.
 #[derive(Clone)]
@@ -59,9 +58,6 @@ struct NewSession {
 pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let store = context.store(&[Schema::own(moderation::MIGRATIONS)]).await?;
     let identity = context.peer(Role::Identity)?;
-    let options = &context.options.moderation;
-    let moderation =
-        Moderation::open(store.clone(), context.clock.clone(), options, &context.metrics).await;
     let gateway = Gateway {
         identity: identity.clone(),
         orchestrator: context.peer(Role::Orchestrator)?,
@@ -71,7 +67,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
             deadline: context.options.limits.peer_timeout,
             stop: context.stop.clone(),
         },
-        moderation: moderation?,
+        moderation: Moderation::open(context, store.clone()).await?,
     };
     let needs = vec![identity.clone(), gateway.orchestrator.clone()];
     Ok(Part {

@@ -13,6 +13,7 @@ pub mod inference;
 pub mod limits;
 pub mod memory;
 pub mod metrics;
+mod moderation;
 pub mod options;
 pub mod orchestrator;
 pub mod peer;

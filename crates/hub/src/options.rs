@@ -252,12 +252,12 @@ impl Anonymous {
     }
 }
 
-/// What prompts are looked through for at the gateway.
+/// What people's texts are looked through for.
 #[derive(Clone, Debug)]
 pub struct Moderation {
     /// The terms, found anywhere and without regard to case.
     pub terms: Vec<String>,
-    /// With how many strikes a flagged prompt is refused.
+    /// With how many strikes a flagged text is refused.
     pub block_after: NonZeroU32,
     /// How long strikes are remembered after the last one.
     pub remembered: Duration,
@@ -270,6 +270,25 @@ impl Default for Moderation {
             terms: terms.map(str::to_owned).to_vec(),
             block_after: NonZeroU32::MIN,
             remembered: Duration::from_secs(86_400),
+        }
+    }
+}
+
+impl Moderation {
+    /// A moderated term is at most this long, in characters.
+    const LONGEST: usize = 256;
+
+    /// No term, or an empty one, was hardly meant: it would look through nothing.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |reason: &str| Err(Error::Terms { reason: reason.to_owned() });
+        let lengths = || self.terms.iter().map(|term| term.trim().chars().count());
+        match (lengths().min(), lengths().max()) {
+            (None | Some(0), _) => refuse("a term is empty, or there is none"),
+            (_, Some(longest)) if longest > Self::LONGEST => refuse(&format!(
+                "a term has {longest} characters; at most {} are looked for",
+                Self::LONGEST
+            )),
+            _ => Ok(()),
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Operation, Routes};
 use crate::auth::{Authenticator, Caller};
 use crate::memory::{LONGEST_METADATA, LONGEST_VALUE};
+use crate::moderation::{self, Moderation};
 use crate::options::Role;
 use crate::peer::Trail;
 use crate::problem::{self, Body, Path, Problem, Query};
@@ -57,6 +58,7 @@ const MOST_LISTED: u32 = 500;
 struct Orchestrator {
     store: Store,
     turns: Turns,
+    moderation: Moderation,
     authenticator: Authenticator,
     stop: CancellationToken,
 }
@@ -128,6 +130,7 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
         seaworthy_workflow::PART,
         workflows::rows::PART,
         wizards::PART,
+        moderation::PART,
     ];
     let store = context.store(&schemas).await?;
     let identity = context.peer(Role::Identity)?;
@@ -137,13 +140,17 @@ pub(crate) async fn start(context: &Context) -> Result<Part, Error> {
     let authenticator = context.authenticator(&identity);
     let desk =
         Desk::new(store.clone(), context.clock.clone(), authenticator.clone(), peers.clone());
-    let workflows = Workflows::open(context, store.clone(), &desk).await?;
-    let (options, clock) = (&context.options.wizards, &context.clock);
-    let wizards = wizards::open(options, &store, clock, &workflows).await?;
+    let moderation = Moderation::open(context, store.clone()).await?;
+    // Before any workflow is taken up: a definition that is not sound keeps the role from starting.
+    let shelf =
+        wizards::Shelf::open(&context.options.wizards, &store, context.clock.wall()).await?;
+    let workflows = Workflows::open(context, store.clone(), &desk, &moderation).await?;
+    let wizards = wizards::open(context, &store, shelf, &workflows, &moderation);
     let turns = Turns::new(store.clone(), context.clock.clone(), peers, &context.metrics);
     let hub = Orchestrator {
         store: store.clone(),
         turns,
+        moderation,
         authenticator: authenticator.clone(),
         stop: context.stop.clone(),
     };
@@ -215,6 +222,7 @@ async fn begin(
         let detail = format!("a capsule's id has 1 to {LONGEST_CAPSULE} bytes");
         return Err(Problem::invalid("/capsule_id", detail));
     }
+    hub.moderation.check_all(&caller, &json!(body.prompt)).await?;
     let now = hub.turns.clock.wall();
     let session = Session {
         id: id::uuid(now).to_string(),
@@ -343,6 +351,7 @@ async fn step(
     check_text("/message", &body.message)?;
     body.metadata.as_ref().map(check_metadata).transpose()?;
     let key = idempotency_key(&headers)?;
+    hub.moderation.check_all(&caller, &json!(body.message)).await?;
     let session = session_id(&body.session_id);
     let step = Step { session, message: body.message, metadata: body.metadata };
     let answer = hub.turns.take(caller, trail, step, key).await?;

@@ -263,6 +263,7 @@ impl Service {
     pub async fn bind(options: Options) -> Result<Self, Error> {
         let options = Arc::new(options);
         options.check_anonymous()?;
+        options.moderation.check()?;
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for role in BTreeSet::from_iter(options.roles.iter().copied()) {

@@ -37,6 +37,9 @@ pub trait Cast: Send + Sync + Sized + 'static {
     /// own task, and so stays on that worker's thread, like the user. What takes a while to be made
     /// should let others have their turn. It is dropped when the entry ends meanwhile.
     ///
+    /// An idle user is to be taken when this is called, not when that is awaited: an entry with a
+    /// fixed number of users asks for all of them before any begins, and so no two are the same.
+    ///
     /// `None` when it cannot be made: the entry goes on without. The cast has said why.
     fn user(
         self: Arc<Self>,

@@ -70,6 +70,19 @@ impl<C: Cast> Run<C> {
         self.entry.cast.worker_of(number, self.crew.len()) % self.crew.len()
     }
 
+    /// The entry's first `count` virtual users, each with its worker. All are asked for before any
+    /// begins: one that had ended meanwhile would be idle, and be taken once more.
+    fn users(
+        &self,
+        count: u32,
+    ) -> Vec<(usize, impl Future<Output = Option<C::User>> + Send + 'static + use<C>)> {
+        let ask = |number: u64| {
+            let worker = self.worker_of(number);
+            (worker, self.cast().user(number, worker))
+        };
+        (0..u64::from(count)).map(ask).collect()
+    }
+
     /// Waits for the virtual users to end by themselves: until the entry's `end`, then until the
     /// graceful stop is over, and then cuts them off. A stop cuts them off at once. To cut a user off
     /// is to drop it: what it had under way is recorded then.

@@ -9,6 +9,7 @@
 //! Everything here is pure: no files, no clock (the day it is comes in), nothing that waits. Nothing a
 //! person answers makes it fail other than with an [`Error`] that says why.
 
+pub mod action;
 pub mod answer;
 pub mod catalog;
 pub mod day;
@@ -19,12 +20,13 @@ pub mod plan;
 pub mod question;
 pub mod sentence;
 pub mod session;
+pub mod template;
 
 mod check;
 mod spec;
-mod template;
 mod work;
 
+pub use action::Action;
 pub use answer::{Answer, Answers};
 pub use catalog::Catalog;
 pub use definition::Definition;

@@ -1,7 +1,7 @@
 //! The plan that comes out of a wizard whose questions are all answered.
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Answers};
@@ -11,7 +11,7 @@ use crate::template;
 use crate::work::Work;
 
 /// What is to be done, by whom, with what, in which order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The plan's id; other answers make another plan.
     pub plan_id: String,
@@ -42,7 +42,7 @@ pub struct Plan {
 }
 
 /// A module of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// Its id.
     pub id: String,
@@ -61,7 +61,7 @@ pub struct Part {
 }
 
 /// A task of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// What is done.
     pub action: String,
@@ -74,7 +74,7 @@ pub struct Step {
 }
 
 /// A module that is not done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Its id.
     pub id: String,
@@ -142,7 +142,7 @@ fn part(module: &Module, definition: &Definition, chosen: &[&Module], facts: &Fa
     let steps = module.tasks.iter().map(|task| Step {
         action: task.action.clone(),
         description: task.description.clone(),
-        params: template::fill(&task.params, facts.answers),
+        params: template::answered(&task.params, facts.answers),
         then: task
             .logic
             .iter()

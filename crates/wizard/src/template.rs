@@ -1,11 +1,21 @@
-//! Texts with `{question}` in them, and the parameters of tasks that are made of such texts.
+//! Texts with `{name}` in them, and the parameters of tasks that are made of such texts. A name is a
+//! question or the output of a module.
 
 use serde_json::Value;
 
 use crate::answer::{Answer, Answers};
 
+/// What stands in the place of a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filling {
+    /// Where a text is nothing but the name.
+    pub whole: Value,
+    /// Within a longer text.
+    pub within: String,
+}
+
 /// The names in braces, in every text of `value`. Other braces are only braces.
-pub(crate) fn names(value: &Value) -> Vec<&str> {
+pub fn names(value: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     gather(value, &mut found);
     found
@@ -27,25 +37,31 @@ fn gather<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 
 /// `value` with the answers in place of their questions. A text that is nothing but one name becomes
 /// the answer itself, as a list or a number; a name that is no question stays as it is.
-pub(crate) fn fill(value: &Value, answers: &Answers) -> Value {
+pub(crate) fn answered(value: &Value, answers: &Answers) -> Value {
+    let filling = |answer: &Answer| Filling { whole: answer.to_json(), within: answer.to_text() };
+    fill(value, &|name| answers.get(name).map(filling))
+}
+
+/// `value` with what `find` says in place of names; a name it knows nothing of stays as it is.
+pub fn fill(value: &Value, find: &dyn Fn(&str) -> Option<Filling>) -> Value {
     match value {
-        Value::String(text) => fill_text(text, answers),
-        Value::Array(entries) => entries.iter().map(|entry| fill(entry, answers)).collect(),
+        Value::String(text) => fill_text(text, find),
+        Value::Array(entries) => entries.iter().map(|entry| fill(entry, find)).collect(),
         Value::Object(entries) => {
-            entries.iter().map(|(key, entry)| (key.clone(), fill(entry, answers))).collect()
+            entries.iter().map(|(key, entry)| (key.clone(), fill(entry, find))).collect()
         }
         other => other.clone(),
     }
 }
 
-fn fill_text(text: &str, answers: &Answers) -> Value {
+fn fill_text(text: &str, find: &dyn Fn(&str) -> Option<Filling>) -> Value {
     let mut filled = String::new();
     for part in parts(text) {
         match part {
             Part::Text(text) => filled.push_str(text),
-            Part::Name(name) => match answers.get(name) {
-                Some(answer) if text.len() == name.len() + 2 => return answer.to_json(),
-                Some(answer) => filled.push_str(&Answer::to_text(answer)),
+            Part::Name(name) => match find(name) {
+                Some(found) if text.len() == name.len() + 2 => return found.whole,
+                Some(found) => filled.push_str(&found.within),
                 None => filled.extend(["{", name, "}"]),
             },
         }
@@ -108,7 +124,7 @@ mod tests {
         let params = json!({"a": "Campaign {name}: {channels}, {drafts}", "b": ["{channels}", "{budget}", 1], "c": "{ x {} {{name}"});
         assert_eq!(names(&params), ["name", "channels", "drafts", "channels", "budget", "name"]);
         assert_eq!(
-            fill(&params, &answers()),
+            answered(&params, &answers()),
             json!({"a": "Campaign Spring {budget}: email, blog, {drafts}", "b": [["email", "blog"], 0, 1], "c": "{ x {} {Spring {budget}"})
         );
     }
@@ -117,7 +133,7 @@ mod tests {
         #[test]
         fn text_without_known_names_stays(text in "(\\{[a-z]{0,3}\\}|\\{|\\}|[a-zé ]){0,12}") {
             let value = json!(text);
-            prop_assert_eq!(fill(&value, &Answers::default()), value);
+            prop_assert_eq!(answered(&value, &Answers::default()), value);
         }
     }
 }

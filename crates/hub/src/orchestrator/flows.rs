@@ -21,8 +21,11 @@ use crate::peer::{Client, Trail};
 use crate::policy;
 use crate::problem::Problem;
 
+pub(super) mod approval;
 pub(super) mod directives;
 pub(super) mod marketing;
+mod picture;
+pub(super) mod plan;
 pub(super) mod project;
 pub(super) mod session;
 
@@ -67,6 +70,16 @@ pub(super) fn registry(desk: &Desk) -> Registry {
         .with(session::KIND, desk.staff(session::run))
         .with(project::KIND, desk.staff(project::run))
         .with(directives::KIND, desk.staff(directives::run))
+        .with(plan::KIND, desk.staff(plan::run))
+}
+
+/// Refuses a signal that a workflow of this kind would not understand, or never look at.
+pub(super) fn check_signal(kind: &str, name: &str, payload: &Value) -> Result<(), Problem> {
+    match kind {
+        marketing::KIND => marketing::check_signal(name, payload),
+        plan::KIND => plan::check_signal(name, payload),
+        _ => Err(Problem::invalid("/name", format!("workflows of kind `{kind}` hear no signals"))),
+    }
 }
 
 impl Desk {
@@ -142,14 +155,15 @@ impl Hand {
         Ok(grant)
     }
 
-    /// Should the workflow not succeed, what it made in this folder is thrown away.
-    pub(super) fn discard_if_undone(&self, folder: &'static str) {
-        let hand = self.clone();
-        self.run.undo_with(folder, Retry::default(), move |_| {
-            let hand = hand.clone();
+    /// Should the workflow not succeed, what it made under this name, or in the folder of this name, is
+    /// thrown away.
+    pub(super) fn discard_if_undone(&self, name: impl Into<String>) {
+        let (hand, name) = (self.clone(), name.into());
+        self.run.undo_with(&name.clone(), Retry::default(), move |_| {
+            let (hand, name) = (hand.clone(), name.clone());
             async move {
                 let run = hand.run.run_id().to_owned();
-                let gone = hand.desk.0.store.write(move |tx| rows::discard(tx, &run, folder));
+                let gone = hand.desk.0.store.write(move |tx| rows::discard(tx, &run, &name));
                 gone.await.map_err(|error| failed(Problem::from(error)))
             }
         });
@@ -265,10 +279,20 @@ impl Act {
         let key = format!("{REPORTS}{}", self.hand.run.id());
         let mut metadata = Map::new();
         metadata.insert("workflow_id".to_owned(), self.hand.run.id().into());
-        let memory =
-            Remember { key: key.clone(), value: text.to_owned(), metadata: Some(metadata) };
-        let _: Value = self.post(&self.hand.desk.0.memory, "/v1/remember", &memory).await?;
+        self.remember_as(&key, text, metadata).await?;
         Ok(key)
+    }
+
+    /// Has a text remembered under this key, in the place of an earlier one.
+    pub(super) async fn remember_as(
+        &self,
+        key: &str,
+        text: &str,
+        metadata: Map<String, Value>,
+    ) -> Result<(), Failure> {
+        let (key, value, metadata) = (key.to_owned(), text.to_owned(), Some(metadata));
+        let memory = Remember { key, value, metadata };
+        self.post::<_, Value>(&self.hand.desk.0.memory, "/v1/remember", &memory).await.map(drop)
     }
 
     /// Keeps what was made: each in the place of an earlier one of its name.

@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 use super::workflows::Workflows;
 use crate::api::{Operation, Routes};
 use crate::auth::Caller;
-use crate::options::Wizards as Options;
+use crate::moderation::Moderation;
 use crate::problem::{Body, Path, Problem};
-use crate::server::Error;
+use crate::server::Context;
 
 mod approve;
 mod rows;
@@ -26,7 +26,7 @@ mod shelf;
 pub(crate) use super::workflows::START as START_WORKFLOW;
 pub(crate) use approve::Approval;
 use rows::{Kept, State as Stage};
-use shelf::Shelf;
+pub(super) use shelf::Shelf;
 
 /// The capability to walk through wizards.
 pub(crate) const USE: &str = "wizard:use";
@@ -41,6 +41,7 @@ pub(super) struct Wizards {
     clock: Clock,
     shelf: Shelf,
     workflows: Workflows,
+    moderation: Moderation,
 }
 
 /// What a session is started with.
@@ -87,15 +88,16 @@ pub(crate) struct Changes {
 }
 
 /// What the routes need.
-pub(super) async fn open(
-    options: &Options,
+pub(super) fn open(
+    context: &Context,
     store: &Store,
-    clock: &Clock,
+    shelf: Shelf,
     workflows: &Workflows,
-) -> Result<Wizards, Error> {
-    let shelf = Shelf::open(options, store, clock.wall()).await?;
-    let (store, clock, workflows) = (store.clone(), clock.clone(), workflows.clone());
-    Ok(Wizards { store, clock, shelf, workflows })
+    moderation: &Moderation,
+) -> Wizards {
+    let (store, clock) = (store.clone(), context.clock.clone());
+    let (workflows, moderation) = (workflows.clone(), moderation.clone());
+    Wizards { store, clock, shelf, workflows, moderation }
 }
 
 /// The routes, under the paths that the gateway passes on to.
@@ -205,6 +207,7 @@ async fn answer(
     Body(given): Body<Given>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(USE)?;
+    hub.moderation.check_all(&caller, &given.value).await?;
     let step = move |session: &mut Session<'_>, today: Date| {
         session.answer(given.question_id.as_deref(), &given.value, today)
     };
@@ -229,6 +232,9 @@ async fn modify(
         return Err(Problem::invalid("", "nothing is to be changed")
             .hint("send `question_id` and `value`, or `answers`"));
     }
+    // What a question is called is not said by the caller.
+    let said: Vec<&Value> = answers.values().collect();
+    hub.moderation.check_all(&caller, &json!(said)).await?;
     let step = move |session: &mut Session<'_>, today: Date| session.modify(&answers, today);
     let place = move |question: Option<&str>| match question {
         Some(question) if !single => format!("/answers/{}", pointed(question)),

@@ -17,10 +17,11 @@ use seaworthy_workflow::{self as workflow, Engine, Event, Observer, OnEnd, Start
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::flows::{self, Desk, marketing};
+use super::flows::{self, Desk, approval};
 use super::{REPLAYED, check_limit, check_sender, idempotency_key};
 use crate::auth::Caller;
 use crate::memory;
+use crate::moderation::Moderation;
 use crate::options::Database;
 use crate::peer::Trail;
 use crate::problem::{Body, Path, Problem, Query};
@@ -59,6 +60,7 @@ pub(super) struct Workflows {
     engine: Engine,
     store: Store,
     clock: Clock,
+    moderation: Moderation,
 }
 
 /// A workflow that was started.
@@ -131,7 +133,12 @@ struct Ended {
 
 impl Workflows {
     /// Takes up what earlier processes left, and runs workflows until the service stops.
-    pub(super) async fn open(context: &Context, store: Store, desk: &Desk) -> Result<Self, Error> {
+    pub(super) async fn open(
+        context: &Context,
+        store: Store,
+        desk: &Desk,
+        moderation: &Moderation,
+    ) -> Result<Self, Error> {
         let role = context.role;
         let refuse = |source| Error::Store { role, source };
         let ended = context.metrics.register(
@@ -171,7 +178,8 @@ impl Workflows {
             })?;
         let engine = service.engine();
         context.spawn(service.run(context.stop.clone()));
-        Ok(Self { engine, store, clock: context.clock.clone() })
+        let (clock, moderation) = (context.clock.clone(), moderation.clone());
+        Ok(Self { engine, store, clock, moderation })
     }
 
     /// Lets a workflow act in this name, if the name is good for all it does and for longer.
@@ -287,21 +295,23 @@ async fn send(
     payload: Value,
 ) -> Result<Response, Problem> {
     let engine = &workflows.engine;
-    caller.require(if name == marketing::APPROVE { APPROVE } else { START })?;
+    caller.require(if name == approval::APPROVE { APPROVE } else { START })?;
     let found = engine.describe(&caller.tenant, id).await?;
-    if name == marketing::APPROVE {
+    // What has ended hears nothing at all, and the engine says so.
+    if found.status == workflow::State::Running {
+        flows::check_signal(&found.kind, name, &payload)?;
+    }
+    if name == approval::APPROVE {
         let view = engine.query(&caller.tenant, id, PROGRESS).await.unwrap_or_default();
         let named = view["reviewers"].as_array().into_iter().flatten();
         let reviewers: Vec<String> = named.filter_map(Value::as_str).map(str::to_owned).collect();
-        if !marketing::may_decide(&found.subject, &reviewers, &caller.subject) {
-            let detail = "whoever started a campaign cannot approve of it, nor can anyone who is not \
+        if !approval::may_decide(&found.subject, &reviewers, &caller.subject) {
+            let detail = "whoever started a workflow cannot approve of it, nor can anyone who is not \
                           among its reviewers";
             return Err(Problem::forbidden("not_a_reviewer", detail));
         }
     }
-    if found.kind == marketing::KIND {
-        marketing::check_signal(name, &payload)?;
-    }
+    workflows.moderation.check_all(&caller, &payload).await?;
     let said = json!({"from": caller.subject, "payload": payload});
     engine.signal(&caller.tenant, id, name, &said).await?;
     workflows.lend(&caller, trail, &found.run_id).await?;

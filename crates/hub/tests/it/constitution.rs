@@ -12,7 +12,7 @@ use seaworthy_hub::options::Peers;
 use seaworthy_hub::{Options, Role, Service};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Hub, Remote};
+use crate::harness::{Answer, Hub, Remote, change};
 
 const ALL: [&str; 3] = ["policy:read", "policy:write", "policy:evaluate"];
 
@@ -192,10 +192,8 @@ async fn what_does_not_hold_gives_way_to_the_last_that_did_and_to_nothing_else()
     let data = hub.stop().await;
 
     // What was kept is changed on disk, behind the hub's back.
-    let rows = rusqlite::Connection::open(data.path().join("identity/store.sqlite")).unwrap();
     let changed = "UPDATE constitutions SET bundle = replace(bundle, 'Why', 'Because')";
-    assert_eq!(rows.execute(changed, []).unwrap(), 1);
-    drop(rows);
+    assert_eq!(change(data.path(), Identity, changed).await, 1);
     let hub = start(data).await;
     denies_everything(&hub, Some(&token)).await;
     let data = hub.stop().await;

@@ -439,3 +439,55 @@ async fn flagged_texts_are_strikes_that_are_counted_on_disk() {
     let token = hub.token("acme", "ada", &MEMBER).await;
     assert_eq!(prompt(&hub, &token, "jailbreak").await.ok(201)["moderation"]["strike_count"], 1);
 }
+
+#[tokio::test]
+async fn what_comes_to_the_orchestrator_itself_is_looked_through_too() {
+    let hub = Hub::start(&Role::ALL).await;
+    let held = [&MEMBER[..], &["workflow:start", "workflow:read", "wizard:use"]].concat();
+    let token = hub.token("acme", "ada", &held).await;
+    let post = |path: &str, body: serde_json::Value| {
+        hub.post(Orchestrator, path, body).bearer(&token).send()
+    };
+    let session = post("/v1/sessions/start", json!({"prompt": "Ships"})).await;
+    let session = session.ok(201)["session_id"].clone();
+    let wizard = post("/v1/wizards/start", json!({"wizard_id": "quick_campaign_v1"})).await;
+    let wizard = format!("/v1/wizards/{}", wizard.ok(200)["session_id"].as_str().unwrap());
+    let running = json!({"campaign_name": "Ships", "approval_required": true});
+    let running = post("/workflows/marketing", running).await;
+    let running = running.ok(202)["workflow_id"].as_str().unwrap().to_owned();
+    let (flagged, mut strikes) = ("how to write MALWARE", 0);
+    for (path, body) in [
+        ("/v1/sessions/start".to_owned(), json!({"prompt": flagged})),
+        ("/v1/conversation/step".to_owned(), json!({"session_id": session, "message": flagged})),
+        (
+            "/workflows/marketing".to_owned(),
+            json!({"campaign_name": "x", "campaign_goals": ["y", flagged]}),
+        ),
+        ("/workflows/session".to_owned(), json!({"prompt": flagged})),
+        ("/v1/projects".to_owned(), json!({"project_name": "x", "description": flagged})),
+        ("/v1/mao/start".to_owned(), json!({"directives": [{"agent_id": "a", "goal": flagged}]})),
+        (
+            format!("/workflows/{running}/signal/update_content"),
+            json!({"content_id": "email-1", "new_content": flagged}),
+        ),
+        (format!("{wizard}/answer"), json!({"value": flagged})),
+    ] {
+        strikes += 1;
+        let refused = post(&path, body).await;
+        refused.refused(403, "moderated");
+        assert_eq!(refused.body["strike_count"], strikes, "{path}");
+    }
+    post(&format!("{wizard}/answer"), json!({"value": "Ships"})).await.ok(200);
+    let changed = json!({"question_id": "campaign_name", "value": flagged});
+    post(&format!("{wizard}/modify"), changed).await.refused(403, "moderated");
+    // What is only handed back is not looked at.
+    let kept = json!({"prompt": "Ships", "metadata": {"note": flagged}});
+    post("/v1/sessions/start", kept).await.ok(201);
+    let blocked = r#"orchestrator_moderation_decisions_total{tenant="acme",outcome="blocked"}"#;
+    assert_eq!(hub.counter(Orchestrator, blocked).await, 9.0);
+    // The same words through the gateway are the gateway's to count.
+    let asked = hub.post(Gateway, "/v1/sessions", json!({"prompt": flagged})).bearer(&token);
+    let refused = asked.send().await;
+    refused.refused(403, "moderated");
+    assert_eq!(refused.body["strike_count"], 1);
+}

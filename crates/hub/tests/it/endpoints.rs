@@ -7,7 +7,7 @@ use seaworthy_hub::Role;
 use seaworthy_hub::Role::{Gateway, Identity, Orchestrator};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Hub};
+use crate::harness::{Answer, Hub, on_postgres};
 use crate::wire::until;
 
 mod examples;
@@ -154,10 +154,11 @@ async fn check(setting: &Setting, example: &Example) {
     }
 }
 
-/// What has been made durable so far, over all roles.
+/// What has been made durable so far, over all roles. An orchestrator on a server does not count: it
+/// writes all the time that it is alive.
 async fn written(hub: &Hub) -> f64 {
     let mut sum = 0.0;
-    for role in Role::ALL {
+    for role in Role::ALL.into_iter().filter(|role| *role != Orchestrator || !on_postgres()) {
         sum += hub.counter(role, "store_transactions_total").await;
     }
     sum

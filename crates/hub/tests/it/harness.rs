@@ -38,6 +38,20 @@ pub(crate) async fn rows_of(data: &Path) -> Database {
     address.parse().unwrap()
 }
 
+/// Changes rows of a hub that has stopped, behind its back, and says how many.
+pub(crate) async fn change(data: &Path, role: Role, sql: &str) -> u64 {
+    if let Database::Files = rows_of(data).await {
+        let file = data.join(role.name()).join("store.sqlite");
+        let rows = rusqlite::Connection::open(file).unwrap();
+        return rows.execute(sql, []).unwrap().try_into().unwrap();
+    }
+    let address = std::fs::read_to_string(data.join("database")).unwrap();
+    let client = postgres::connect(&address).await.unwrap();
+    let schema = format!("SET search_path TO seaworthy_{}", role.name());
+    client.batch_execute(&schema).await.unwrap();
+    client.execute(sql, &[]).await.unwrap()
+}
+
 /// Whether hubs keep their rows in PostgreSQL.
 pub(crate) fn on_postgres() -> bool {
     match std::env::var("SEAWORTHY_ROWS").as_deref() {

@@ -1,6 +1,7 @@
 //! The hub while its PostgreSQL is restarted: a clear refusal at once, and nothing lost or doubled.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use seaworthy_hub::Role::{Gateway, Identity, Memory, Orchestrator, Policy};
@@ -11,6 +12,9 @@ use crate::crash::{check, committed, talk};
 use crate::fleet::{Fleet, MEMBER, Member};
 use crate::postgres::Server;
 use crate::wire::{Http, until};
+
+/// How long it may take, once the database serves again, until everything does.
+const RECOVERY: Duration = Duration::from_secs(10);
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
@@ -66,10 +70,10 @@ async fn turns_survive_restarts_and_crashes_of_postgres_under_load() {
             server
         })
         .await;
-        until("the gateway is ready again", || async {
+        let ready = until("the gateway is ready again", || async {
             member.get(Gateway, "/ready").await.status == StatusCode::OK
-        })
-        .await;
+        });
+        tokio::time::timeout(RECOVERY, ready).await.expect("it takes too long to recover");
     }
     stop.cancel();
     let mut acknowledged = BTreeMap::new();

@@ -54,10 +54,8 @@ async fn fixed<C: Cast, M: FnMut() -> bool + Send + 'static>(
 ) -> Result<(), Error> {
     let end = after(run.start, max_duration);
     let mut users = JoinSet::new();
-    for number in 0..u64::from(vus) {
-        let (cast, worker) = (run.cast(), run.worker_of(number));
-        let user = run.cast().user(number, worker);
-        let mut more = more();
+    for (worker, user) in run.users(vus) {
+        let (cast, mut more) = (run.cast(), more());
         run.crew.spawn(worker, &mut users, async move {
             let Some(mut user) = user.await else { return };
             while user.now() < end && more() {

@@ -12,9 +12,8 @@ use crate::length::after;
 pub(super) async fn run<C: Cast>(run: Run<C>, vus: u32, duration: Duration) -> Result<(), Error> {
     let end = after(run.start, duration);
     let mut users = JoinSet::new();
-    for number in 0..u64::from(vus) {
-        let (cast, worker) = (run.cast(), run.worker_of(number));
-        let user = run.cast().user(number, worker);
+    for (worker, user) in run.users(vus) {
+        let cast = run.cast();
         run.crew.spawn(worker, &mut users, async move {
             let Some(mut user) = user.await else { return };
             while user.now() < end {

@@ -148,7 +148,8 @@ impl Terms {
             allowance.window_seconds = self.token_window;
             anonymous
         });
-        if !self.moderation_term.is_empty() {
+        // An empty variable is none.
+        if !self.moderation_term.concat().trim().is_empty() {
             options.moderation.terms.clone_from(&self.moderation_term);
         }
         if let Some(strikes) = self.moderation_block_after {

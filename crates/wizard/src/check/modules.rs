@@ -6,6 +6,7 @@ use seaworthy_document::{Finding, Located, nearest};
 use serde_json::Value;
 
 use super::{Check, LONGEST_ID, is_id};
+use crate::action::Action;
 use crate::definition::{Agent, Module, Task};
 use crate::expression::Names;
 use crate::question::Question;
@@ -182,10 +183,10 @@ fn placeholders(check: &mut Check<'_>, typed: &[spec::Module], questions: &[Ques
 }
 
 fn task(check: &mut Check<'_>, typed: spec::Task, names: &Names) -> Task {
-    action(check, &typed.action);
+    action(check, &typed.action, typed.params.as_ref());
     let mut logic = Vec::new();
     for choose in typed.logic {
-        action(check, &choose.then);
+        action(check, &choose.then, typed.params.as_ref());
         if let Some(condition) = check.condition(&choose.condition, names) {
             logic.push((condition, choose.then.value));
         }
@@ -198,12 +199,28 @@ fn task(check: &mut Check<'_>, typed: spec::Task, names: &Names) -> Task {
     }
 }
 
-/// `verb` or `tool.verb`.
-fn action(check: &mut Check<'_>, action: &Located<String>) {
+/// `verb` or `tool.verb`; where the tool is the platform's own, a verb that it has, with what it needs.
+fn action(check: &mut Check<'_>, action: &Located<String>, params: Option<&Located<Value>>) {
     let (tool, verb) = action.split_once('.').unwrap_or(("tool", action));
     if !is_id(tool) || !is_id(verb) || action.len() > 2 * LONGEST_ID {
         let reason = format!("`{}` is no action", action.value);
         let hint = "an action is a tool and a verb, as `slack.send_message`";
-        check.say(Finding::error("wizard-action", reason).hint(hint), action);
+        return check.say(Finding::error("wizard-action", reason).hint(hint), action);
+    }
+    let Some(known) = Action::read(action) else {
+        let own: Vec<&str> = Action::own().collect();
+        let reason = format!("`{tool}` is the platform's own, and does not do `{}`", action.value);
+        let hint = match nearest(action, own.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its actions are {}", own.join(", ")),
+        };
+        return check.say(Finding::error("wizard-action", reason).hint(hint), action);
+    };
+    for needed in known.needs() {
+        let given = params.is_some_and(|params| params[*needed].is_string());
+        if !given {
+            let reason = format!("`{}` needs a text `{needed}` in its params", action.value);
+            check.error("wizard-action", action, reason);
+        }
     }
 }

@@ -63,6 +63,9 @@ pub(super) struct Outcome {
     completed: usize,
     total: usize,
     results: Vec<Done>,
+    /// What the caller kept with them.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
 }
 
 /// What came of one.
@@ -78,6 +81,9 @@ struct Done {
     model: Option<String>,
     grounded: bool,
     sources: Vec<String>,
+    /// What else the directive said.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
 }
 
 impl Orders {
@@ -130,6 +136,7 @@ pub(super) async fn run(hand: Hand, orders: Orders) -> Result<Outcome, Failure> 
         completed,
         total,
         results,
+        metadata: orders.metadata,
     };
     if let Some(channel) = orders.notification_channel {
         let note = json!({
@@ -148,7 +155,7 @@ async fn follow(
     act: Act,
     (directive, at, earlier): (Directive, usize, Vec<Done>),
 ) -> Result<Done, Failure> {
-    let Directive { agent_id, goal, prompt, .. } = directive;
+    let Directive { agent_id, goal, prompt, metadata, .. } = directive;
     let text = if prompt.trim().is_empty() { goal.clone() } else { format!("{goal}\n{prompt}") };
     let none = Done {
         agent_id,
@@ -158,6 +165,7 @@ async fn follow(
         model: None,
         grounded: false,
         sources: Vec::new(),
+        metadata,
     };
     if !act.judge(&text).await?.allowed {
         return Ok(none);

@@ -1,12 +1,11 @@
 //! A marketing campaign: research, content, design, review, distribution, analytics.
 
-use std::time::Duration;
-
 use futures_util::future::try_join_all;
 use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::{self, APPROVE, Approval, Sent};
 use super::{Act, Hand, Note, markdown, minutes};
 use crate::problem::Problem;
 
@@ -23,14 +22,8 @@ use delivery::Prepared;
 /// The kind's name.
 pub(crate) const KIND: &str = "marketing";
 
-/// The signal by which a campaign is approved of or rejected.
-pub(crate) const APPROVE: &str = "approve_campaign";
-
 /// The signal by which a text is written anew.
 const UPDATE: &str = "update_content";
-
-/// How long an approval is waited for.
-const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// What came of a campaign.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,39 +60,11 @@ struct Finding {
     notes: Vec<Note>,
 }
 
-/// What a signal says, and who sent it: the orchestrator adds that.
-#[derive(Clone, Debug, Deserialize)]
-struct Sent<T> {
-    from: String,
-    payload: T,
-}
-
-/// The signal `approve_campaign`.
-#[derive(Clone, Debug, Deserialize)]
-struct Decision {
-    #[serde(default = "yes")]
-    approved: bool,
-    #[serde(default, alias = "comments", alias = "feedback")]
-    notes: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Approval {
-    approved: bool,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notes: Option<String>,
-}
-
 /// The signal `update_content`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Update {
     content_id: String,
     new_content: String,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// The campaign, from the first question to the report.
@@ -129,7 +94,8 @@ pub(super) async fn run(hand: Hand, campaign: Campaign) -> Result<Outcome, Failu
     run.progress(60, "review");
     let mut approval = None;
     if campaign.needs_approval() {
-        approval = wait_for_approval(&hand, &campaign, &mut view, &mut pieces).await?;
+        approval = approval::wait(&hand, &campaign.reviewers()).await?;
+        view.approval_received = approval.is_some();
         if !approval.as_ref().is_some_and(|approval| approval.approved) {
             run.undo().await;
             return Ok(Outcome::rejected(campaign, approval, &found));
@@ -148,6 +114,8 @@ pub(super) async fn run(hand: Hand, campaign: Campaign) -> Result<Outcome, Failu
         hand.step("distribution", minutes(10), order, delivery::prepare).await?;
 
     run.progress(90, "analytics");
+    hand.discard_if_undone("report.md");
+    hand.discard_if_undone("analytics.json");
     let mut outcome = Outcome {
         status: "success".to_owned(),
         campaign_name: campaign.campaign_name.clone(),
@@ -183,47 +151,16 @@ async fn research(act: Act, campaign: Campaign) -> Result<Findings, Failure> {
     Ok(found)
 }
 
-/// Waits until somebody who may has decided. None when nobody did in time.
-async fn wait_for_approval(
-    hand: &Hand,
-    campaign: &Campaign,
-    view: &mut View,
-    pieces: &mut [Piece],
-) -> Result<Option<Approval>, Failure> {
-    let run = &hand.run;
-    let patience = run.now().plus(PATIENCE);
-    loop {
-        let left = patience.since(run.now());
-        let decision = run.signal::<Sent<Decision>>(APPROVE, left).await?;
-        let Some(Sent { from, payload }) = decision else { return Ok(None) };
-        // Who asked for it cannot approve of it, and with reviewers named nobody else can.
-        if !may_decide(run.subject(), &campaign.reviewers(), &from) {
-            continue;
-        }
-        view.approval_received = true;
-        revise(hand, view, pieces).await?;
-        let Decision { approved, notes } = payload;
-        return Ok(Some(Approval { approved, by: from, notes }));
-    }
-}
-
-/// Whether `from` may decide about what `author` started.
-pub(crate) fn may_decide(author: &str, reviewers: &[String], from: &str) -> bool {
-    from != author && (reviewers.is_empty() || reviewers.iter().any(|reviewer| reviewer == from))
-}
-
 /// Refuses signals that a campaign would not understand: it would fail on them.
-pub(crate) fn check_signal(name: &str, payload: &Value) -> Result<(), Problem> {
-    let checked = match name {
-        APPROVE => Decision::deserialize(payload).map(drop),
-        UPDATE => Update::deserialize(payload).map(drop),
+pub(super) fn check_signal(name: &str, payload: &Value) -> Result<(), Problem> {
+    match name {
+        APPROVE => approval::check(payload),
+        UPDATE => approval::heard::<Update>(payload),
         _ => {
             let detail = format!("a campaign hears `{APPROVE}` and `{UPDATE}`, not `{name}`");
-            return Err(Problem::invalid("/name", detail));
+            Err(Problem::invalid("/name", detail))
         }
-    };
-    let detail = |error| format!("the signal is not understood: {error}");
-    checked.map_err(|error| Problem::invalid("/payload", detail(error)))
+    }
 }
 
 /// Takes over what people wrote meanwhile.

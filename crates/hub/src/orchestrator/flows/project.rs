@@ -91,6 +91,9 @@ pub(super) struct Outcome {
     quality_score: f64,
     waves: Vec<Wave>,
     results: Vec<Done>,
+    /// What the caller kept with it.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
 }
 
 /// A wave and its review.
@@ -260,7 +263,8 @@ pub(super) async fn run(hand: Hand, project: Project) -> Result<Outcome, Failure
         let names: Vec<String> = wave.iter().map(|at| tasks[*at].task_id.clone()).collect();
         reviewed.push(review(names, &results));
     }
-    let outcome = Outcome::of(run.id(), &tasks, reviewed, &results, stopped);
+    let metadata = project.metadata;
+    let outcome = Outcome::of(run.id(), &tasks, reviewed, &results, stopped, metadata);
     let told = json!({"outcome": outcome, "webhooks": project.notify_webhooks});
     hand.step("report", minutes(1), told, keep_report).await?;
     run.progress(100, "done");
@@ -374,6 +378,7 @@ impl Outcome {
         waves: Vec<Wave>,
         results: &BTreeMap<String, Done>,
         stopped: bool,
+        metadata: Map<String, Value>,
     ) -> Self {
         let completed = results.values().filter(|done| done.is_completed()).count();
         let doubtful = waves.iter().any(|wave| wave.score < GOOD);
@@ -388,6 +393,7 @@ impl Outcome {
             quality_score: percent(completed, tasks.len()),
             waves,
             results: tasks.iter().filter_map(|task| results.get(&task.task_id).cloned()).collect(),
+            metadata,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::server::Error;
 
 /// Definitions by id, for those who begin, and by digest, for those who go on. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Shelf {
+pub(in crate::orchestrator) struct Shelf {
     now: Arc<Vec<Volume>>,
     default: Option<Arc<str>>,
     by_digest: Arc<RwLock<HashMap<String, Arc<Definition>>>>,
@@ -34,7 +34,7 @@ pub(super) struct Volume {
 impl Shelf {
     /// Reads what the operator names besides the shipped wizards, and keeps every text, so that a
     /// session can go on with the questions it began with whatever is shipped or named later.
-    pub(super) async fn open(
+    pub(in crate::orchestrator) async fn open(
         options: &options::Wizards,
         store: &Store,
         now: Timestamp,

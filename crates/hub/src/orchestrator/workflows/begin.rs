@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::orchestrator::flows::directives::{self, Orders};
-use crate::orchestrator::flows::marketing::Campaign;
+use crate::orchestrator::flows::marketing::{self, Campaign};
 use crate::orchestrator::flows::minutes;
 use crate::orchestrator::flows::project::{self, Project};
 use crate::orchestrator::flows::session::{self, Opening};
@@ -112,6 +112,7 @@ async fn begin<T: Serialize>(
     };
     let input = serde_json::to_value(&order.input).map_err(|error| Problem::internal(&error))?;
     storable(&input)?;
+    workflows.moderation.check_all(&caller, &input).await?;
     let grant = rows::Grant {
         authorization: trail.authorization().map(str::to_owned),
         expires_at: caller.expires_at,

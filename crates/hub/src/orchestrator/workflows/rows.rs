@@ -81,13 +81,14 @@ pub(crate) fn keep(tx: &mut Tx<'_>, run: &str, artifact: &Artifact, at: &str) ->
     Ok(())
 }
 
-/// Throws away the artifacts in a folder.
-pub(crate) fn discard(tx: &mut Tx<'_>, run: &str, folder: &str) -> Result<()> {
+/// Throws away the artifact of this name, and those in the folder of this name.
+pub(crate) fn discard(tx: &mut Tx<'_>, run: &str, name: &str) -> Result<()> {
     // The character after the slash: what begins with the folder's name lies between the two.
-    let (first, last) = (format!("{folder}/"), format!("{folder}0"));
+    let (first, last) = (format!("{name}/"), format!("{name}0"));
     tx.execute(
-        "DELETE FROM flow_artifacts WHERE run = ?1 AND name >= ?2 AND name < ?3",
-        &values![run, first, last],
+        "DELETE FROM flow_artifacts
+         WHERE run = ?1 AND (name = ?2 OR (name >= ?3 AND name < ?4))",
+        &values![run, name, first, last],
     )?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Plans that are approved: what is carried out, once, and by whom.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// Whoever may start workflows, and do what their steps do.
@@ -37,9 +39,219 @@ impl User<'_> {
         self.post(&format!("/v1/wizards/{session}/approve"), body).await
     }
 
+    /// A walk through the long wizard to its plan, with these channels, budget and need of approval.
+    async fn marketing(&self, channels: Value, budget: u32, approval: bool) -> (String, Value) {
+        let session = self.start(MARKETING).await;
+        for value in [
+            json!("Spring launch"),
+            json!("lead_generation"),
+            json!("Sailors"),
+            channels,
+            json!(null),
+            json!(budget),
+            json!("Tall ships are fast."),
+            json!(["leads"]),
+            json!(null),
+            json!(approval),
+        ] {
+            self.answer(&session, value).await.ok(200);
+        }
+        let shown = self.get(&format!("/v1/wizards/{session}")).await;
+        (session, shown.ok(200)["execution_plan"].clone())
+    }
+
+    /// Approves of a plan and waits until its workflow has ended, or for a decision.
+    async fn carried_out(&self, session: &str, status: &'static str) -> Value {
+        let approved = self.approve(session, json!({})).await;
+        let id = approved.ok(200)["workflow_id"].as_str().unwrap().to_owned();
+        self.ended(&id, status).await
+    }
+
+    async fn ended(&self, id: &str, status: &'static str) -> Value {
+        until("the workflow has ended", async || self.workflow(id).await["status"] != "running")
+            .await;
+        let ended = self.workflow(id).await;
+        assert_eq!(ended["status"], status, "{ended:#}");
+        ended
+    }
+
+    async fn artifacts(&self, id: &str) -> BTreeSet<String> {
+        let path = format!("/workflows/{id}/artifacts");
+        let made = self.hub.get(Orchestrator, &path).bearer(&self.token).send().await;
+        let made = made.ok(200)["artifacts"].as_array().unwrap().clone();
+        made.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn artifact(&self, id: &str, name: &str) -> Answer {
+        let path = format!("/workflows/{id}/artifacts/{name}");
+        self.hub.get(Orchestrator, &path).bearer(&self.token).send().await
+    }
+
     async fn workflow(&self, id: &str) -> Value {
         let path = format!("/workflows/{id}");
         self.hub.get(Orchestrator, &path).bearer(&self.token).send().await.ok(200).clone()
+    }
+}
+
+/// What carrying a plan out makes: of each action of each task, and nothing else.
+fn promised(plan: &Value) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = ["plan.json", "report.md"].map(str::to_owned).into();
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect()
+    };
+    let channels = texts(&plan["answers"]["channels"]);
+    for module in plan["modules"].as_array().unwrap() {
+        for (at, task) in module["tasks"].as_array().unwrap().iter().enumerate() {
+            let further = texts(&task["then"]);
+            for action in [task["action"].as_str().unwrap().to_owned()].iter().chain(&further) {
+                let name = format!("{}/{}-{action}", module["id"].as_str().unwrap(), at + 1);
+                let each = |end: &str| -> Vec<String> {
+                    channels.iter().map(|channel| format!("{name}-{channel}.{end}")).collect()
+                };
+                let made = match action.as_str() {
+                    "inference.complete" if task["params"]["channels"].is_array() => each("md"),
+                    "design.prepare" => each("svg"),
+                    "memory.retrieve" | "inference.complete" => vec![format!("{name}.md")],
+                    _ => vec![format!("{name}.json")],
+                };
+                names.extend(made);
+            }
+        }
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_module_of_a_plan_is_carried_out_and_no_other() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let fact = json!({"key": "berths", "value": "Sailors want berths on tall ships in spring."});
+    hub.post(Role::Memory, "/v1/remember", fact).bearer(&user.token).send().await.ok(201);
+    let (session, plan) = user.marketing(json!(["email", "paid_ads"]), 100, false).await;
+    let ended = user.carried_out(&session, "completed").await;
+    let id = plan["plan_id"].as_str().unwrap();
+    assert_eq!((&ended["workflow_id"], &ended["kind"]), (&json!(id), &json!("plan")));
+    assert_eq!(user.artifacts(id).await, promised(&plan));
+    let result = &ended["result"];
+    let told: Vec<&Value> =
+        result["modules"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    let shown: Vec<&Value> =
+        plan["modules"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(told, shown);
+    assert_eq!(result["skipped_modules"], plan["skipped_modules"]);
+    assert_eq!(result["skipped_modules"][0]["id"], "review");
+    // Nothing outside is configured: what would be sent is prepared, and says so.
+    assert_eq!((&result["prepared_count"], &result["sent_count"]), (&json!(3), &json!(0)));
+    let letter = user.artifact(id, "distribution/1-email.create_campaign.json").await;
+    let letter = letter.ok(200);
+    assert_eq!(
+        (&letter["status"], &letter["reason"]),
+        (&json!("prepared, not sent"), &json!("no `email` is configured"))
+    );
+    assert_eq!(letter["launch_date"], plan["launch_date"]);
+    // What a module names of those before it is what they made.
+    let drafts = letter["params"]["drafts"].as_array().unwrap();
+    assert_eq!(drafts[0]["channel"], "email");
+    assert!(drafts[0]["text"].as_str().unwrap().contains("[berths]"), "{drafts:?}");
+    assert_eq!(letter["params"]["assets"][1]["artifact"], "design/1-design.prepare-paid_ads.svg");
+    let brief = user.artifact(id, "research/2-inference.complete.md").await.text;
+    assert!(brief.contains("> A brief for a lead_generation campaign for Sailors"), "{brief}");
+    let text = user.artifact(id, "content_creation/1-inference.complete-email.md").await.text;
+    assert!(text.contains("Tall ships are fast.") && text.contains("Channel: email"), "{text}");
+    let recalled = hub.get(Role::Memory, "/v1/recall/campaign:Spring%20launch");
+    let recalled = recalled.bearer(&user.token).send().await;
+    assert_eq!(recalled.ok(200)["metadata"]["metadata"]["metrics"], json!(["leads"]));
+    // What nothing here can tell is not said to have come.
+    let criteria = result["success_criteria"].as_array().unwrap();
+    let met =
+        |name: &str| criteria.iter().find(|one| one["name"] == name).map(|one| one["met"].clone());
+    assert_eq!(met("all_modules_completed"), Some(json!(false)));
+    assert_eq!(met("content_published"), Some(json!(null)));
+    assert_eq!(met("approval_received"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_needs_approval_waits_for_somebody_else() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let bob = hub.token("acme", "bob", &["workflow:read", "workflow:approve"]).await;
+    let decide = async |id: &str, token: &str, body: Value| {
+        let path = format!("/workflows/{id}/signal/approve_campaign");
+        hub.post(Orchestrator, &path, body).bearer(token).send().await
+    };
+    let waits = async |id: &str| {
+        let path = format!("/workflows/{id}/query/get_progress");
+        until("it waits for approval", async || {
+            let asked = hub.get(Orchestrator, &path).bearer(&bob).send().await;
+            asked.body["to_review"].as_array().is_some_and(|all| !all.is_empty())
+        })
+        .await;
+        let asked = hub.get(Orchestrator, &path).bearer(&bob).send().await;
+        assert_eq!(asked.ok(200)["current_phase"], "review");
+        assert_eq!(
+            (&asked.body["approval_required"], &asked.body["approval_received"]),
+            (&json!(true), &json!(false))
+        );
+    };
+    for (decision, status) in
+        [(json!({"notes": "fine"}), "completed"), (json!({"approved": false}), "rejected")]
+    {
+        let (session, plan) = user.marketing(json!(["blog"]), 0, true).await;
+        user.approve(&session, json!({})).await.ok(200);
+        let id = plan["plan_id"].as_str().unwrap();
+        waits(id).await;
+        let own = hub.token("acme", "ada", &[&STARTER[..], &["workflow:approve"]].concat()).await;
+        decide(id, &own, json!({})).await.refused(403, "not_a_reviewer");
+        decide(id, &bob, json!({"approved": "perhaps"})).await.refused(422, "invalid_value");
+        let path = format!("/workflows/{id}/signal/update_content");
+        let unheard = hub.post(Orchestrator, &path, json!({})).bearer(&user.token).send().await;
+        unheard.refused(422, "invalid_value");
+        decide(id, &bob, decision).await.ok(202);
+        let ended = user.ended(id, "completed").await;
+        assert_eq!(ended["result"]["status"], status);
+        assert_eq!(ended["result"]["review"]["by"], "bob");
+        if status == "completed" {
+            assert_eq!(user.artifacts(id).await, promised(&plan));
+            let record = user.artifact(id, "review/1-review.request.json").await;
+            assert_eq!(record.ok(200)["decided"]["notes"], "fine");
+            assert_eq!(record.body["made_of"].as_array().unwrap().len(), 2);
+        } else {
+            // What it had made is thrown away; what was asked for stays.
+            assert_eq!(user.artifacts(id).await, ["plan.json".to_owned()].into());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_policy_denies_of_a_plan_is_not_carried_out() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let rules = json!({"rules": [{"name": "no sabotage", "pattern": "sabotage"}]});
+    hub.put(Policy, "/v1/policies/acme", rules).bearer(&user.token).send().await.ok(200);
+    let session = user.start(QUICK).await;
+    for value in [json!("Tall ships"), json!(["Sailors"]), json!("Plan sabotage."), json!(false)] {
+        user.answer(&session, value).await.ok(200);
+    }
+    let ended = user.carried_out(&session, "failed").await;
+    assert_eq!(ended["failure"]["code"], "policy_denied");
+    assert_eq!(user.artifacts(ended["workflow_id"].as_str().unwrap()).await, BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_definition_that_asks_the_platform_for_what_it_does_not_do_is_refused() {
+    let module = "agents: [{role: writer, responsibility: Texts}]\nmodules:\n  - {id: write, title: Write, agent: writer, tasks: [TASK]}\n";
+    for (task, told) in [
+        ("{action: memory.retreive, params: {query: x}}", "did you mean `memory.retrieve`?"),
+        ("{action: inference.complete, params: {promt: x}}", "needs a text `prompt`"),
+        (
+            "{action: mail.send, logic: [{if: answered(first), then: memory.remember}]}",
+            "needs a text `key`",
+        ),
+    ] {
+        let text = format!("{OWN}{}", module.replace("TASK", task));
+        let wizards = folder(&[("own.yaml", &text)]);
+        let error = refused(|options| own(options, wizards.path())).await.to_string();
+        assert!(error.contains(told) && error.contains("wizard-action"), "{error}");
     }
 }
 
@@ -71,15 +283,11 @@ async fn an_approved_plan_is_carried_out_once_and_as_it_was_shown() {
         .await
         .refused(409, "wizard_approved");
     user.answer(&session, json!("x")).await.refused(409, "wizard_approved");
-    until("the campaign is completed", async || {
-        user.workflow(workflow).await["status"] == "completed"
-    })
-    .await;
-    let ended = user.workflow(workflow).await;
+    let ended = user.ended(workflow, "completed").await;
     assert_eq!(ended["result"]["campaign_name"], "Tall ships");
-    let record = format!("/workflows/{workflow}/artifacts");
-    let made = hub.get(Orchestrator, &record).bearer(&user.token).send().await;
-    assert!(made.ok(200)["artifacts"].as_array().is_some_and(|all| !all.is_empty()), "{made:?}");
+    assert_eq!(user.artifacts(workflow).await, promised(&plan));
+    let kept = user.artifact(workflow, "plan.json").await;
+    assert_eq!(kept.ok(200), &plan);
     let token = user.token.clone();
     let data = hub.stop().await;
     let hub = hub_on(data, |options| options).await;
@@ -119,7 +327,7 @@ async fn what_is_approved_while_it_is_changed_is_the_plan_that_is_shown() {
         match approved.status.as_u16() {
             200 => {
                 let plan = shown["execution_plan"]["plan_id"].as_str().unwrap();
-                assert_eq!(shown["workflow_id"], format!("marketing-{plan}"));
+                assert_eq!(shown["workflow_id"], plan);
                 assert_eq!(approved.body["execution_plan"], shown["execution_plan"]);
             }
             _ => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use seaworthy_load::{
     Cast, Counters, Crew, Drive, Load, PhaseReport, Scene, SharedTimeline, Timer, Turn, VirtualUser,
 };
 use seaworthy_stats::timeline::{Key, Kind};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// An iteration that began.
@@ -38,6 +39,8 @@ pub(crate) struct Habits {
     pub(crate) listens: Vec<u64>,
     /// Users that wait to be taken; entries may share it.
     pub(crate) pool: Arc<Pool>,
+    /// A crew that has done all it was given before another user is taken.
+    pub(crate) swift: Option<Arc<Crew>>,
 }
 
 /// What an entry's users share.
@@ -48,6 +51,7 @@ pub(crate) struct Sleepers {
     counters: Vec<Counters>,
     index: AtomicU64,
     made: AtomicU64,
+    taken: Mutex<Vec<u64>>,
     began: Mutex<Vec<Began>>,
     over: Mutex<Vec<(Duration, Duration)>>,
     told: CancellationToken,
@@ -74,7 +78,7 @@ impl Pool {
         Body { number, home: thread::current().id() }
     }
 
-    /// A pool with users made before the start; for a crew of one that is here.
+    /// A pool with users made before the start, for a crew of one; to be called there.
     pub(crate) fn prepared(users: u64) -> Arc<Self> {
         let pool = Self::default();
         let bodies: Vec<Body> = (0..users).map(|_| pool.make()).collect();
@@ -88,10 +92,9 @@ impl Pool {
         self.idle.lock().unwrap().entry(worker).or_default().push(body);
     }
 
+    /// Called where the executor runs, like [`Cast::user`].
     fn take(&self, worker: usize) -> Option<Body> {
-        let body = self.idle.lock().unwrap().get_mut(&worker)?.pop()?;
-        self.look(&body);
-        Some(body)
+        self.idle.lock().unwrap().get_mut(&worker)?.pop()
     }
 
     fn look(&self, body: &Body) {
@@ -113,6 +116,7 @@ impl Sleepers {
             counters: (0..WORKERS).map(|_| Counters::default()).collect(),
             index: AtomicU64::new(0),
             made: AtomicU64::new(0),
+            taken: Mutex::default(),
             began: Mutex::default(),
             over: Mutex::default(),
             told: CancellationToken::new(),
@@ -122,6 +126,11 @@ impl Sleepers {
     /// Users that were made while it ran.
     pub(crate) fn made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)
+    }
+
+    /// Users that were taken out of the pool, in order.
+    pub(crate) fn taken(&self) -> Vec<u64> {
+        self.taken.lock().unwrap().clone()
     }
 
     pub(crate) fn began(&self) -> Vec<Began> {
@@ -145,23 +154,35 @@ impl Cast for Sleepers {
         WORKERS
     }
 
-    async fn user(self: Arc<Self>, number: u64, worker: usize) -> Option<Sleeper> {
-        let body = match self.habits.pool.take(worker) {
-            Some(body) => body,
-            None => {
-                let before = thread::current().id();
-                tokio::time::sleep(self.habits.making).await;
-                assert_eq!(before, thread::current().id());
-                if self.habits.cannot_be_made.contains(&number) {
-                    return None;
+    fn user(
+        self: Arc<Self>,
+        number: u64,
+        worker: usize,
+    ) -> impl Future<Output = Option<Self::User>> + Send + 'static {
+        if let Some(crew) = &self.habits.swift {
+            catch_up(crew, worker);
+        }
+        let taken = self.habits.pool.take(worker);
+        self.taken.lock().unwrap().extend(taken.as_ref().map(|body| body.number));
+        async move {
+            let body = match taken {
+                Some(body) => body,
+                None => {
+                    let before = thread::current().id();
+                    tokio::time::sleep(self.habits.making).await;
+                    assert_eq!(before, thread::current().id());
+                    if self.habits.cannot_be_made.contains(&number) {
+                        return None;
+                    }
+                    self.made.fetch_add(1, Ordering::Relaxed);
+                    self.habits.pool.make()
                 }
-                self.made.fetch_add(1, Ordering::Relaxed);
-                self.habits.pool.make()
-            }
-        };
-        self.counters[worker].vus.fetch_add(1, Ordering::Relaxed);
-        let now = self.clock.now();
-        Some(Sleeper { cast: self, worker, body: Some(body), now, is_busy: false })
+            };
+            self.habits.pool.look(&body);
+            self.counters[worker].vus.fetch_add(1, Ordering::Relaxed);
+            let now = self.clock.now();
+            Some(Sleeper { cast: self, worker, body: Some(body), now, is_busy: false })
+        }
     }
 
     fn turn(&self) -> Turn {
@@ -248,6 +269,15 @@ impl Drop for Sleeper {
             self.cast.habits.pool.give_back(self.worker, body);
         }
     }
+}
+
+/// Returns when a thread of the crew has begun all it was given before: what never waits is over
+/// then.
+fn catch_up(crew: &Crew, worker: usize) {
+    let (caught_up, behind) = mpsc::channel();
+    let mut tasks = JoinSet::new();
+    crew.spawn(worker, &mut tasks, async move { caught_up.send(()).is_ok() });
+    behind.recv_timeout(Duration::from_secs(60)).unwrap();
 }
 
 pub(crate) fn scene() -> Scene {

@@ -69,6 +69,35 @@ async fn users_are_made_used_and_dropped_on_their_worker() {
 }
 
 #[tokio::test]
+async fn users_of_an_entry_are_distinct_though_one_could_end_before_the_next_is_taken() {
+    let crew = Arc::new(Crew::threads(1).unwrap());
+    let (vus, iterations, max_duration) = (3, 2, ms(60_000));
+    let executors = [
+        Executor::PerVuIterations { vus, iterations, max_duration },
+        Executor::SharedIterations { vus, iterations, max_duration },
+        // Their time is over at once.
+        Executor::ConstantVus { vus, duration: ms(0) },
+    ];
+    for executor in executors {
+        let pool = crew.run_on(0, async { Pool::prepared(3) }).await.unwrap();
+        // An iteration is over at once.
+        let swift = Some(Arc::clone(&crew));
+        let habits = Habits { computes: true, swift, pool: pool.clone(), ..Habits::default() };
+        let cast = Sleepers::new(habits);
+        let drive = Drive::new(scene(), [(entry(executor.clone(), 60_000), cast.clone())]);
+        drive.run(&crew).await.unwrap();
+        assert_eq!(cast.taken(), [0, 1, 2], "{executor:?}");
+        let began: Vec<u64> = cast.began().iter().map(|one| one.user).collect();
+        match executor {
+            Executor::PerVuIterations { .. } => assert_eq!(began, [0, 0, 1, 1, 2, 2]),
+            Executor::SharedIterations { .. } => assert_eq!(began, [0, 0]),
+            _ => assert!(began.is_empty(), "{began:?}"),
+        }
+        assert_eq!((cast.made(), pool.strayed.load(Ordering::Relaxed)), (0, 0), "{executor:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_that_computes_for_long_is_seen_by_its_worker() {
     // Here nothing else gets a turn between the user's end and the drive's.
     for crew in [Crew::threads(1).unwrap(), Crew::here()] {

@@ -7,8 +7,8 @@ use seaworthy_base::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::super::approval::PATIENCE;
 use super::super::minutes;
-use super::PATIENCE;
 use crate::auth::Caller;
 use crate::problem::Problem;
 

@@ -1,4 +1,6 @@
-//! Moderation: what nobody may ask for, and the strikes of those who do.
+//! Moderation: what nobody may ask for, and the strikes of those who do. The roles that people's texts
+//! reach first have one each, with strikes of their own: the gateway, and the orchestrator for whoever
+//! comes to its port.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +10,23 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use schemars::JsonSchema;
 use seaworthy_base::{Clock, Timestamp};
-use seaworthy_store::{self as store, Migration, Store, Tx, values};
+use seaworthy_store::{self as store, Migration, Part, Store, Tx, values};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::auth::Caller;
-use crate::metrics::Metrics;
-use crate::options::{self, Role};
 use crate::policy::{Matcher, Rule};
 use crate::problem::Problem;
-use crate::server::Error;
+use crate::server::{Context, Error};
 
 /// The capability whose holders are not moderated. `*` does not stand for it.
 pub(crate) const BYPASS: &str = "moderation:bypass";
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+/// The tables of a role that has others of its own.
+pub(crate) const PART: Part = Part::of("moderation", MIGRATIONS);
+
+/// The tables.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     name: "moderation strikes",
     sqlite: "CREATE TABLE strikes (
             tenant TEXT NOT NULL,
@@ -76,22 +81,13 @@ struct Decision {
 
 impl Moderation {
     /// Compiles the terms and forgets the strikes that no longer count.
-    pub(super) async fn open(
-        store: Store,
-        clock: Clock,
-        options: &options::Moderation,
-        metrics: &Metrics,
-    ) -> Result<Self, Error> {
-        let mut terms: Vec<&str> = options.terms.iter().map(|term| term.trim()).collect();
-        terms.sort_unstable();
-        terms.dedup();
-        // None, or one that is empty, was hardly meant: it would look through nothing.
-        if terms.first().is_none_or(|term| term.is_empty()) {
-            return Err(Error::Terms { reason: "a term is empty, or there is none".to_owned() });
-        }
-        let matcher = Matcher::new(terms.into_iter().map(Rule::against).collect())
-            .map_err(|error| Error::Terms { reason: error.to_string() })?;
-        let refuse = |source| Error::Store { role: Role::Gateway, source };
+    pub(crate) async fn open(context: &Context, store: Store) -> Result<Self, Error> {
+        let options = &context.options.moderation;
+        let rules = options.terms.iter().map(|term| Rule::against(term.trim())).collect();
+        let matcher =
+            Matcher::new(rules).map_err(|error| Error::Terms { reason: error.to_string() })?;
+        let (role, clock) = (context.role, context.clock.clone());
+        let refuse = |source| Error::Store { role, source };
         let now = seconds(clock.wall());
         store
             .write(move |tx| {
@@ -99,19 +95,20 @@ impl Moderation {
             })
             .await
             .map_err(refuse)?;
+        let named = |what: &str| format!("{}_moderation_{what}", role.name());
         Ok(Self(Arc::new(Inner {
             store,
             clock,
             matcher,
             block_after: options.block_after.get(),
             remembered: options.remembered,
-            decisions: metrics.register(
-                "gateway_moderation_decisions",
+            decisions: context.metrics.register(
+                &named("decisions"),
                 "Texts looked through, by what came of it",
                 Family::default(),
             ),
-            strikes: metrics.register(
-                "gateway_moderation_strikes",
+            strikes: context.metrics.register(
+                &named("strikes"),
                 "Strikes counted",
                 Counter::default(),
             ),
@@ -124,7 +121,27 @@ impl Moderation {
     /// # Errors
     /// 403 `moderated` once the user has as many strikes as are allowed.
     pub(crate) async fn check(&self, caller: &Caller, text: &str) -> Result<Verdict, Problem> {
-        let checked = self.look(caller, text).await;
+        let checked = match self.look(caller, text).await {
+            Ok(Some(flagged)) => Ok(flagged),
+            Ok(None) => self.standing(caller).await,
+            Err(problem) => Err(problem),
+        };
+        self.count_as(caller, checked)
+    }
+
+    /// As [`Moderation::check`], for every text in `value` together; what is only handed back to the
+    /// caller (metadata), or says who it is, is not among them.
+    ///
+    /// # Errors
+    /// As [`Moderation::check`].
+    pub(crate) async fn check_all(&self, caller: &Caller, value: &Value) -> Result<(), Problem> {
+        let mut texts = String::new();
+        gather(value, &mut texts);
+        let checked = self.look(caller, &texts).await;
+        self.count_as(caller, checked).map(drop)
+    }
+
+    fn count_as<T>(&self, caller: &Caller, checked: Result<T, Problem>) -> Result<T, Problem> {
         let outcome = match &checked {
             Ok(_) => "allowed",
             Err(problem) if problem.status == 403 => "blocked",
@@ -135,20 +152,21 @@ impl Moderation {
     }
 
     /// Counts a request that the kill switch has stopped before it was looked through.
-    pub(super) fn count(&self, tenant: &str, outcome: &'static str) {
+    pub(crate) fn count(&self, tenant: &str, outcome: &'static str) {
         let tenant = tenant.to_owned();
         self.0.decisions.get_or_create(&Decision { tenant, outcome }).inc();
     }
 
-    async fn look(&self, caller: &Caller, text: &str) -> Result<Verdict, Problem> {
+    /// What is to be said of a text; none when there is nothing in it.
+    async fn look(&self, caller: &Caller, text: &str) -> Result<Option<Verdict>, Problem> {
         if caller.capabilities.iter().any(|one| one == BYPASS) {
             let reasons = vec![format!("the user holds `{BYPASS}`")];
-            return Ok(Verdict { bypassed: true, reasons, ..self.standing(caller).await? });
+            return Ok(Some(Verdict { bypassed: true, reasons, ..self.standing(caller).await? }));
         }
         let mut flagged_terms: Vec<String> =
             self.0.matcher.violations(text).into_iter().map(|one| one.name).collect();
         if flagged_terms.is_empty() {
-            return self.standing(caller).await;
+            return Ok(None);
         }
         flagged_terms.sort_unstable();
         let strike_count = self.strike(caller).await?;
@@ -156,7 +174,7 @@ impl Moderation {
         let mut reasons = vec![format!("flagged terms: {}", flagged_terms.join(", "))];
         if strike_count < block_after {
             reasons.push(format!("strike {strike_count} of {block_after}"));
-            return Ok(Verdict { strike_count, flagged_terms, reasons, bypassed: false });
+            return Ok(Some(Verdict { strike_count, flagged_terms, reasons, bypassed: false }));
         }
         reasons.push(format!("strike threshold reached ({strike_count}/{block_after})"));
         Err(Problem::forbidden("moderated", "the text asks for what nobody may ask for here")
@@ -195,6 +213,25 @@ impl Moderation {
             .await?;
         self.0.strikes.inc();
         Ok(strikes)
+    }
+}
+
+/// What says who somebody is, or is only handed back.
+const NOT_SAID: [&str; 6] = ["metadata", "tenant", "tenant_id", "user", "user_id", "initiator"];
+
+/// Every text in a value, each on a line of its own.
+fn gather(value: &Value, texts: &mut String) {
+    match value {
+        Value::String(text) => {
+            texts.push_str(text);
+            texts.push('\n');
+        }
+        Value::Array(entries) => entries.iter().for_each(|entry| gather(entry, texts)),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, _)| !NOT_SAID.contains(&name.as_str()))
+            .for_each(|(_, member)| gather(member, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
