@@ -31,23 +31,52 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
         for file in files.iter().filter(|file| file.path.starts_with(&sources)) {
             for (row, line) in file.text.lines().enumerate() {
                 for code in codes(line, prefixes) {
-                    if reference.contains(&format!("`{code}`")) {
-                        continue;
-                    }
-                    findings.push(Finding {
-                        rule: "codes",
-                        path: file.path.clone(),
-                        line: row + 1,
-                        what: format!("the code `{code}` stands on no page of the reference"),
-                        why: "who meets a code looks it up",
-                        mend: "add it to docs/reference/errors.md, or to the page of its format"
-                            .to_owned(),
-                    });
+                    findings.extend(unless_told(&reference, file, row + 1, code.to_owned()));
                 }
             }
         }
     }
+    for file in files.iter().filter(|file| file.path.starts_with("crates/hub/src/")) {
+        for (row, code) in problems(&file.text) {
+            findings.extend(unless_told(&reference, file, row, format!("hub.{code}")));
+        }
+    }
     findings
+}
+
+fn unless_told(reference: &str, file: &File, line: usize, code: String) -> Option<Finding> {
+    (!reference.contains(&format!("`{code}`"))).then(|| Finding {
+        rule: "codes",
+        path: file.path.clone(),
+        line,
+        what: format!("the code `{code}` stands on no page of the reference"),
+        why: "who meets a code looks it up",
+        mend: "add it to docs/reference/errors.md, or to the page of its format".to_owned(),
+    })
+}
+
+/// The ways in which the hub makes a problem of a code.
+const PROBLEMS: [&str; 7] =
+    ["new", "unavailable", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"];
+
+/// The codes of the problems that a source of the hub makes, each with its line: the first literal of
+/// the call.
+fn problems(text: &str) -> Vec<(usize, &str)> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("::") {
+        let rest = &text[at + 2..];
+        let made = PROBLEMS.iter().find_map(|name| rest.strip_prefix(name)?.strip_prefix('('));
+        let whose = text[..at].ends_with("Problem") || text[..at].ends_with("Self");
+        let (Some(call), true) = (made, whose) else { continue };
+        let call = call.split(';').next().unwrap_or_default();
+        let Some(code) = call.split('"').nth(1) else { continue };
+        let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        if !code.is_empty() && code.bytes().all(letter) {
+            found.push((text[..at].lines().count(), code));
+        }
+    }
+    found
 }
 
 /// String literals in a line that are codes with one of these prefixes.
@@ -78,6 +107,16 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].what.contains("`plan-no-series`"), "{}", found[0].what);
         assert_eq!((found[0].path.as_str(), found[0].line), ("crates/trial/src/error.rs", 1));
+    }
+
+    #[test]
+    fn a_problem_of_the_hub_without_a_page_is_found() {
+        let source = "let no = Problem::new(\n    StatusCode::CONFLICT,\n    \"gone_west\",\n);\n\
+                      Problem::forbidden(\"told\", \"x\"); Problem::invalid(\"/x\", \"y\")";
+        let page = file("docs/reference/hub.md", "| 403 | `hub.told` |");
+        let found = check(&[file("crates/hub/src/a.rs", source), page]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].what.contains("`hub.gone_west`"), "{}", found[0].what);
     }
 
     #[test]

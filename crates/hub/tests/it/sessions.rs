@@ -117,6 +117,25 @@ async fn requests_at_once_with_one_key_make_one_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_does_not_share_what_anothers_token_does_not_allow() {
+    let fleet = Fleet::launch().await;
+    let member = fleet.member("acme").await;
+    let session = member.session().await;
+    let less = fleet.token("acme", "less", &["session:write", "policy:evaluate"]).await;
+    let less = Member { fleet: &fleet, token: less };
+    for n in 0..20 {
+        let key = format!("key {n}");
+        let call = less.saying(&session, &key, "what is there");
+        let (refused, answered) =
+            tokio::join!(fleet.http.send(call), member.say(&session, &key, "what is there"));
+        assert_eq!(answered.status, StatusCode::OK, "{answered:?}");
+        // It may have got the other's answer, which its own tenant may see.
+        assert!(matches!(refused.status.as_u16(), 200 | 403), "{refused:?}");
+    }
+    assert_eq!(member.turns(&session).await.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denied_message_is_told_but_neither_kept_nor_remembered() {
     let fleet = Fleet::launch().await;
     let member = fleet.member("acme").await;
