@@ -157,7 +157,7 @@ pub enum Error {
     #[error("every question is answered")]
     Complete,
     /// Questions are still open.
-    #[error("{open} questions are still open")]
+    #[error("questions that are still open: {open}")]
     Incomplete {
         /// How many.
         open: usize,

@@ -28,9 +28,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         bail!("`bench resilience` does not take `{first}`");
     }
     let words =
-        ["build", "--release", "--locked", "-p", "seaworthy-resilience", "--example", "cost"];
+        ["build", "--release", "--locked", "-p", "seaworthy-resilience", "--example", "call_cost"];
     command::run(&mut command::cargo(&words))?;
-    let example = command::target_folder().join("release/examples/cost");
+    let example = command::target_folder().join("release/examples/call_cost");
     command::run(&mut std::process::Command::new(&example))?;
     let Some(valgrind) = command::find("valgrind") else {
         println!("\nvalgrind is not on the path: instructions are not counted");

@@ -23,13 +23,13 @@ pub(super) fn id(place: &str, id: &str) -> Result<(), Problem> {
     Err(if place.is_empty() { problem } else { problem.pointer(place) })
 }
 
-/// A name people read: up to 256 characters, none of them control characters, not blank.
+/// A name or a reason that people read: up to 256 characters, none of them control characters, not blank.
 pub(super) fn name(place: &str, name: &str) -> Result<(), Problem> {
     let fits = name.chars().count() <= 256 && !name.chars().any(char::is_control);
     if fits && !name.trim().is_empty() {
         Ok(())
     } else {
-        Err(Problem::invalid(place, "a name is 1 to 256 characters without control characters"))
+        Err(Problem::invalid(place, "it has 1 to 256 characters, none of them a control character"))
     }
 }
 

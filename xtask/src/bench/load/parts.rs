@@ -166,9 +166,10 @@ pub(super) fn callgrind(bench: &Bench) -> Result<String> {
     let base = task(bench)?;
     // The command reads its processor time where valgrind shows no vdso; the example does not, and
     // makes the same requests on the same engine.
-    let words = ["build", "--release", "--locked", "-p", "seaworthy-load", "--example", "cost"];
+    let words =
+        ["build", "--release", "--locked", "-p", "seaworthy-load", "--example", "request_cost"];
     command::run(&mut command::cargo(&words))?;
-    let engine = target_folder().join("release/examples/cost");
+    let engine = target_folder().join("release/examples/request_cost");
     let mut table = Table::new(&["tool", "instructions a request"]);
     for tool in &bench.tools {
         let (short, long) = match tool {

@@ -1,6 +1,6 @@
 //! What a request costs the generator: a closed loop against a URL, and the processor time it took.
 //!
-//! `cargo run --release -p seaworthy-load --example cost -- http://127.0.0.1:8080/ --vus 50 \
+//! `cargo run --release -p seaworthy-load --example request_cost -- http://127.0.0.1:8080/ --vus 50 \
 //! --workers 1 --duration 10s`; `--requests N` makes a number of requests instead, `--pause 1s`
 //! lets each virtual user wait after each. Prints one JSON object.
 

@@ -1,6 +1,6 @@
 //! What a sample costs, in nanoseconds of processor time: build it optimised before you believe it.
 //!
-//! `cargo run --release -p seaworthy-metrics --example cost`
+//! `cargo run --release -p seaworthy-metrics --example recording_cost`
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! `cost` measures every part and prints nanoseconds for a call; it fails when everything together costs
 //! more than a microsecond. `cost PART N` makes N calls and prints nothing, to be counted:
-//! `valgrind --tool=callgrind target/release/examples/cost everything 100000`.
+//! `valgrind --tool=callgrind target/release/examples/call_cost everything 100000`.
 //! `cargo xtask bench resilience` does both.
 
 use std::hint::black_box;
