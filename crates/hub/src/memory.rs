@@ -274,8 +274,7 @@ impl Memory {
     }
 }
 
-/// Refuses what cannot be a memory's key.
-pub(crate) fn check_key(key: &str) -> Result<(), Problem> {
+fn check_key(key: &str) -> Result<(), Problem> {
     let wrong =
         |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_key", detail);
     if key.is_empty() || key.len() > LONGEST_KEY {

@@ -45,6 +45,14 @@ impl Action {
         OWN.iter().find(|(_, action, _)| *action == self).map_or(&[], |(_, _, needs)| needs)
     }
 
+    /// The parameters it knows; none where any is used.
+    pub fn takes(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Retrieve => Some(&["query"]),
+            _ => None,
+        }
+    }
+
     /// The names of the platform's own actions.
     pub fn own() -> impl Iterator<Item = &'static str> {
         OWN.iter().map(|(name, ..)| *name)

@@ -42,18 +42,6 @@ impl Answer {
             Self::List(entries) => entries.clone().into(),
         }
     }
-
-    /// The answer as it stands in a sentence.
-    pub fn to_text(&self) -> String {
-        match self {
-            Self::Nothing => String::new(),
-            Self::Truth(truth) => if *truth { "yes" } else { "no" }.to_owned(),
-            Self::Number(number) => json_number(*number).to_string(),
-            Self::Text(text) => text.clone(),
-            Self::Day(day) => day.to_string(),
-            Self::List(entries) => entries.join(", "),
-        }
-    }
 }
 
 /// A number as JSON writes it; a whole one without a decimal point.

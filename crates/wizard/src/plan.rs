@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, Answers};
 use crate::definition::{Definition, Module};
 use crate::expression::Facts;
-use crate::template;
+use crate::template::{self, Filling};
 use crate::work::Work;
 
 /// What is to be done, by whom, with what, in which order.
@@ -69,6 +69,10 @@ pub struct Step {
     pub description: Option<String>,
     /// With what; the answers stand in it, outputs of modules before are still named.
     pub params: Value,
+    /// The same as the definition says it, where answers stand in `params`: what somebody answered may
+    /// look like a name, and is none.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub template: Value,
     /// The further actions whose conditions hold.
     pub then: Vec<String>,
 }
@@ -80,6 +84,9 @@ pub struct Skipped {
     pub id: String,
     /// The condition that does not hold.
     pub condition: String,
+    /// What would have come out of it.
+    #[serde(default)]
+    pub outputs: Vec<String>,
 }
 
 impl Plan {
@@ -138,17 +145,41 @@ impl Plan {
     }
 }
 
+impl Step {
+    /// With what it is done, as the definition says it: no answers stand in it.
+    pub fn source(&self) -> &Value {
+        if self.template.is_null() { &self.params } else { &self.template }
+    }
+}
+
+impl Plan {
+    /// What a task is done with: the answers, and for each output of a module what `output` says of it.
+    /// Outputs of modules that are not done are nothing.
+    pub fn fill(&self, step: &Step, output: &dyn Fn(&str) -> Option<Filling>) -> Value {
+        let none = || Filling { whole: Value::Null, within: String::new() };
+        let skipped = |name: &str| {
+            let skipped = self.skipped_modules.iter().flat_map(|one| &one.outputs);
+            skipped.into_iter().any(|output| output == name).then(none)
+        };
+        template::fill(step.source(), &|name| {
+            let answer = self.answers.get(name).map(Filling::of);
+            answer.or_else(|| output(name)).or_else(|| skipped(name))
+        })
+    }
+}
+
 fn part(module: &Module, definition: &Definition, chosen: &[&Module], facts: &Facts<'_>) -> Part {
-    let steps = module.tasks.iter().map(|task| Step {
-        action: task.action.clone(),
-        description: task.description.clone(),
-        params: template::answered(&task.params, facts.answers),
-        then: task
-            .logic
-            .iter()
-            .filter(|(condition, _)| condition.holds(facts))
-            .map(|(_, action)| action.clone())
-            .collect(),
+    let steps = module.tasks.iter().map(|task| {
+        let params = template::answered(&task.params, facts.answers);
+        let holding = task.logic.iter().filter(|(condition, _)| condition.holds(facts));
+        let then = holding.map(|(_, action)| action.as_str()).filter(|one| *one != task.action);
+        Step {
+            action: task.action.clone(),
+            description: task.description.clone(),
+            template: if params == task.params { Value::Null } else { task.params.clone() },
+            params,
+            then: each(then),
+        }
     });
     Part {
         id: module.id.clone(),
@@ -181,7 +212,11 @@ fn skipped(definition: &Definition, chosen: &[&Module]) -> Vec<Skipped> {
     let out = definition.modules.iter().filter_map(|module| {
         let condition = module.condition.as_ref()?;
         let done = chosen.iter().any(|one| one.id == module.id);
-        (!done).then(|| Skipped { id: module.id.clone(), condition: condition.to_string() })
+        (!done).then(|| Skipped {
+            id: module.id.clone(),
+            condition: condition.to_string(),
+            outputs: module.outputs.clone(),
+        })
     });
     out.collect()
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::answer::{Answer, Answers};
+use crate::answer::Answers;
 
 /// What stands in the place of a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,11 +35,28 @@ fn gather<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
+impl Filling {
+    /// What a JSON value stands for: itself, and within a text its [`words`].
+    pub fn of(value: &Value) -> Self {
+        Self { whole: value.clone(), within: words(value) }
+    }
+}
+
+/// A JSON value as it stands in a sentence.
+pub fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(truth) => if *truth { "yes" } else { "no" }.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(entries) => entries.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
 /// `value` with the answers in place of their questions. A text that is nothing but one name becomes
 /// the answer itself, as a list or a number; a name that is no question stays as it is.
 pub(crate) fn answered(value: &Value, answers: &Answers) -> Value {
-    let filling = |answer: &Answer| Filling { whole: answer.to_json(), within: answer.to_text() };
-    fill(value, &|name| answers.get(name).map(filling))
+    fill(value, &|name| answers.get(name).map(|answer| Filling::of(&answer.to_json())))
 }
 
 /// `value` with what `find` says in place of names; a name it knows nothing of stays as it is.
@@ -108,6 +125,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::answer::Answer;
 
     fn answers() -> Answers {
         [

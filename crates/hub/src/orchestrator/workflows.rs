@@ -13,7 +13,9 @@ use prometheus_client::metrics::family::Family;
 use schemars::JsonSchema;
 use seaworthy_base::{Clock, id};
 use seaworthy_store::Store;
-use seaworthy_workflow::{self as workflow, Engine, Event, Observer, OnEnd, Start, Started};
+use seaworthy_workflow::{
+    self as workflow, Description, Engine, Event, Observer, OnEnd, Start, Started,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -182,6 +184,41 @@ impl Workflows {
         Ok(Self { engine, store, clock, moderation })
     }
 
+    /// Refuses a decision of somebody who may not decide, that nobody waits for, or after which the
+    /// workflow could not go on.
+    async fn check_decision(&self, caller: &Caller, found: &Description) -> Result<(), Problem> {
+        let id = &found.workflow_id;
+        let view = self.engine.query(&caller.tenant, id, PROGRESS).await.unwrap_or_default();
+        let named = view["reviewers"].as_array().into_iter().flatten();
+        let reviewers: Vec<String> = named.filter_map(Value::as_str).map(str::to_owned).collect();
+        if !approval::may_decide(&found.subject, &reviewers, &caller.subject) {
+            let detail = "whoever started a workflow cannot approve of it, nor can anyone who is not \
+                          among its reviewers";
+            return Err(Problem::forbidden("not_a_reviewer", detail));
+        }
+        if view["waits_for_approval"] == false {
+            let detail = "the workflow does not wait for a decision now";
+            return Err(Problem::conflict("no_decision_wanted", detail)
+                .hint("its `get_progress` says when it does, and about what"));
+        }
+        let run = found.run_id.clone();
+        let granted = self.store.peek(move |tx| rows::granted(tx, &run)).await?;
+        let ended = granted.is_some_and(|grant| {
+            grant.authorization.is_some() && grant.expires_at <= self.clock.wall()
+        });
+        if ended {
+            // Its author's token has ended: it can go on in the name of whoever decides, or not at all.
+            for capability in NEEDED {
+                caller.require(capability).map_err(|problem| {
+                    problem.hint(
+                        "the token of whoever started it has ended, so it goes on in your name",
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lets a workflow act in this name, if the name is good for all it does and for longer.
     async fn lend(&self, caller: &Caller, trail: &Trail, run: &str) -> Result<(), Problem> {
         let Some(authorization) = trail.authorization() else { return Ok(()) };
@@ -301,15 +338,8 @@ async fn send(
     if found.status == workflow::State::Running {
         flows::check_signal(&found.kind, name, &payload)?;
     }
-    if name == approval::APPROVE {
-        let view = engine.query(&caller.tenant, id, PROGRESS).await.unwrap_or_default();
-        let named = view["reviewers"].as_array().into_iter().flatten();
-        let reviewers: Vec<String> = named.filter_map(Value::as_str).map(str::to_owned).collect();
-        if !approval::may_decide(&found.subject, &reviewers, &caller.subject) {
-            let detail = "whoever started a workflow cannot approve of it, nor can anyone who is not \
-                          among its reviewers";
-            return Err(Problem::forbidden("not_a_reviewer", detail));
-        }
+    if name == approval::APPROVE && found.status == workflow::State::Running {
+        workflows.check_decision(&caller, &found).await?;
     }
     workflows.moderation.check_all(&caller, &payload).await?;
     let said = json!({"from": caller.subject, "payload": payload});

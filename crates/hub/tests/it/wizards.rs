@@ -13,6 +13,7 @@ use crate::harness::{Answer, Hub};
 use crate::wire::until;
 
 mod approval;
+mod review;
 
 const ROLES: [Role; 3] = [Role::Identity, Role::Orchestrator, Role::Gateway];
 const START: &str = "/v1/wizards/start";

@@ -216,6 +216,13 @@ fn action(check: &mut Check<'_>, action: &Located<String>, params: Option<&Locat
         };
         return check.say(Finding::error("wizard-action", reason).hint(hint), action);
     };
+    let given = params.and_then(|params| params.as_object());
+    for name in given.into_iter().flat_map(|given| given.keys()) {
+        if known.takes().is_some_and(|takes| !takes.contains(&name.as_str())) {
+            let reason = format!("`{}` does nothing with `{name}`", action.value);
+            check.error("wizard-action", action, reason);
+        }
+    }
     for needed in known.needs() {
         let given = params.is_some_and(|params| params[*needed].is_string());
         if !given {

@@ -15,6 +15,9 @@ pub(crate) const APPROVE: &str = "approve_campaign";
 /// How long an approval is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
 
+/// What may be said about a decision, in bytes.
+const LONGEST_NOTES: usize = 16 << 10;
+
 /// What a signal says, and who sent it: the orchestrator adds that.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Sent<T> {
@@ -67,11 +70,16 @@ pub(crate) fn may_decide(author: &str, reviewers: &[String], from: &str) -> bool
 
 /// Refuses a decision that would not be understood.
 pub(super) fn check(payload: &Value) -> Result<(), Problem> {
-    heard::<Decision>(payload)
+    let notes = heard::<Decision>(payload)?.notes.unwrap_or_default();
+    if notes.len() > LONGEST_NOTES {
+        let detail = format!("notes have at most {LONGEST_NOTES} bytes");
+        return Err(Problem::invalid("/payload/notes", detail));
+    }
+    Ok(())
 }
 
 /// Refuses what a workflow would fail on.
-pub(super) fn heard<'de, T: Deserialize<'de>>(payload: &'de Value) -> Result<(), Problem> {
+pub(super) fn heard<'de, T: Deserialize<'de>>(payload: &'de Value) -> Result<T, Problem> {
     let detail = |error| format!("the signal is not understood: {error}");
-    T::deserialize(payload).map(drop).map_err(|error| Problem::invalid("/payload", detail(error)))
+    T::deserialize(payload).map_err(|error| Problem::invalid("/payload", detail(error)))
 }

@@ -155,7 +155,7 @@ async fn research(act: Act, campaign: Campaign) -> Result<Findings, Failure> {
 pub(super) fn check_signal(name: &str, payload: &Value) -> Result<(), Problem> {
     match name {
         APPROVE => approval::check(payload),
-        UPDATE => approval::heard::<Update>(payload),
+        UPDATE => approval::heard::<Update>(payload).map(drop),
         _ => {
             let detail = format!("a campaign hears `{APPROVE}` and `{UPDATE}`, not `{name}`");
             Err(Problem::invalid("/name", detail))

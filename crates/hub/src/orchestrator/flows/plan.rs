@@ -8,18 +8,20 @@ use serde_json::Value;
 
 use super::approval::{self, APPROVE, Approval, PATIENCE};
 use super::{Act, Hand, document, minutes};
-use crate::memory;
 use crate::problem::Problem;
 
 mod board;
 mod report;
 mod work;
 
-use board::{Board, Told};
+use board::{Board, Job, Told};
 use report::Criterion;
 
 /// The kind's name.
 pub(crate) const KIND: &str = "plan";
+
+/// The query that tells how far it is.
+const PROGRESS: &str = "get_progress";
 
 /// What came of a plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,9 +38,8 @@ pub(super) struct Outcome {
     modules: Vec<Done>,
     /// What was not, and why.
     skipped_modules: Vec<Skipped>,
-    /// How many deliveries were prepared and sent.
+    /// How many actions of tools outside were prepared; none is sent, as none is configured.
     prepared_count: usize,
-    sent_count: usize,
     /// What the plan calls success, and whether it is known to have come.
     success_criteria: Vec<Criterion>,
 }
@@ -53,23 +54,23 @@ struct Done {
 }
 
 /// What `get_progress` tells beyond progress, phase and times.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct View {
     approval_required: bool,
     approval_received: bool,
+    /// Whether it waits for somebody to decide now.
+    waits_for_approval: bool,
     /// What whoever decides should look at.
     to_review: Vec<String>,
+    /// Who may decide, where that is not everybody.
+    reviewers: Vec<String>,
 }
 
 /// The plan, from its first module to its last.
 pub(super) async fn run(hand: Hand, plan: Plan) -> Result<Outcome, Failure> {
     let run = &hand.run;
-    let mut view = View {
-        approval_required: reviews(&plan) > 0,
-        approval_received: false,
-        to_review: Vec::new(),
-    };
-    hand.run.show("get_progress", &view);
+    let mut view = View { approval_required: reviews(&plan) > 0, ..View::default() };
+    view.show(&hand);
     hand.step("policy", minutes(1), plan.clone(), permit).await?;
 
     let (mut board, mut review) = (Board::default(), None);
@@ -80,15 +81,11 @@ pub(super) async fn run(hand: Hand, plan: Plan) -> Result<Outcome, Failure> {
             let job = board.job(&plan, module, number, action);
             let made = match Action::read(action) {
                 Some(Action::Review) => {
-                    view.to_review = board.artifacts();
-                    hand.run.show("get_progress", &view);
-                    let decided = approval::wait(&hand, &[]).await?;
+                    let decided = view.review(&hand, &board, &job).await?;
                     if !decided.as_ref().is_some_and(|decided| decided.approved) {
                         run.undo().await;
                         return Ok(Outcome::of(&plan, Board::default(), decided, "rejected"));
                     }
-                    view.approval_received = true;
-                    hand.run.show("get_progress", &view);
                     review.clone_from(&decided);
                     hand.step(&job.name(), minutes(1), (job, decided), work::record).await?
                 }
@@ -97,10 +94,37 @@ pub(super) async fn run(hand: Hand, plan: Plan) -> Result<Outcome, Failure> {
             board.pin(module, number, made);
         }
     }
+    hand.discard_if_undone("report.md");
     let outcome = Outcome::of(&plan, board, review, "completed");
     hand.step("report", minutes(1), outcome.clone(), report::keep).await?;
     run.progress(100, "report");
     Ok(outcome)
+}
+
+impl View {
+    fn show(&self, hand: &Hand) {
+        hand.run.show(PROGRESS, self);
+    }
+
+    /// Shows what there is to decide about, and waits for the decision.
+    async fn review(
+        &mut self,
+        hand: &Hand,
+        board: &Board,
+        job: &Job,
+    ) -> Result<Option<Approval>, Failure> {
+        // Who decided before there was anything to see has not decided about this.
+        let _: Vec<Value> = hand.run.received(APPROVE)?;
+        self.waits_for_approval = true;
+        self.to_review = board.artifacts();
+        self.reviewers = job.reviewers();
+        self.show(hand);
+        let decided = approval::wait(hand, &self.reviewers).await?;
+        self.waits_for_approval = false;
+        self.approval_received |= decided.as_ref().is_some_and(|decided| decided.approved);
+        self.show(hand);
+        Ok(decided)
+    }
 }
 
 /// Has the policy judge everything that was answered, and keeps the plan as it was shown.
@@ -134,19 +158,25 @@ pub(crate) fn within(plan: &Plan) -> std::time::Duration {
     PATIENCE * u32::try_from(reviews(plan)).unwrap_or(u32::MAX) + minutes(120)
 }
 
-/// Refuses a plan that could not be carried out: its definition is older than this version.
-pub(crate) fn check(plan: &Plan) -> Result<(), Problem> {
+/// Refuses a plan that could not be carried out: its definition is older than this version, or only its
+/// author could approve of it.
+pub(crate) fn check(plan: &Plan, author: &str) -> Result<(), Problem> {
     for module in &plan.modules {
         for (number, action) in actions(module) {
-            let refuse = |detail: String| {
-                let place = format!("task {number} of the module `{}`: {detail}", module.id);
-                Problem::conflict("wizard_outdated", place).hint("start a new session")
-            };
+            let place = format!("task {number} of the module `{}`", module.id);
             match Action::read(action) {
-                None => return Err(refuse(format!("the platform does not do `{action}`"))),
-                Some(Action::Remember) => {
-                    let key = module.tasks[number - 1].params["key"].as_str().unwrap_or_default();
-                    memory::check_key(key).map_err(|problem| refuse(problem.detail.clone()))?;
+                None => {
+                    let detail = format!("{place}: the platform does not do `{action}`");
+                    let problem = Problem::conflict("wizard_outdated", detail);
+                    return Err(problem.hint("start a new session"));
+                }
+                Some(Action::Review) => {
+                    let params = plan.fill(&module.tasks[number - 1], &|_| None);
+                    let reviewers = board::reviewers(params.as_object());
+                    if !reviewers.is_empty() && reviewers.iter().all(|one| one == author) {
+                        let detail = format!("{place}: nobody but its author could approve of it");
+                        return Err(Problem::forbidden("not_a_reviewer", detail));
+                    }
                 }
                 Some(_) => {}
             }
@@ -198,7 +228,6 @@ impl Outcome {
             wizard_id: plan.wizard_id.clone(),
             campaign_name: plan.campaign_name.clone(),
             prepared_count: told().filter(|told| told.is_prepared()).count(),
-            sent_count: told().filter(|told| told.is_sent()).count(),
             review,
             skipped_modules: plan.skipped_modules.clone(),
             success_criteria: Vec::new(),

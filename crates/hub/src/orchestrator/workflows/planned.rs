@@ -23,7 +23,7 @@ impl Workflows {
         plan: &Plan,
         also: impl FnOnce(&mut Tx<'_>) -> Stored<()> + Send + 'static,
     ) -> Result<Started, Problem> {
-        plan::check(plan)?;
+        plan::check(plan, &caller.subject)?;
         let input = serde_json::to_value(plan).map_err(|error| Problem::internal(&error))?;
         super::begin::storable(&input)?;
         let grant = rows::Grant {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 /// Whoever may start workflows, and do what their steps do.
-const STARTER: [&str; 8] = [
+pub(super) const STARTER: [&str; 8] = [
     "wizard:use",
     "workflow:start",
     "workflow:read",
@@ -16,7 +16,7 @@ const STARTER: [&str; 8] = [
     "inference:use",
 ];
 
-async fn starter<'h>(hub: &'h Hub) -> User<'h> {
+pub(super) async fn starter<'h>(hub: &'h Hub) -> User<'h> {
     let user = User { hub, token: hub.token("acme", "ada", &STARTER).await };
     let rules = hub.put(Policy, "/v1/policies/acme", json!({"rules": []})).bearer(&user.token);
     assert!(rules.send().await.status.is_success());
@@ -25,7 +25,7 @@ async fn starter<'h>(hub: &'h Hub) -> User<'h> {
 
 impl User<'_> {
     /// A walk through the short wizard to its plan.
-    async fn planned(&self) -> (String, Value) {
+    pub(super) async fn planned(&self) -> (String, Value) {
         let session = self.start(QUICK).await;
         for value in [json!("Tall ships"), json!("Sailors"), json!("They are fast."), json!(false)]
         {
@@ -35,12 +35,17 @@ impl User<'_> {
         (session, shown.ok(200)["execution_plan"].clone())
     }
 
-    async fn approve(&self, session: &str, body: Value) -> Answer {
+    pub(super) async fn approve(&self, session: &str, body: Value) -> Answer {
         self.post(&format!("/v1/wizards/{session}/approve"), body).await
     }
 
     /// A walk through the long wizard to its plan, with these channels, budget and need of approval.
-    async fn marketing(&self, channels: Value, budget: u32, approval: bool) -> (String, Value) {
+    pub(super) async fn marketing(
+        &self,
+        channels: Value,
+        budget: u32,
+        approval: bool,
+    ) -> (String, Value) {
         let session = self.start(MARKETING).await;
         for value in [
             json!("Spring launch"),
@@ -61,13 +66,13 @@ impl User<'_> {
     }
 
     /// Approves of a plan and waits until its workflow has ended, or for a decision.
-    async fn carried_out(&self, session: &str, status: &'static str) -> Value {
+    pub(super) async fn carried_out(&self, session: &str, status: &'static str) -> Value {
         let approved = self.approve(session, json!({})).await;
         let id = approved.ok(200)["workflow_id"].as_str().unwrap().to_owned();
         self.ended(&id, status).await
     }
 
-    async fn ended(&self, id: &str, status: &'static str) -> Value {
+    pub(super) async fn ended(&self, id: &str, status: &'static str) -> Value {
         until("the workflow has ended", async || self.workflow(id).await["status"] != "running")
             .await;
         let ended = self.workflow(id).await;
@@ -75,26 +80,26 @@ impl User<'_> {
         ended
     }
 
-    async fn artifacts(&self, id: &str) -> BTreeSet<String> {
+    pub(super) async fn artifacts(&self, id: &str) -> BTreeSet<String> {
         let path = format!("/workflows/{id}/artifacts");
         let made = self.hub.get(Orchestrator, &path).bearer(&self.token).send().await;
         let made = made.ok(200)["artifacts"].as_array().unwrap().clone();
         made.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn artifact(&self, id: &str, name: &str) -> Answer {
+    pub(super) async fn artifact(&self, id: &str, name: &str) -> Answer {
         let path = format!("/workflows/{id}/artifacts/{name}");
         self.hub.get(Orchestrator, &path).bearer(&self.token).send().await
     }
 
-    async fn workflow(&self, id: &str) -> Value {
+    pub(super) async fn workflow(&self, id: &str) -> Value {
         let path = format!("/workflows/{id}");
         self.hub.get(Orchestrator, &path).bearer(&self.token).send().await.ok(200).clone()
     }
 }
 
 /// What carrying a plan out makes: of each action of each task, and nothing else.
-fn promised(plan: &Value) -> BTreeSet<String> {
+pub(super) fn promised(plan: &Value) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = ["plan.json", "report.md"].map(str::to_owned).into();
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()).collect()
@@ -141,7 +146,7 @@ async fn every_module_of_a_plan_is_carried_out_and_no_other() {
     assert_eq!(result["skipped_modules"], plan["skipped_modules"]);
     assert_eq!(result["skipped_modules"][0]["id"], "review");
     // Nothing outside is configured: what would be sent is prepared, and says so.
-    assert_eq!((&result["prepared_count"], &result["sent_count"]), (&json!(3), &json!(0)));
+    assert_eq!(result["prepared_count"], 3);
     let letter = user.artifact(id, "distribution/1-email.create_campaign.json").await;
     let letter = letter.ok(200);
     assert_eq!(
@@ -160,7 +165,7 @@ async fn every_module_of_a_plan_is_carried_out_and_no_other() {
     assert!(text.contains("Tall ships are fast.") && text.contains("Channel: email"), "{text}");
     let recalled = hub.get(Role::Memory, "/v1/recall/campaign:Spring%20launch");
     let recalled = recalled.bearer(&user.token).send().await;
-    assert_eq!(recalled.ok(200)["metadata"]["metadata"]["metrics"], json!(["leads"]));
+    assert_eq!(recalled.ok(200)["metadata"]["metrics"], json!(["leads"]));
     // What nothing here can tell is not said to have come.
     let criteria = result["success_criteria"].as_array().unwrap();
     let met =
@@ -168,58 +173,6 @@ async fn every_module_of_a_plan_is_carried_out_and_no_other() {
     assert_eq!(met("all_modules_completed"), Some(json!(false)));
     assert_eq!(met("content_published"), Some(json!(null)));
     assert_eq!(met("approval_received"), None);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plan_that_needs_approval_waits_for_somebody_else() {
-    let hub = Hub::start(&Role::ALL).await;
-    let user = starter(&hub).await;
-    let bob = hub.token("acme", "bob", &["workflow:read", "workflow:approve"]).await;
-    let decide = async |id: &str, token: &str, body: Value| {
-        let path = format!("/workflows/{id}/signal/approve_campaign");
-        hub.post(Orchestrator, &path, body).bearer(token).send().await
-    };
-    let waits = async |id: &str| {
-        let path = format!("/workflows/{id}/query/get_progress");
-        until("it waits for approval", async || {
-            let asked = hub.get(Orchestrator, &path).bearer(&bob).send().await;
-            asked.body["to_review"].as_array().is_some_and(|all| !all.is_empty())
-        })
-        .await;
-        let asked = hub.get(Orchestrator, &path).bearer(&bob).send().await;
-        assert_eq!(asked.ok(200)["current_phase"], "review");
-        assert_eq!(
-            (&asked.body["approval_required"], &asked.body["approval_received"]),
-            (&json!(true), &json!(false))
-        );
-    };
-    for (decision, status) in
-        [(json!({"notes": "fine"}), "completed"), (json!({"approved": false}), "rejected")]
-    {
-        let (session, plan) = user.marketing(json!(["blog"]), 0, true).await;
-        user.approve(&session, json!({})).await.ok(200);
-        let id = plan["plan_id"].as_str().unwrap();
-        waits(id).await;
-        let own = hub.token("acme", "ada", &[&STARTER[..], &["workflow:approve"]].concat()).await;
-        decide(id, &own, json!({})).await.refused(403, "not_a_reviewer");
-        decide(id, &bob, json!({"approved": "perhaps"})).await.refused(422, "invalid_value");
-        let path = format!("/workflows/{id}/signal/update_content");
-        let unheard = hub.post(Orchestrator, &path, json!({})).bearer(&user.token).send().await;
-        unheard.refused(422, "invalid_value");
-        decide(id, &bob, decision).await.ok(202);
-        let ended = user.ended(id, "completed").await;
-        assert_eq!(ended["result"]["status"], status);
-        assert_eq!(ended["result"]["review"]["by"], "bob");
-        if status == "completed" {
-            assert_eq!(user.artifacts(id).await, promised(&plan));
-            let record = user.artifact(id, "review/1-review.request.json").await;
-            assert_eq!(record.ok(200)["decided"]["notes"], "fine");
-            assert_eq!(record.body["made_of"].as_array().unwrap().len(), 2);
-        } else {
-            // What it had made is thrown away; what was asked for stays.
-            assert_eq!(user.artifacts(id).await, ["plan.json".to_owned()].into());
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -286,6 +239,8 @@ async fn an_approved_plan_is_carried_out_once_and_as_it_was_shown() {
     let ended = user.ended(workflow, "completed").await;
     assert_eq!(ended["result"]["campaign_name"], "Tall ships");
     assert_eq!(user.artifacts(workflow).await, promised(&plan));
+    let asked = user.artifact(workflow, "research/1-memory.retrieve.md").await.text;
+    assert!(asked.contains("Asked of memory: Sailors\n"), "{asked}");
     let kept = user.artifact(workflow, "plan.json").await;
     assert_eq!(kept.ok(200), &plan);
     let token = user.token.clone();

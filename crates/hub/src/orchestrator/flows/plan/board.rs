@@ -47,6 +47,9 @@ pub(super) struct Piece {
     pub(super) text: Option<String>,
     /// The artifact that holds it.
     pub(super) artifact: String,
+    /// Whether its text rests on something that was found, so that others may rest on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(super) grounded: bool,
 }
 
 /// What an action is to do, and with what.
@@ -62,11 +65,11 @@ pub(super) struct Job {
     pub(super) title: String,
     /// With what, all names filled.
     pub(super) params: Map<String, Value>,
-    /// The parameters that name what was made before.
-    pub(super) taken: Vec<String>,
-    /// What those parameters name.
+    /// The same with artifacts' names in the place of what was made.
+    pub(super) named: Map<String, Value>,
+    /// What the params name of what was made before, each once.
     pub(super) pieces: Vec<Piece>,
-    /// The memories that bear on it: those of its module, and of what it was given.
+    /// What bears on it, each once: what its module has found, and what it was given.
     pub(super) notes: Vec<Note>,
     pub(super) campaign_name: String,
     pub(super) launch_date: Option<String>,
@@ -102,10 +105,13 @@ impl Board {
         self.0.iter().flat_map(|pin| pin.made.told.artifacts.clone()).collect()
     }
 
-    /// What stands for an output. Where a module has as many outputs as tasks, each is what one task
-    /// has made; otherwise all are what its last task has made so far.
-    fn output(&self, name: &str) -> Vec<&Made> {
-        let pins = || self.0.iter().filter(|pin| pin.outputs.iter().any(|output| output == name));
+    /// What stands for an output of a module, or of one before it. Where a module has as many outputs as
+    /// tasks, each is what one task has made; otherwise all are what its last task has made so far.
+    fn output(&self, before: &[&str], name: &str) -> Vec<&Made> {
+        let named = |pin: &&Pin| {
+            before.contains(&pin.module.as_str()) && pin.outputs.iter().any(|one| one == name)
+        };
+        let pins = || self.0.iter().filter(named);
         let Some(last) = pins().next_back() else { return Vec::new() };
         let place = last.outputs.iter().position(|output| output == name).unwrap_or_default();
         let number = if last.outputs.len() == last.tasks { place + 1 } else { last.number };
@@ -115,60 +121,91 @@ impl Board {
     /// What an action of a module's task is to do.
     pub(super) fn job(&self, plan: &Plan, module: &Part, number: usize, action: &str) -> Job {
         let step = &module.tasks[number - 1];
-        let filling = |name: &str| filling(&self.output(name));
+        let before = before(plan, module);
+        let object = |filled: Value| match filled {
+            Value::Object(params) => params,
+            _ => Map::new(),
+        };
+        let text = |name: &str| filling(&self.output(&before, name), Piece::words);
+        let named =
+            |name: &str| filling(&self.output(&before, name), |piece| piece.artifact.clone());
         let mut job = Job {
             action: action.to_owned(),
             module: module.id.clone(),
             number,
             title: step.description.clone().unwrap_or_else(|| module.title.clone()),
-            params: Map::new(),
-            taken: Vec::new(),
+            params: object(plan.fill(step, &text)),
+            named: object(plan.fill(step, &|name| named(name).map(as_words))),
             pieces: Vec::new(),
-            notes: self.made(&module.id).flat_map(|made| made.notes.clone()).collect(),
+            notes: Vec::new(),
             campaign_name: plan.campaign_name.clone(),
             launch_date: plan.launch_date.clone(),
         };
-        for (name, value) in step.params.as_object().into_iter().flatten() {
-            let given: Vec<&Made> =
-                template::names(value).into_iter().flat_map(|one| self.output(one)).collect();
-            if !given.is_empty() {
-                job.taken.push(name.clone());
+        let given: Vec<&Made> = template::names(step.source())
+            .into_iter()
+            .flat_map(|name| self.output(&before, name))
+            .collect();
+        for piece in given.iter().flat_map(|made| &made.pieces) {
+            if !job.pieces.iter().any(|known| known.artifact == piece.artifact) {
+                job.pieces.push(piece.clone());
             }
-            for made in given {
-                job.pieces.extend(made.pieces.iter().cloned());
-                job.notes.extend(made.notes.iter().cloned());
-            }
-            job.params.insert(name.clone(), template::fill(value, &filling));
         }
-        let mut seen = Vec::new();
-        job.notes.retain(|note| {
-            let new = !seen.contains(&note.key);
-            seen.push(note.key.clone());
-            new
-        });
+        let found = self.made(&module.id).chain(given).flat_map(|made| made.notes.clone());
+        let made = job.pieces.iter().filter(|piece| piece.grounded).filter_map(Piece::as_note);
+        for note in found.chain(made.collect::<Vec<_>>()) {
+            if !job.notes.iter().any(|known| known.key == note.key) {
+                job.notes.push(note);
+            }
+        }
         job
     }
 }
 
+/// A module, and those that come before it by what it depends on.
+fn before<'p>(plan: &'p Plan, module: &'p Part) -> Vec<&'p str> {
+    let mut all = vec![module];
+    let mut next = 0;
+    while let Some(one) = all.get(next).copied() {
+        next += 1;
+        for needed in &one.dependencies {
+            let known = all.iter().any(|known| known.id == *needed);
+            all.extend(plan.modules.iter().find(|other| other.id == *needed && !known));
+        }
+    }
+    all.into_iter().map(|module| module.id.as_str()).collect()
+}
+
 /// What takes the place of an output's name; none where nothing was made, and the name stays.
-fn filling(made: &[&Made]) -> Option<Filling> {
+fn filling(made: &[&Made], words: impl Fn(&Piece) -> String) -> Option<Filling> {
     let pieces: Vec<&Piece> = made.iter().flat_map(|made| &made.pieces).collect();
-    let word = |piece: &Piece| piece.text.clone().unwrap_or_else(|| piece.artifact.clone());
-    let within = pieces.iter().map(|piece| word(piece)).collect::<Vec<_>>().join("\n\n");
+    let within = pieces.iter().map(|piece| words(piece)).collect::<Vec<_>>().join("\n\n");
     match pieces.as_slice() {
         [] => None,
-        [one] => Some(Filling { whole: word(one).into(), within }),
+        [one] => Some(Filling { whole: words(one).into(), within }),
         several => Some(Filling { whole: json!(several), within }),
+    }
+}
+
+/// Names of artifacts are words also where they are all there is.
+fn as_words(filling: Filling) -> Filling {
+    let within = filling.within.replace("\n\n", ", ");
+    Filling { whole: within.clone().into(), within }
+}
+
+impl Piece {
+    /// Its text, or where it has none, what holds it.
+    fn words(&self) -> String {
+        self.text.clone().unwrap_or_else(|| self.artifact.clone())
+    }
+
+    fn as_note(&self) -> Option<Note> {
+        Some(Note { key: self.artifact.clone(), text: self.text.clone()? })
     }
 }
 
 impl Told {
     pub(super) fn is_prepared(&self) -> bool {
-        self.status == NOT_SENT || self.is_sent()
-    }
-
-    pub(super) fn is_sent(&self) -> bool {
-        self.status == "sent"
+        self.status == NOT_SENT
     }
 }
 
@@ -178,8 +215,21 @@ impl Job {
         format!("{}/{}-{}", self.module, self.number, self.action)
     }
 
-    /// A parameter that is a text; what is empty or no text counts as not given.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.params.get(name)?.as_str().filter(|text| !text.trim().is_empty())
+    /// A parameter in words; what is empty counts as not given.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let text = template::words(self.params.get(name)?);
+        Some(text).filter(|text| !text.trim().is_empty())
     }
+
+    /// Who may decide about it: `reviewers`, or where there are none, everybody but its author.
+    pub(super) fn reviewers(&self) -> Vec<String> {
+        reviewers(Some(&self.params))
+    }
+}
+
+/// A task's `reviewers`: a list, or names with commas between them.
+pub(super) fn reviewers(params: Option<&Map<String, Value>>) -> Vec<String> {
+    let words = params.and_then(|params| params.get("reviewers")).map(template::words);
+    let names = words.unwrap_or_default();
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

@@ -17,12 +17,12 @@ pub(super) struct Criterion {
     met: Option<bool>,
 }
 
-/// Says of each criterion whether it has come, where that is known: that all modules were completed,
-/// and that approval was received. Everything else is for whoever can measure it.
+/// Says of each criterion whether it has come, where that is known: that all modules were completed, so
+/// that nothing was left unsent, and that approval was received. Everything else is for whoever can measure it.
 pub(super) fn judge(names: &[String], outcome: &Outcome) -> Vec<Criterion> {
     let known = |name: &str| match name {
         "all_modules_completed" => {
-            Some(outcome.status == "completed" && outcome.prepared_count == outcome.sent_count)
+            Some(outcome.status == "completed" && outcome.prepared_count == 0)
         }
         "approval_received" => Some(outcome.review.as_ref().is_some_and(|review| review.approved)),
         _ => None,
@@ -50,6 +50,13 @@ fn words(outcome: &Outcome) -> String {
         let _ =
             writeln!(text, "\nNot done: {}, as `{}` does not hold.", skipped.id, skipped.condition);
     }
+    if let Some(review) = &outcome.review {
+        let decided = if review.approved { "Approved" } else { "Rejected" };
+        let notes = review.notes.as_ref().map(|notes| format!(": {notes}")).unwrap_or_default();
+        let _ = writeln!(text, "\n{decided} by {}{notes}", review.by);
+    }
+    let (prepared, plan) = (outcome.prepared_count, &outcome.plan_id);
+    let _ = writeln!(text, "\nPrepared and not sent: {prepared}. The plan is {plan}.");
     if !outcome.success_criteria.is_empty() {
         text.push_str("\n## Success\n\n");
     }

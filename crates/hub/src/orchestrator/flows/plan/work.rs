@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use futures_util::future::try_join_all;
-use seaworthy_wizard::Action;
+use seaworthy_wizard::{Action, template};
 use seaworthy_workflow::Failure;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use super::super::approval::Approval;
 use super::super::picture::Picture;
 use super::super::{Act, Hand, Note, document, markdown, minutes, shorten};
 use super::board::{Job, Made, NOT_SENT, Piece, Told};
+use crate::memory::{LONGEST_KEY, LONGEST_METADATA};
 
 /// The longest question to memory and the longest order to inference, in characters.
 const LONGEST_QUERY: usize = 4_000;
@@ -38,7 +39,7 @@ pub(super) async fn carry_out(hand: &Hand, job: Job) -> Result<Made, Failure> {
 
 /// Looks for what is remembered about `query`.
 async fn retrieve(act: Act, job: Job) -> Result<Made, Failure> {
-    let query = shorten(job.text("query").unwrap_or(&job.title), LONGEST_QUERY);
+    let query = shorten(&job.text("query").unwrap_or_else(|| job.title.clone()), LONGEST_QUERY);
     let notes = act.recall(&query).await?;
     let mut text = format!("# {}\n\nAsked of memory: {query}\n\n", job.title);
     if notes.is_empty() {
@@ -51,36 +52,55 @@ async fn retrieve(act: Act, job: Job) -> Result<Made, Failure> {
     let found = notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>().join("\n");
     let artifact = format!("{}.md", job.name());
     act.keep(vec![markdown(artifact.clone(), text)]).await?;
-    let piece = Piece { channel: None, text: Some(found), artifact };
+    // What was found is handed on as it was found, note by note.
+    let piece = Piece { channel: None, text: Some(found), artifact, grounded: false };
     Ok(Made { told: Told::done(&job, vec![piece.artifact.clone()]), pieces: vec![piece], notes })
 }
 
-/// Has something remembered under `key`: its `value`, or else what was made for it.
+/// Has something remembered under `key`: its `value`, or else its name and its metadata in words. What
+/// memory would not take is cut or left out, and the record says so.
 async fn remember(act: Act, job: Job) -> Result<Made, Failure> {
-    let key = job.text("key").unwrap_or(&job.title).to_owned();
-    let mut value = job.text("value").map(str::to_owned).unwrap_or_default();
-    if value.is_empty() {
-        value = format!("{}: {}.", job.campaign_name, job.title);
-        for (name, param) in
-            job.params.get("metadata").and_then(Value::as_object).into_iter().flatten()
-        {
-            let _ = write!(value, "\n{}: {}", name.replace('_', " "), words(param));
+    let key = as_key(&job.text("key").unwrap_or_else(|| job.title.clone()));
+    let mut metadata = Map::new();
+    for (name, param) in &job.params {
+        match (name.as_str(), param) {
+            ("key" | "value", _) => {}
+            ("metadata", Value::Object(members)) => metadata.extend(members.clone()),
+            _ => drop(metadata.insert(name.clone(), param.clone())),
         }
     }
-    let mut metadata = Map::new();
-    for (name, param) in
-        job.params.iter().filter(|(name, _)| !["key", "value"].contains(&name.as_str()))
-    {
-        metadata.insert(name.clone(), param.clone());
-    }
+    let value = job.text("value").unwrap_or_else(|| {
+        let mut value = format!("{}: {}.", job.campaign_name, job.title);
+        for (name, param) in &metadata {
+            let _ = write!(value, "\n{}: {}", name.replace('_', " "), template::words(param));
+        }
+        value
+    });
+    let value = shorten(&value, LONGEST_PROMPT);
     metadata.insert("workflow_id".to_owned(), act.run().id().into());
+    let size = serde_json::to_vec(&metadata).map_or(usize::MAX, |text| text.len());
+    let left_out = size > LONGEST_METADATA;
+    if left_out {
+        metadata.retain(|name, _| name == "workflow_id");
+    }
     act.remember_as(&key, &value, metadata.clone()).await?;
     let artifact = format!("{}.json", job.name());
-    let record = json!({"key": key, "value": value, "metadata": metadata});
+    let mut record = json!({"key": key, "value": value, "metadata": metadata});
+    if left_out {
+        let why = format!("the metadata is longer than {LONGEST_METADATA} bytes");
+        record["left_out"] = why.into();
+    }
     act.keep(vec![document(artifact.clone(), &record)]).await?;
-    let piece = Piece { channel: None, text: Some(value), artifact };
+    let piece = Piece { channel: None, text: Some(value), artifact, grounded: false };
     let told = Told::done(&job, vec![piece.artifact.clone()]);
     Ok(Made { told, pieces: vec![piece], notes: Vec::new() })
+}
+
+/// A text as memory takes it for a key.
+fn as_key(text: &str) -> String {
+    let line: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    line[..line.floor_char_boundary(LONGEST_KEY)].to_owned()
 }
 
 /// A text for each of `channels`, or one.
@@ -156,21 +176,22 @@ async fn write(
     let quoted = |source: crate::inference::Source| Note { key: source.key, text: source.value };
     Ok(Made {
         told: Told::done(&job, vec![artifact.clone()]),
-        pieces: vec![Piece { channel, text: Some(text), artifact }],
+        pieces: vec![Piece { channel, text: Some(text), artifact, grounded: reply.grounded }],
         notes: reply.sources.into_iter().map(quoted).collect(),
     })
 }
 
-/// What inference is asked: the prompt, and every other parameter that does not name what was made.
+/// What inference is asked: the prompt, and every other parameter, with artifacts' names in the place of
+/// what was made; what those hold are notes.
 fn order(job: &Job, channel: Option<&str>) -> String {
-    let mut order = job.text("prompt").unwrap_or(&job.title).to_owned();
+    let mut order = job.text("prompt").unwrap_or_else(|| job.title.clone());
     if let Some(channel) = channel {
         let _ = write!(order, "\nChannel: {channel}");
     }
-    for (name, value) in &job.params {
-        let told = ["prompt", "channels"].contains(&name.as_str());
-        if !told && !job.taken.contains(name) && !value.is_null() {
-            let _ = write!(order, "\n{}: {}", name.replace('_', " "), words(value));
+    for (name, value) in &job.named {
+        let words = template::words(value);
+        if !["prompt", "channels"].contains(&name.as_str()) && !words.is_empty() {
+            let _ = write!(order, "\n{}: {words}", name.replace('_', " "));
         }
     }
     shorten(&order, LONGEST_PROMPT)
@@ -186,19 +207,27 @@ async fn draw(act: Act, job: Job) -> Result<Made, Failure> {
             .map(|piece| (piece.channel.as_deref(), piece.text.as_deref().unwrap_or_default()))
             .collect(),
     };
-    let template = job.text("template");
+    let (template, mut names) = (job.text("template"), Vec::new());
     let (mut drawn, mut pieces) = (Vec::new(), Vec::new());
     for (at, (channel, body)) in shown.into_iter().enumerate() {
-        let place = channel.map_or_else(|| (at + 1).to_string(), |channel| file_name(channel, at));
-        let artifact = format!("{}-{place}.svg", job.name());
+        // A channel's name is its first picture's; others go by their place.
+        let name = channel.map(|channel| file_name(channel, at)).filter(|one| !names.contains(one));
+        let name = name.unwrap_or_else(|| (at + 1).to_string());
+        let artifact = format!("{}-{name}.svg", job.name());
+        names.push(name);
         let picture = Picture {
             channel: channel.unwrap_or_default(),
             title: &job.campaign_name,
             body,
-            template,
+            template: template.as_deref(),
         };
         drawn.push(picture.draw(artifact.clone(), at));
-        pieces.push(Piece { channel: channel.map(str::to_owned), text: None, artifact });
+        pieces.push(Piece {
+            channel: channel.map(str::to_owned),
+            text: None,
+            artifact,
+            grounded: false,
+        });
     }
     act.keep(drawn).await?;
     let told = Told::done(&job, pieces.iter().map(|piece| piece.artifact.clone()).collect());
@@ -227,7 +256,7 @@ async fn prepare(act: Act, job: Job) -> Result<Made, Failure> {
         reason: Some(reason),
         ..Told::done(&job, vec![artifact.clone()])
     };
-    let pieces = vec![Piece { channel: None, text: None, artifact }];
+    let pieces = vec![Piece { channel: None, text: None, artifact, grounded: false }];
     Ok(Made { told, pieces, notes: Vec::new() })
 }
 
@@ -242,16 +271,8 @@ pub(super) async fn record(
     act.keep(vec![document(artifact.clone(), &record)]).await?;
     let by = decided.map(|decided| format!("approved by {}", decided.by));
     let told = Told { status: "approved".to_owned(), ..Told::done(&job, vec![artifact.clone()]) };
-    Ok(Made { told, pieces: vec![Piece { channel: None, text: by, artifact }], notes: Vec::new() })
-}
-
-/// A value as it stands in a sentence.
-fn words(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(entries) => entries.iter().map(words).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
+    let piece = Piece { channel: None, text: by, artifact, grounded: false };
+    Ok(Made { told, pieces: vec![piece], notes: Vec::new() })
 }
 
 /// What a channel's file is called: by its name, or where that is no name, by its place.
