@@ -24,7 +24,7 @@ pub mod index;
 mod rows;
 pub mod words;
 
-use catalog::Catalog;
+use catalog::{Catalog, Turn};
 
 /// The capability to recall and retrieve.
 pub const READ: &str = "memory:read";
@@ -244,7 +244,8 @@ async fn retrieve(
     if !(1..=MOST_SOURCES).contains(&body.limit) {
         return Err(Problem::invalid("/limit", format!("the limit must be 1 to {MOST_SOURCES}")));
     }
-    let (body, found) = memory.search(caller.tenant, body).await?;
+    let body = Arc::new(body);
+    let found = memory.search(caller.tenant, &body).await?;
     let answer = body.answer.then(|| {
         let quotable: Vec<responder::Source<'_>> =
             found.iter().map(|(hit, value)| responder::Source { key: &hit.key, value }).collect();
@@ -261,16 +262,24 @@ impl Memory {
     async fn search(
         &self,
         tenant: String,
-        body: Retrieve,
-    ) -> store::Result<(Retrieve, Vec<(index::Hit, String)>)> {
-        let quick = body.query.len() <= QUICK && self.catalog.is_ready(&tenant);
-        let catalog = Arc::clone(&self.catalog);
-        let work = move |tx: &mut Tx<'_>| {
-            let found = catalog.search(tx, &tenant, &body.query, body.limit)?;
-            Ok((body, found))
-        };
-        // A few rows by their keys, unless the index is still to be built.
-        if quick { self.store.peek(work).await } else { self.store.read(work).await }
+        body: &Arc<Retrieve>,
+    ) -> store::Result<Vec<(index::Hit, String)>> {
+        let tenant = Arc::<str>::from(tenant);
+        for turn in [Turn::Any, Turn::Any, Turn::Any, Turn::Own] {
+            let quick = body.query.len() <= QUICK && self.catalog.is_ready(&tenant);
+            let (catalog, tenant) = (Arc::clone(&self.catalog), Arc::clone(&tenant));
+            let asked = Arc::clone(body);
+            let work =
+                move |tx: &mut Tx<'_>| catalog.search(tx, &tenant, &asked.query, asked.limit, turn);
+            // A few rows by their keys, unless the index is still to be built.
+            let found =
+                if quick { self.store.peek(work).await } else { self.store.read(work).await };
+            if let Some(found) = found? {
+                return Ok(found);
+            }
+        }
+        // Who has the index to itself before it looks at the rows sees no less than the index.
+        Err(store::Error::column(0, "the rows are older than their index"))
     }
 }
 

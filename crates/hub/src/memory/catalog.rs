@@ -53,6 +53,15 @@ struct Kept {
     behind: usize,
 }
 
+/// When a search looks at the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Before it has the index to itself; others may have followed the rows further by then.
+    Any,
+    /// Once it has the index to itself; everybody else waits meanwhile.
+    Own,
+}
+
 /// An index and the revision of the rows it has followed them to.
 #[derive(Debug, Default)]
 struct Followed {
@@ -83,33 +92,51 @@ impl Catalog {
     ///
     /// The index first follows every change committed before now, so what was acknowledged is
     /// found, and what was forgotten is not. `tx` must be a transaction that has read
-    /// nothing yet, so that the index and the texts come from one state of the rows.
+    /// nothing yet, so that the index and the texts come from one state of the rows. None when
+    /// others have followed the rows further than `tx` sees: ask again in another transaction.
     pub(super) fn search(
         &self,
         tx: &mut Tx<'_>,
         tenant: &str,
         query: &str,
         limit: usize,
-    ) -> Result<Vec<(Hit, String)>> {
+        turn: Turn,
+    ) -> Result<Option<Vec<(Hit, String)>>> {
         let index = self.take(tenant);
-        let mut followed = lock(&index);
-        // The first read takes the snapshot. It comes after the lock, so that no snapshot is older
-        // than the index it is searched with.
-        if let Err(error) = follow(&mut followed, tx, tenant) {
-            // Half followed is not followed: the next search starts again from the rows.
-            *followed = Followed::default();
-            return Err(error);
-        }
-        let mut found = Vec::new();
-        for hit in followed.index.search(query, limit) {
-            if let Some(value) = rows::value(tx, hit.row)? {
-                found.push((hit, value));
+        // The first read takes the snapshot. Nobody else searches the index while it is locked, so
+        // nothing that can be read before is read then.
+        let (mut followed, latest) = match turn {
+            Turn::Any => {
+                let latest = rows::latest(tx)?;
+                (lock(&index), latest)
             }
+            Turn::Own => {
+                let followed = lock(&index);
+                (followed, rows::latest(tx)?)
+            }
+        };
+        if followed.revision > latest {
+            return Ok(None);
         }
+        if followed.revision < latest {
+            if let Err(error) = follow(&mut followed, tx, tenant) {
+                // Half followed is not followed: the next search starts again from the rows.
+                *followed = Followed::default();
+                return Err(error);
+            }
+            followed.revision = latest;
+        }
+        let hits = followed.index.search(query, limit);
         let bytes = followed.index.bytes();
         drop(followed);
         self.weigh(tenant, bytes);
-        Ok(found)
+        let numbers: Vec<i64> = hits.iter().map(|hit| hit.row).collect();
+        let mut texts = rows::values(tx, &numbers)?;
+        let found = hits.into_iter().filter_map(|hit| {
+            let text = texts.remove(&hit.row)?;
+            Some((hit, text))
+        });
+        Ok(Some(found.collect()))
     }
 
     /// Notes that a memory is about to be written, which the next search has to follow.
@@ -169,7 +196,6 @@ fn follow(followed: &mut Followed, tx: &mut Tx<'_>, tenant: &str) -> Result<()> 
             index.remove(row);
         }
     })
-    .map(|latest| *revision = latest)
 }
 
 /// A panic while locked would be a bug elsewhere; the data is rebuilt from the rows on any doubt.
@@ -207,8 +233,13 @@ mod tests {
             query: &'static str,
         ) -> Vec<String> {
             let catalog = Arc::clone(catalog);
-            let found = self.store.read(move |tx| catalog.search(tx, tenant, query, 10)).await;
-            found.unwrap().into_iter().map(|(hit, _)| hit.key.into()).collect()
+            let search = move |tx: &mut Tx<'_>| catalog.search(tx, tenant, query, 10, Turn::Any);
+            let found = self.store.read(search).await.unwrap();
+            found
+                .expect("nobody else searches")
+                .into_iter()
+                .map(|(hit, _)| hit.key.into())
+                .collect()
         }
 
         async fn put(&self, tenant: &'static str, key: &'static str, value: &'static str) {
@@ -238,6 +269,20 @@ mod tests {
         rows.put("a", "one", "coal again").await;
         assert_eq!(rows.keys(&catalog, "a", "coal").await, ["one"]);
         assert_eq!(rows.keys(&catalog, "b", "tea").await, ["two"]);
+    }
+
+    #[tokio::test]
+    async fn a_search_that_sees_less_than_the_index_knows_asks_again() {
+        let (rows, catalog) = (rows(), catalog(9, usize::MAX));
+        rows.put("a", "one", "tea").await;
+        assert_eq!(rows.keys(&catalog, "a", "tea").await, ["one"]);
+        // Another has followed the rows further than this one's transaction can see.
+        lock(&catalog.take("a")).revision += 1;
+        let kept = Arc::clone(&catalog);
+        let stale = rows.store.read(move |tx| kept.search(tx, "a", "tea", 10, Turn::Any)).await;
+        assert!(stale.unwrap().is_none());
+        rows.put("a", "two", "tea").await;
+        assert_eq!(rows.keys(&catalog, "a", "tea").await, ["one"]);
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! The durable rows of the memory role, and the order in which they changed.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use seaworthy_store::{Error, Migration, Result, Tx, values};
+use seaworthy_store::{Error, Migration, Result, Tx, Value, values};
 
 /// Forward-only schema changes, oldest first.
 ///
@@ -135,12 +136,30 @@ pub(super) fn recall(tx: &mut Tx<'_>, tenant: &str, key: &str) -> Result<Option<
     )
 }
 
-/// The text in a row.
-pub(super) fn value(tx: &mut Tx<'_>, row: i64) -> Result<Option<String>> {
-    tx.first("SELECT value FROM memories WHERE id = ?1", &values![row], |row| row.get(0))
+/// The texts in rows, by row; in one statement, as each costs a way to the database and back.
+pub(super) fn values(tx: &mut Tx<'_>, rows: &[i64]) -> Result<HashMap<i64, String>> {
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places: Vec<String> = (1..=rows.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!("SELECT id, value FROM memories WHERE id IN ({})", places.join(", "));
+    let numbers: Vec<Value<'_>> = rows.iter().map(|row| Value::Integer(*row)).collect();
+    let read = tx.query(&sql, &numbers, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(read.into_iter().collect())
 }
 
-/// Tells `each` what changed in a tenant after revision `after`, and returns the latest revision.
+/// The latest revision of all.
+pub(super) fn latest(tx: &mut Tx<'_>) -> Result<i64> {
+    let latest = tx.first("SELECT latest FROM revision", &[], |row| row.get(0))?;
+    latest.ok_or_else(|| Error::column(0, "the table of the latest revision is empty"))
+}
+
+/// How many changes are read at once. The bound stands in the statements too, and not for the sake of the
+/// bound: PostgreSQL plans them once for any revision, and without it takes one that is about to read
+/// nothing for one that reads a third of the table.
+const PAGE: usize = 500;
+
+/// Tells `each` what changed in a tenant after revision `after`.
 ///
 /// Two changes of one row are told once, as its last state; rows never come back under an old
 /// number, so the forgotten may come first. The remembered come in the order they were written, which
@@ -150,29 +169,39 @@ pub(super) fn changes(
     tenant: &str,
     after: i64,
     mut each: impl FnMut(Change<'_>),
-) -> Result<i64> {
-    let mut latest = after;
-    tx.each(
-        "SELECT revision, memory FROM forgotten WHERE tenant = ?1 AND revision > ?2",
-        &values![tenant, after],
-        |row| {
-            latest = latest.max(row.get(0)?);
-            each(Change::Forgotten { row: row.get(1)? });
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
-    tx.each(
-        "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
-         ORDER BY revision",
-        &values![tenant, after],
-        |row| {
-            latest = latest.max(row.get(0)?);
-            let (key, value) = (row.text(2)?, row.text(3)?);
-            each(Change::Remembered { row: row.get(1)?, key, value });
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
-    Ok(latest)
+) -> Result<()> {
+    let mut mark = Some(after);
+    while let Some(after) = mark.take() {
+        let mut told = 0;
+        tx.each(
+            "SELECT revision, memory FROM forgotten WHERE tenant = ?1 AND revision > ?2
+             ORDER BY revision LIMIT 500",
+            &values![tenant, after],
+            |row| {
+                (told, mark) = (told + 1, Some(row.get(0)?));
+                each(Change::Forgotten { row: row.get(1)? });
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        mark = mark.filter(|_| told == PAGE);
+    }
+    mark = Some(after);
+    while let Some(after) = mark.take() {
+        let mut told = 0;
+        tx.each(
+            "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
+             ORDER BY revision LIMIT 500",
+            &values![tenant, after],
+            |row| {
+                (told, mark) = (told + 1, Some(row.get(0)?));
+                let (key, value) = (row.text(2)?, row.text(3)?);
+                each(Change::Remembered { row: row.get(1)?, key, value });
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        mark = mark.filter(|_| told == PAGE);
+    }
+    Ok(())
 }
 
 /// Takes away the marks of earlier deletions, once, at the start: there is no index yet that would
