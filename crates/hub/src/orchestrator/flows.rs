@@ -93,6 +93,11 @@ impl Desk {
         Self(Arc::new(Things { store, clock, authenticator, policy, memory, inference }))
     }
 
+    /// Who says whether a token holds.
+    pub(super) fn authenticator(&self) -> Authenticator {
+        self.0.authenticator.clone()
+    }
+
     /// The code of a workflow, given hands to work with.
     fn staff<I, O, F, Fut>(
         &self,

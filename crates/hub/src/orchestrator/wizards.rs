@@ -31,6 +31,9 @@ pub(super) use shelf::Shelf;
 /// The capability to walk through wizards.
 pub(crate) const USE: &str = "wizard:use";
 
+/// The largest plan, in bytes of its JSON: what comes of it has room in a workflow's journal.
+const LONGEST_PLAN: usize = 512 << 10;
+
 /// The tables, which live in the role's store.
 pub(super) const PART: Part = Part::of("wizards", rows::MIGRATIONS);
 
@@ -343,6 +346,11 @@ fn taken(
         let plan_id = format!("plan-{}", id::uuid(now).simple());
         let plan = session.plan(plan_id, today).map_err(|error| refusal(&error, place))?;
         let plan = serde_json::to_string(&plan).map_err(|error| Problem::internal(&error))?;
+        if plan.len() > LONGEST_PLAN {
+            let detail = format!("the answers make a plan of more than {LONGEST_PLAN} bytes");
+            return Err(Problem::unprocessable("wizard_plan_too_large", detail)
+                .hint("shorten the longest answers"));
+        }
         kept.plan = Some(plan);
         kept.state = Stage::Completed;
         kept.completed_at.get_or_insert_with(|| kept.updated_at.clone());

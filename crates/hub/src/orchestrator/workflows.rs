@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::flows::{self, Desk, approval};
 use super::{REPLAYED, check_limit, check_sender, idempotency_key};
-use crate::auth::Caller;
+use crate::auth::{Authenticator, Caller, Credential, Token};
 use crate::memory;
 use crate::moderation::Moderation;
 use crate::options::Database;
@@ -62,6 +62,7 @@ pub(super) struct Workflows {
     engine: Engine,
     store: Store,
     clock: Clock,
+    authenticator: Authenticator,
     moderation: Moderation,
 }
 
@@ -180,13 +181,19 @@ impl Workflows {
             })?;
         let engine = service.engine();
         context.spawn(service.run(context.stop.clone()));
-        let (clock, moderation) = (context.clock.clone(), moderation.clone());
-        Ok(Self { engine, store, clock, moderation })
+        let (clock, authenticator) = (context.clock.clone(), desk.authenticator());
+        let moderation = moderation.clone();
+        Ok(Self { engine, store, clock, authenticator, moderation })
     }
 
     /// Refuses a decision of somebody who may not decide, that nobody waits for, or after which the
     /// workflow could not go on.
-    async fn check_decision(&self, caller: &Caller, found: &Description) -> Result<(), Problem> {
+    async fn check_decision(
+        &self,
+        caller: &Caller,
+        found: &Description,
+        payload: &Value,
+    ) -> Result<(), Problem> {
         let id = &found.workflow_id;
         let view = self.engine.query(&caller.tenant, id, PROGRESS).await.unwrap_or_default();
         let named = view["reviewers"].as_array().into_iter().flatten();
@@ -196,22 +203,19 @@ impl Workflows {
                           among its reviewers";
             return Err(Problem::forbidden("not_a_reviewer", detail));
         }
-        if view["waits_for_approval"] == false {
-            let detail = "the workflow does not wait for a decision now";
+        let about = payload.get("review").filter(|review| !review.is_null());
+        if view["waits_for_approval"] == false || about.is_some_and(|one| *one != view["review"]) {
+            let detail = "the workflow does not wait for this decision now";
             return Err(Problem::conflict("no_decision_wanted", detail)
                 .hint("its `get_progress` says when it does, and about what"));
         }
-        let run = found.run_id.clone();
-        let granted = self.store.peek(move |tx| rows::granted(tx, &run)).await?;
-        let ended = granted.is_some_and(|grant| {
-            grant.authorization.is_some() && grant.expires_at <= self.clock.wall()
-        });
-        if ended {
-            // Its author's token has ended: it can go on in the name of whoever decides, or not at all.
+        if !self.has_good_grant(&found.run_id).await? {
+            // It can go on in the name of whoever decides, or not at all.
             for capability in NEEDED {
                 caller.require(capability).map_err(|problem| {
                     problem.hint(
-                        "the token of whoever started it has ended, so it goes on in your name",
+                        "the token of whoever started it is no good any more, so it goes on in \
+                         your name",
                     )
                 })?;
             }
@@ -219,20 +223,50 @@ impl Workflows {
         Ok(())
     }
 
-    /// Lets a workflow act in this name, if the name is good for all it does and for longer.
+    /// Why somebody stops a workflow: others read it.
+    async fn said(&self, reason: Option<Body<Reason>>, caller: &Caller) -> Result<String, Problem> {
+        let given = reason.and_then(|Body(reason)| reason.reason);
+        let Some(given) = given else { return Ok(format!("asked for by {}", caller.subject)) };
+        let value = Value::String(given.clone());
+        begin::storable(&value)?;
+        self.moderation.check_all(caller, &value).await?;
+        Ok(given)
+    }
+
+    /// Whether what a workflow acts with holds. One that cannot be looked at now counts as good: its
+    /// next step will find out.
+    async fn has_good_grant(&self, run: &str) -> Result<bool, Problem> {
+        let asked = run.to_owned();
+        let granted = self.store.peek(move |tx| rows::granted(tx, &asked)).await?;
+        let Some(rows::Grant { authorization: Some(header), expires_at }) = granted else {
+            return Ok(true);
+        };
+        if expires_at <= self.clock.wall() {
+            return Ok(false);
+        }
+        let Some(trail) = Trail::in_the_name_of(Some(&header), run) else { return Ok(false) };
+        let token = header.split_once(' ').map_or(header.as_str(), |(_, token)| token);
+        let credential = Credential::Token(Token::new(token.trim()));
+        let verified = self.authenticator.verify(&trail, &credential).await;
+        Ok(verified.map_or_else(|problem| problem.status >= 500, |_| true))
+    }
+
+    /// Lets a workflow act in this name, if the name is good for all it does, and for longer than what it
+    /// acts with.
     async fn lend(&self, caller: &Caller, trail: &Trail, run: &str) -> Result<(), Problem> {
         let Some(authorization) = trail.authorization() else { return Ok(()) };
         if NEEDED.iter().any(|capability| caller.require(capability).is_err()) {
             return Ok(());
         }
+        let good = self.has_good_grant(run).await?;
         let (run, authorization) = (run.to_owned(), Some(authorization.to_owned()));
         let grant = rows::Grant { authorization, expires_at: caller.expires_at };
         self.store
             .write(move |tx| {
-                let longer = rows::granted(tx, &run)?.is_some_and(|now| {
-                    now.authorization.is_some() && now.expires_at < grant.expires_at
+                let better = rows::granted(tx, &run)?.is_some_and(|now| {
+                    now.authorization.is_some() && (!good || now.expires_at < grant.expires_at)
                 });
-                if longer { rows::grant(tx, &run, &grant) } else { Ok(()) }
+                if better { rows::grant(tx, &run, &grant) } else { Ok(()) }
             })
             .await
             .map_err(Problem::from)
@@ -337,14 +371,16 @@ async fn send(
     // What has ended hears nothing at all, and the engine says so.
     if found.status == workflow::State::Running {
         flows::check_signal(&found.kind, name, &payload)?;
+        if name == approval::APPROVE {
+            workflows.check_decision(&caller, &found, &payload).await?;
+        }
+        begin::storable(&payload)?;
+        workflows.moderation.check_all(&caller, &payload).await?;
+        // Before the signal: a workflow that has heard it must not lack what it goes on with.
+        workflows.lend(&caller, trail, &found.run_id).await?;
     }
-    if name == approval::APPROVE && found.status == workflow::State::Running {
-        workflows.check_decision(&caller, &found).await?;
-    }
-    workflows.moderation.check_all(&caller, &payload).await?;
     let said = json!({"from": caller.subject, "payload": payload});
     engine.signal(&caller.tenant, id, name, &said).await?;
-    workflows.lend(&caller, trail, &found.run_id).await?;
     accepted(json!({"workflow_id": id, "signal": name, "status": "accepted"}))
 }
 
@@ -355,7 +391,7 @@ async fn cancel(
     reason: Option<Body<Reason>>,
 ) -> Result<Response, Problem> {
     caller.require(START)?;
-    let reason = said(reason, &caller);
+    let reason = workflows.said(reason, &caller).await?;
     workflows.engine.cancel(&caller.tenant, &id, &reason).await?;
     accepted(json!({"workflow_id": id, "status": "canceling"}))
 }
@@ -367,15 +403,10 @@ async fn terminate(
     reason: Option<Body<Reason>>,
 ) -> Result<Response, Problem> {
     caller.require(TERMINATE)?;
-    let reason = said(reason, &caller);
+    let reason = workflows.said(reason, &caller).await?;
     workflows.engine.terminate(&caller.tenant, &id, &reason).await?;
     let found = workflows.engine.describe(&caller.tenant, &id).await?;
     Ok(Json(json!({"workflow_id": id, "status": found.status})).into_response())
-}
-
-fn said(reason: Option<Body<Reason>>, caller: &Caller) -> String {
-    let given = reason.and_then(|Body(reason)| reason.reason);
-    given.unwrap_or_else(|| format!("asked for by {}", caller.subject))
 }
 
 async fn artifacts(

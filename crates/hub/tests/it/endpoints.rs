@@ -109,7 +109,8 @@ async fn every_operation_is_called_and_keeps_to_its_entry() {
             }
         }
         for probe in PROBES {
-            setting.hub.get(role, probe).send().await;
+            let answer = setting.hub.get(role, probe).send().await;
+            assert_eq!(answer.status, 200, "{role} {probe}: {answer:?}");
         }
     }
     assert!(missing.is_empty(), "no example calls {missing:#?}");

@@ -27,6 +27,7 @@ pub(super) fn read(
     let order = order(check, &typed);
     let estimates = estimates(check, durations, &typed);
     placeholders(check, &typed, questions);
+    sizes(check, &typed);
     let mut modules: Vec<Option<Module>> = typed
         .into_iter()
         .map(|typed| {
@@ -199,6 +200,47 @@ fn task(check: &mut Check<'_>, typed: spec::Task, names: &Names) -> Task {
     }
 }
 
+/// The most actions a definition may have.
+const MOST_ACTIONS: usize = 500;
+
+/// A plan is kept and told as a whole.
+fn sizes(check: &mut Check<'_>, typed: &[spec::Module]) {
+    let actions = |module: &spec::Module| -> usize {
+        module.tasks.iter().map(|task| task.logic.len() + 1).sum()
+    };
+    let mut all = 0;
+    for module in typed {
+        all += actions(module);
+        if all > MOST_ACTIONS {
+            let reason = format!("there are more than {MOST_ACTIONS} actions up to here");
+            return check.error("wizard-too-large", &module.id, reason);
+        }
+    }
+}
+
+/// Whether a value holds a text that no database takes.
+fn unstorable(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(entries) => entries.iter().any(unstorable),
+        Value::Object(members) => {
+            members.iter().any(|(name, member)| name.contains('\0') || unstorable(member))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// One name, or a list of them.
+fn are_names(value: &Value) -> bool {
+    let named = |value: &Value| {
+        value.as_str().is_some_and(|name| name.split(',').any(|one| !one.trim().is_empty()))
+    };
+    match value {
+        Value::Array(entries) => !entries.is_empty() && entries.iter().all(named),
+        other => named(other),
+    }
+}
+
 /// `verb` or `tool.verb`; where the tool is the platform's own, a verb that it has, with what it needs.
 fn action(check: &mut Check<'_>, action: &Located<String>, params: Option<&Located<Value>>) {
     let (tool, verb) = action.split_once('.').unwrap_or(("tool", action));
@@ -216,6 +258,17 @@ fn action(check: &mut Check<'_>, action: &Located<String>, params: Option<&Locat
         };
         return check.say(Finding::error("wizard-action", reason).hint(hint), action);
     };
+    if let Some(params) = params {
+        if !params.is_object() {
+            check.error("wizard-action", params, "params are names with values");
+        }
+        if unstorable(params) {
+            check.error("wizard-action", params, "a text cannot hold the character U+0000");
+        }
+        if known == Action::Review && params.get("reviewers").is_some_and(|them| !are_names(them)) {
+            check.error("wizard-action", params, "`reviewers` is a name, or a list of names");
+        }
+    }
     let given = params.and_then(|params| params.as_object());
     for name in given.into_iter().flat_map(|given| given.keys()) {
         if known.takes().is_some_and(|takes| !takes.contains(&name.as_str())) {

@@ -27,7 +27,11 @@ pub(super) struct Sent<T> {
 
 /// What [`APPROVE`] says.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Decision {
+    /// What it is about, where several things are decided about.
+    #[serde(default)]
+    review: Option<String>,
     #[serde(default = "yes")]
     approved: bool,
     #[serde(default, alias = "comments", alias = "feedback")]
@@ -47,16 +51,21 @@ const fn yes() -> bool {
     true
 }
 
-/// Waits until somebody who may has decided. None when nobody did in time.
-pub(super) async fn wait(hand: &Hand, reviewers: &[String]) -> Result<Option<Approval>, Failure> {
+/// Waits until somebody who may has decided about this. None when nobody did in time.
+pub(super) async fn wait(
+    hand: &Hand,
+    review: Option<&str>,
+    reviewers: &[String],
+) -> Result<Option<Approval>, Failure> {
     let run = &hand.run;
     let patience = run.now().plus(PATIENCE);
     loop {
         let left = patience.since(run.now());
         let decision = run.signal::<Sent<Decision>>(APPROVE, left).await?;
         let Some(Sent { from, payload }) = decision else { return Ok(None) };
-        if may_decide(run.subject(), reviewers, &from) {
-            let Decision { approved, notes } = payload;
+        let Decision { approved, notes, review: about } = payload;
+        let is_meant = about.is_none() || about.as_deref() == review;
+        if is_meant && may_decide(run.subject(), reviewers, &from) {
             return Ok(Some(Approval { approved, by: from, notes }));
         }
     }

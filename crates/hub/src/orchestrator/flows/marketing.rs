@@ -62,6 +62,7 @@ struct Finding {
 
 /// The signal `update_content`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Update {
     content_id: String,
     new_content: String,
@@ -94,7 +95,7 @@ pub(super) async fn run(hand: Hand, campaign: Campaign) -> Result<Outcome, Failu
     run.progress(60, "review");
     let mut approval = None;
     if campaign.needs_approval() {
-        approval = approval::wait(&hand, &campaign.reviewers()).await?;
+        approval = approval::wait(&hand, None, &campaign.reviewers()).await?;
         view.approval_received = approval.is_some();
         if !approval.as_ref().is_some_and(|approval| approval.approved) {
             run.undo().await;

@@ -55,7 +55,8 @@ fn picture(shown: &Picture<'_>, at: usize) -> String {
     )
 }
 
-/// Text as XML holds it; what XML cannot hold is left out.
+/// Text as XML holds it. What XML cannot hold is replaced, not left out: what stood on both sides of it
+/// does not become one word.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -69,7 +70,7 @@ fn escaped(text: &str) -> String {
             | '\u{c}'
             | '\u{e}'..='\u{1f}'
             | '\u{fffe}'
-            | '\u{ffff}' => {}
+            | '\u{ffff}' => escaped.push('\u{fffd}'),
             other => escaped.push(other),
         }
     }
@@ -90,6 +91,6 @@ mod tests {
         };
         let drawn = picture(&shown, 5);
         assert!(!drawn.contains("<script>") && !drawn.contains("<b>"), "{drawn}");
-        assert!(drawn.contains("a &quot;quote&quot; &amp; more<"), "{drawn}");
+        assert!(drawn.contains("a &quot;quote&quot; &amp; more\u{fffd}<"), "{drawn}");
     }
 }

@@ -60,6 +60,8 @@ struct View {
     approval_received: bool,
     /// Whether it waits for somebody to decide now.
     waits_for_approval: bool,
+    /// What is decided about now: a decision that names another is not taken for this one's.
+    review: Option<String>,
     /// What whoever decides should look at.
     to_review: Vec<String>,
     /// Who may decide, where that is not everybody.
@@ -115,12 +117,14 @@ impl View {
     ) -> Result<Option<Approval>, Failure> {
         // Who decided before there was anything to see has not decided about this.
         let _: Vec<Value> = hand.run.received(APPROVE)?;
+        self.reviewers = job.reviewers()?;
         self.waits_for_approval = true;
+        self.review = Some(job.name());
         self.to_review = board.artifacts();
-        self.reviewers = job.reviewers();
         self.show(hand);
-        let decided = approval::wait(hand, &self.reviewers).await?;
+        let decided = approval::wait(hand, self.review.as_deref(), &self.reviewers).await?;
         self.waits_for_approval = false;
+        self.review = None;
         self.approval_received |= decided.as_ref().is_some_and(|decided| decided.approved);
         self.show(hand);
         Ok(decided)

@@ -163,7 +163,7 @@ async fn every_module_of_a_plan_is_carried_out_and_no_other() {
     assert!(brief.contains("> A brief for a lead_generation campaign for Sailors"), "{brief}");
     let text = user.artifact(id, "content_creation/1-inference.complete-email.md").await.text;
     assert!(text.contains("Tall ships are fast.") && text.contains("Channel: email"), "{text}");
-    let recalled = hub.get(Role::Memory, "/v1/recall/campaign:Spring%20launch");
+    let recalled = hub.get(Role::Memory, "/v1/recall/workflow%2Fcampaign%2FSpring%20launch");
     let recalled = recalled.bearer(&user.token).send().await;
     assert_eq!(recalled.ok(200)["metadata"]["metrics"], json!(["leads"]));
     // What nothing here can tell is not said to have come.
@@ -173,6 +173,13 @@ async fn every_module_of_a_plan_is_carried_out_and_no_other() {
     assert_eq!(met("all_modules_completed"), Some(json!(false)));
     assert_eq!(met("content_published"), Some(json!(null)));
     assert_eq!(met("approval_received"), None);
+    let ended = r#"workflows_ended_total{kind="plan",status="completed"}"#;
+    assert_eq!(hub.counter(Orchestrator, ended).await, 1.0);
+    let steps =
+        hub.get(Orchestrator, &format!("/workflows/{id}/history")).bearer(&user.token).send().await;
+    let steps = steps.ok(200)["events"].as_array().unwrap().iter();
+    let steps = steps.filter(|one| one["event"]["step"].is_object()).count();
+    assert_eq!(hub.counter(Orchestrator, "workflow_steps_total").await, steps as f64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,6 +195,37 @@ async fn what_the_policy_denies_of_a_plan_is_not_carried_out() {
     let ended = user.carried_out(&session, "failed").await;
     assert_eq!(ended["failure"]["code"], "policy_denied");
     assert_eq!(user.artifacts(ended["workflow_id"].as_str().unwrap()).await, BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_answers_make_together_is_judged_too() {
+    let module = "agents: [{role: writer, responsibility: Texts}]\nmodules:\n  - {id: send, title: Send, agent: writer, tasks: [{action: mail.send, params: {text: '{first}{second}'}}]}\n";
+    let wizards = folder(&[("own.yaml", &format!("{OWN}{module}"))]);
+    let hub = Hub::with(tempfile::tempdir().unwrap(), |options| own(options, wizards.path())).await;
+    let user = starter(&hub).await;
+    let rules = json!({"rules": [{"name": "no agents", "pattern": "agent7"}]});
+    hub.put(Policy, "/v1/policies/acme", rules).bearer(&user.token).send().await.ok(200);
+    let session = user.start("own").await;
+    user.answer(&session, json!("agent")).await.ok(200);
+    user.answer(&session, json!(7)).await.ok(200);
+    let ended = user.carried_out(&session, "failed").await;
+    assert_eq!(ended["failure"]["code"], "policy_denied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_would_be_too_large_is_not_made() {
+    let hub = hub(|options| options).await;
+    let user = User::of(&hub, "acme", "ada").await;
+    let session = user.start(QUICK).await;
+    user.answer(&session, json!("Ships")).await.ok(200);
+    let entry = "\u{1d11e}".repeat(990);
+    let all: Vec<String> = (0..100).map(|number| format!("{number} {entry}")).collect();
+    user.answer(&session, json!(all)).await.ok(200);
+    user.answer(&session, json!(null)).await.ok(200);
+    user.answer(&session, json!(false)).await.refused(422, "wizard_plan_too_large");
+    let changed = json!({"question_id": "target_audience", "value": "Sailors"});
+    user.modify(&session, changed).await.ok(200);
+    user.answer(&session, json!(false)).await.ok(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,8 +51,14 @@ async fn a_plan_that_needs_approval_waits_for_somebody_else() {
         );
         let own = Decider::of(&hub, "ada", &STARTER).await;
         own.decide(id, json!({})).await.refused(403, "not_a_reviewer");
-        bob.decide(id, json!({"approved": "perhaps"})).await.refused(422, "invalid_value");
-        bob.decide(id, json!({"notes": "x".repeat(20_000)})).await.refused(422, "invalid_value");
+        for odd in [
+            json!({"approved": "perhaps"}),
+            json!({"aproved": false}),
+            json!({"notes": "x".repeat(20_000)}),
+        ] {
+            bob.decide(id, odd).await.refused(422, "invalid_value");
+        }
+        bob.decide(id, json!({"notes": "x\0y"})).await.refused(422, "unstorable_value");
         let path = format!("/workflows/{id}/signal/update_content");
         let unheard = hub.post(Orchestrator, &path, json!({})).bearer(&user.token).send().await;
         unheard.refused(422, "invalid_value");
@@ -154,16 +160,19 @@ async fn each_review_takes_one_decision_of_whoever_may() {
     let approved = user.approve(&session, json!({})).await;
     let id = approved.ok(200)["workflow_id"].as_str().unwrap();
     let (bob, carl) = (Decider::of(&hub, "bob", &[]).await, Decider::of(&hub, "carl", &[]).await);
-    carl.asked(id).await;
-    carl.decide(id, json!({})).await.ok(202);
+    let first = carl.asked(id).await["review"].clone();
+    assert_eq!(first, "write/2-review.request");
+    carl.decide(id, json!({"review": first})).await.ok(202);
     until("the second review", async || carl.asked(id).await["reviewers"] == json!(["bob"])).await;
     carl.decide(id, json!({})).await.refused(403, "not_a_reviewer");
+    // A repeat of what was said about the first is not taken for the second.
+    bob.decide(id, json!({"review": first})).await.refused(409, "no_decision_wanted");
     bob.decide(id, json!({})).await.ok(202);
     user.ended(id, "completed").await;
     // What somebody answered may look like a name, and is none.
     let text = user.artifact(id, "write/1-inference.complete.md").await.text;
     assert!(text.contains("> About {draft}\n"), "{text}");
-    // A plan that only its author could approve of is not begun.
+    // Neither is a plan begun that only its author could approve of.
     let hub = with("ada").await;
     let user = starter(&hub).await;
     let session = walked(&user).await;
@@ -186,4 +195,43 @@ async fn nobody_decides_about_what_does_not_wait_for_it() {
     let id = plan["plan_id"].as_str().unwrap();
     let bob = Decider::of(&hub, "bob", &[]).await;
     bob.decide(id, json!({})).await.refused(409, "no_decision_wanted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_whose_author_may_no_more_goes_on_in_the_name_of_who_decides() {
+    let hub = Hub::start(&Role::ALL).await;
+    let user = starter(&hub).await;
+    let bob = Decider::of(&hub, "bob", &[]).await;
+    let carl = Decider::of(&hub, "carl", &STARTER).await;
+    let (session, plan) = user.marketing(json!(["blog"]), 0, true).await;
+    user.approve(&session, json!({})).await.ok(200);
+    let id = plan["plan_id"].as_str().unwrap();
+    bob.asked(id).await;
+    let revoked = hub.post(Role::Identity, "/v1/tokens/revoke", json!({"token": user.token}));
+    assert!(revoked.bearer(&user.token).send().await.status.is_success());
+    bob.decide(id, json!({})).await.refused(403, "missing_capability");
+    carl.decide(id, json!({})).await.ok(202);
+    let carl = User { hub: &hub, token: carl.token.clone() };
+    carl.ended(id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_reviewers_are_asked_for_and_none_is_named_nobody_decides() {
+    let module = "agents: [{role: writer, responsibility: Texts}]\nmodules:\n  - {id: write, title: Write, agent: writer, tasks: [TASK], outputs: [who]}\n";
+    for odd in ["' , '", "{who: bob}", "[]", "7"] {
+        let task = format!("{{action: review.request, params: {{reviewers: {odd}}}}}");
+        let text = format!("{OWN}{}", module.replace("TASK", &task));
+        let wizards = folder(&[("own.yaml", &text)]);
+        let error = refused(|options| own(options, wizards.path())).await.to_string();
+        assert!(error.contains("`reviewers` is a name"), "{error}");
+    }
+    let tasks = "{action: memory.retrieve, params: {query: x}}, {action: review.request, params: {reviewers: '{who}'}}";
+    let wizards = folder(&[("own.yaml", &format!("{OWN}{}", module.replace("TASK", tasks)))]);
+    let hub = Hub::with(tempfile::tempdir().unwrap(), |options| own(options, wizards.path())).await;
+    let user = starter(&hub).await;
+    let session = user.start("own").await;
+    user.answer(&session, json!("one")).await.ok(200);
+    user.answer(&session, json!(7)).await.ok(200);
+    let ended = user.carried_out(&session, "failed").await;
+    assert_eq!(ended["failure"]["code"], "no_reviewers");
 }

@@ -28,6 +28,8 @@ impl Piece {
     pub(super) fn rewrite(&mut self, body: String) {
         self.body = body;
         "a person".clone_into(&mut self.written_by);
+        // What it rests on is theirs to know.
+        (self.grounded, self.sources) = (false, Vec::new());
     }
 
     pub(super) fn words(&self) -> usize {

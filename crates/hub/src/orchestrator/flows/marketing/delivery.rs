@@ -104,7 +104,11 @@ fn words(campaign: &Campaign, pieces: &[Piece], found: &Findings, outcome: &Outc
     // Writing to a text cannot fail.
     let _ = writeln!(text, "\nThe research found {} notes in memory.", found.count());
     for piece in pieces {
-        let basis = if piece.grounded { "resting on them" } else { "from the brief alone" };
+        let basis = match (piece.grounded, piece.written_by.as_str()) {
+            (true, _) => "resting on them",
+            (false, "a person") => "corrected",
+            (false, _) => "from the brief alone",
+        };
         let (id, count) = (&piece.content_id, piece.words());
         let _ = writeln!(text, "- {id}: {count} words by {}, {basis}", piece.written_by);
     }

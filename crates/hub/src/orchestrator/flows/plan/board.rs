@@ -3,6 +3,7 @@
 use seaworthy_wizard::Plan;
 use seaworthy_wizard::plan::Part;
 use seaworthy_wizard::template::{self, Filling};
+use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,9 @@ pub(super) struct Told {
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    /// Of texts: whether all of them rest on something that was found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) grounded: Option<bool>,
     /// What it made, by name.
     pub(super) artifacts: Vec<String>,
 }
@@ -221,9 +225,37 @@ impl Job {
         Some(text).filter(|text| !text.trim().is_empty())
     }
 
-    /// Who may decide about it: `reviewers`, or where there are none, everybody but its author.
-    pub(super) fn reviewers(&self) -> Vec<String> {
-        reviewers(Some(&self.params))
+    /// Who may decide about it: `reviewers`, or where there are none, everybody but its author. Where
+    /// some are asked for and nobody comes of it, nobody may.
+    pub(super) fn reviewers(&self) -> Result<Vec<String>, Failure> {
+        let named = reviewers(Some(&self.params));
+        if named.is_empty() && self.params.contains_key("reviewers") {
+            let message = format!("`{}` asks for reviewers, and names none", self.name());
+            return Err(Failure::lasting("no_reviewers", message));
+        }
+        Ok(named)
+    }
+
+    /// Everything that its params say, in words.
+    pub(super) fn words(&self) -> String {
+        let mut all = String::new();
+        for value in self.params.values() {
+            gather(value, &mut all);
+        }
+        all
+    }
+}
+
+fn gather(value: &Value, all: &mut String) {
+    match value {
+        Value::Array(entries) if !entries.iter().all(Value::is_string) => {
+            entries.iter().for_each(|entry| gather(entry, all));
+        }
+        Value::Object(members) => members.values().for_each(|member| gather(member, all)),
+        other => {
+            all.push_str(&template::words(other));
+            all.push('\n');
+        }
     }
 }
 

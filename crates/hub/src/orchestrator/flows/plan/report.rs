@@ -43,7 +43,11 @@ fn words(outcome: &Outcome) -> String {
         for told in tasks {
             let reason = told.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             let made = told.artifacts.join(", ");
-            let _ = writeln!(text, "- {}: {}{reason}: {made}", told.action, told.status);
+            let basis = match told.grounded {
+                Some(false) => ", from the order alone",
+                _ => "",
+            };
+            let _ = writeln!(text, "- {}: {}{basis}{reason}: {made}", told.action, told.status);
         }
     }
     for skipped in &outcome.skipped_modules {

@@ -70,13 +70,14 @@ async fn remember(act: Act, job: Job) -> Result<Made, Failure> {
         }
     }
     let value = job.text("value").unwrap_or_else(|| {
-        let mut value = format!("{}: {}.", job.campaign_name, job.title);
+        let mut value = format!("{}.", job.campaign_name);
         for (name, param) in &metadata {
             let _ = write!(value, "\n{}: {}", name.replace('_', " "), template::words(param));
         }
         value
     });
     let value = shorten(&value, LONGEST_PROMPT);
+    act.permit(&format!("{value}\n{}", job.words())).await?;
     metadata.insert("workflow_id".to_owned(), act.run().id().into());
     let size = serde_json::to_vec(&metadata).map_or(usize::MAX, |text| text.len());
     let left_out = size > LONGEST_METADATA;
@@ -131,8 +132,9 @@ async fn write_all(hand: &Hand, job: Job) -> Result<Made, Failure> {
         async move { hand.step(&name, minutes(15), order, write).await }
     });
     let written: Vec<Made> = try_join_all(writing).await?;
-    let told =
-        Told::done(&job, written.iter().flat_map(|one| one.told.artifacts.clone()).collect());
+    let artifacts = written.iter().flat_map(|one| one.told.artifacts.clone()).collect();
+    let grounded = written.iter().all(|one| one.told.grounded == Some(true));
+    let told = Told { grounded: Some(grounded), ..Told::done(&job, artifacts) };
     let mut all = Made { told, pieces: Vec::new(), notes: Vec::new() };
     for one in written {
         all.pieces.extend(one.pieces);
@@ -161,21 +163,17 @@ async fn write(
     let heading =
         channel.as_ref().map_or_else(|| job.title.clone(), |one| format!("{} ({one})", job.title));
     let basis = if reply.grounded {
-        ""
+        format!("Written by {}.", reply.model)
     } else {
-        "\nNothing known bears on this: the order stands in its place.\n"
+        format!("Nothing known to {} bears on this: the order stands in its place.", reply.model)
     };
-    let page = format!(
-        "# {heading}\n\n> {}\n\n{}\n{basis}\nWritten by {}.\n",
-        order.replace('\n', "\n> "),
-        reply.completion,
-        reply.model
-    );
+    let quoted = order.replace('\n', "\n> ");
+    let page = format!("# {heading}\n\n> {quoted}\n\n{text}\n\n{basis}\n");
     let artifact = format!("{name}.md");
     act.keep(vec![markdown(artifact.clone(), page)]).await?;
     let quoted = |source: crate::inference::Source| Note { key: source.key, text: source.value };
     Ok(Made {
-        told: Told::done(&job, vec![artifact.clone()]),
+        told: Told { grounded: Some(reply.grounded), ..Told::done(&job, vec![artifact.clone()]) },
         pieces: vec![Piece { channel, text: Some(text), artifact, grounded: reply.grounded }],
         notes: reply.sources.into_iter().map(quoted).collect(),
     })
@@ -237,6 +235,8 @@ async fn draw(act: Act, job: Job) -> Result<Made, Failure> {
 /// Everything that whoever has the tool needs to do it. Nothing outside is configured, so nothing is
 /// sent.
 async fn prepare(act: Act, job: Job) -> Result<Made, Failure> {
+    // Answers and texts were judged one by one; this is what they make together.
+    act.permit(&job.words()).await?;
     let tool = job.action.split('.').next().unwrap_or_default();
     let reason = format!("no `{tool}` is configured");
     let artifact = format!("{}.json", job.name());
@@ -286,6 +286,7 @@ fn file_name(channel: &str, at: usize) -> String {
 
 impl Told {
     fn done(job: &Job, artifacts: Vec<String>) -> Self {
-        Self { action: job.action.clone(), status: "done".to_owned(), reason: None, artifacts }
+        let (action, status) = (job.action.clone(), "done".to_owned());
+        Self { action, status, reason: None, grounded: None, artifacts }
     }
 }
