@@ -78,7 +78,7 @@ fn logic_and_parameters_come_from_the_answers() {
     assert_eq!(
         step("analytics").params,
         json!({
-            "key": "campaign:Spring {launch}",
+            "key": "workflow/campaign/Spring {launch}",
             "metadata": {
                 "launch_date": "2026-12-20",
                 "channels": ["email", "social_linkedin", "paid_ads"],
