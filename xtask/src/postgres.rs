@@ -84,8 +84,6 @@ fn launch(postgres: &Path, initdb: &Path, folder: &Path) -> Result<(Child, Child
         "unix_socket_directories=",
         "max_connections=300",
         "shared_buffers=64MB",
-        // Its data end with the tests; those that crash a server start one of their own.
-        "fsync=off",
     ] {
         command.args(["-c", setting]);
     }

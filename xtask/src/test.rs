@@ -14,6 +14,10 @@ const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
 
 /// The packages whose rows may be in files or in PostgreSQL, and what tells their tests which.
 const EITHER: [&str; 2] = ["seaworthy-workflow", "seaworthy-hub"];
+
+/// Their tests that have little to do with rows, or start a PostgreSQL of their own in any case.
+const ONCE: [&str; 6] =
+    ["hostile::", "server::", "circuits::", "inference::", "outage::", "verdicts::"];
 const ROWS: &str = "SEAWORTHY_ROWS";
 
 /// Runs the tests, passing `extra` on to `cargo test`. Prints nothing after them.
@@ -41,6 +45,7 @@ pub(crate) fn run(extra: &[String]) -> Result<()> {
     for (package, program) in on_either_database()? {
         println!("     Running {package} with its rows in PostgreSQL");
         let mut tests = std::process::Command::new(program);
+        tests.args(ONCE.iter().flat_map(|module| ["--skip", *module]));
         let folder = command::root().join("crates").join(package.trim_start_matches("seaworthy-"));
         let variables = variables.iter().cloned().chain([(ROWS, "postgres".into())]);
         command::run(tests.current_dir(folder).envs(variables))?;
