@@ -19,7 +19,7 @@ use seaworthy_workflow::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::flows::{self, Desk, approval};
+use super::flows::{self, Desk, approval, plan};
 use super::{REPLAYED, check_limit, check_sender, idempotency_key};
 use crate::auth::{Authenticator, Caller, Credential, Token};
 use crate::memory;
@@ -204,7 +204,9 @@ impl Workflows {
             return Err(Problem::forbidden("not_a_reviewer", detail));
         }
         let about = payload.get("review").filter(|review| !review.is_null());
-        if view["waits_for_approval"] == false || about.is_some_and(|one| *one != view["review"]) {
+        // A plan says when it waits; before its first word it does not.
+        let waits = found.kind != plan::KIND || view["waits_for_approval"] == true;
+        if !waits || about.is_some_and(|one| *one != view["review"]) {
             let detail = "the workflow does not wait for this decision now";
             return Err(Problem::conflict("no_decision_wanted", detail)
                 .hint("its `get_progress` says when it does, and about what"));
