@@ -154,11 +154,6 @@ pub(super) fn latest(tx: &mut Tx<'_>) -> Result<i64> {
     latest.ok_or_else(|| Error::column(0, "the table of the latest revision is empty"))
 }
 
-/// How many changes are read at once. The bound stands in the statements too, and not for the sake of the
-/// bound: PostgreSQL plans them once for any revision, and without it takes one that is about to read
-/// nothing for one that reads a third of the table.
-const PAGE: usize = 500;
-
 /// Tells `each` what changed in a tenant after revision `after`.
 ///
 /// Two changes of one row are told once, as its last state; rows never come back under an old
@@ -170,38 +165,24 @@ pub(super) fn changes(
     after: i64,
     mut each: impl FnMut(Change<'_>),
 ) -> Result<()> {
-    let mut mark = Some(after);
-    while let Some(after) = mark.take() {
-        let mut told = 0;
-        tx.each(
-            "SELECT revision, memory FROM forgotten WHERE tenant = ?1 AND revision > ?2
-             ORDER BY revision LIMIT 500",
-            &values![tenant, after],
-            |row| {
-                (told, mark) = (told + 1, Some(row.get(0)?));
-                each(Change::Forgotten { row: row.get(1)? });
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        mark = mark.filter(|_| told == PAGE);
-    }
-    mark = Some(after);
-    while let Some(after) = mark.take() {
-        let mut told = 0;
-        tx.each(
-            "SELECT revision, id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
-             ORDER BY revision LIMIT 500",
-            &values![tenant, after],
-            |row| {
-                (told, mark) = (told + 1, Some(row.get(0)?));
-                let (key, value) = (row.text(2)?, row.text(3)?);
-                each(Change::Remembered { row: row.get(1)?, key, value });
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        mark = mark.filter(|_| told == PAGE);
-    }
-    Ok(())
+    tx.each(
+        "SELECT memory FROM forgotten WHERE tenant = ?1 AND revision > ?2",
+        &values![tenant, after],
+        |row| {
+            each(Change::Forgotten { row: row.get(0)? });
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    tx.each(
+        "SELECT id, key, value FROM memories WHERE tenant = ?1 AND revision > ?2
+         ORDER BY revision",
+        &values![tenant, after],
+        |row| {
+            let (key, value) = (row.text(1)?, row.text(2)?);
+            each(Change::Remembered { row: row.get(0)?, key, value });
+            Ok(ControlFlow::Continue(()))
+        },
+    )
 }
 
 /// Takes away the marks of earlier deletions, once, at the start: there is no index yet that would

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::workflows::rows::{self, Artifact, Grant};
-use crate::auth::{Authenticator, Credential, SYSTEM, Token, halted};
+use crate::auth::{Authenticator, SYSTEM, halted};
 use crate::inference::{Question, Reply, Source};
 use crate::memory::{Remember, Retrieve, Retrieved};
 use crate::peer::{Client, Trail};
@@ -31,6 +31,12 @@ pub(super) mod session;
 
 /// Memories that campaigns and the like leave are kept under this; they are no source for the next.
 const REPORTS: &str = "workflow/";
+
+/// What is said of a delivery that would need a system that is not configured.
+const NOT_SENT: &str = "prepared, not sent";
+
+/// The query that tells how far a workflow is.
+pub(super) const PROGRESS: &str = "get_progress";
 
 /// How often a step is tried: waits double from 100 ms, so ten attempts take about 50 seconds.
 const ATTEMPTS: u32 = 10;
@@ -200,13 +206,7 @@ impl Act {
         let authorization = grant.authorization.as_deref();
         let trail = Trail::in_the_name_of(authorization, &id)
             .ok_or_else(|| Failure::lasting("no_grant", "the kept token is no header"))?;
-        let credential = match authorization {
-            None => Credential::Anonymous(hand.run.tenant().into()),
-            Some(header) => {
-                let token = header.split_once(' ').map_or(header, |(_, token)| token);
-                Credential::Token(Token::new(token.trim()))
-            }
-        };
+        let credential = grant.credential(hand.run.tenant());
         let authenticator = &hand.desk.0.authenticator;
         let mut changes = authenticator.watch();
         loop {

@@ -19,9 +19,9 @@ use seaworthy_workflow::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::flows::{self, Desk, approval, plan};
+use super::flows::{self, Desk, PROGRESS, approval, plan};
 use super::{REPLAYED, check_limit, check_sender, idempotency_key};
-use crate::auth::{Authenticator, Caller, Credential, Token};
+use crate::auth::{Authenticator, Caller};
 use crate::memory;
 use crate::moderation::Moderation;
 use crate::options::Database;
@@ -49,9 +49,6 @@ pub(crate) const START: &str = "workflow:start";
 pub(crate) const APPROVE: &str = "workflow:approve";
 /// The capability to end workflows on the spot.
 pub(crate) const TERMINATE: &str = "workflow:terminate";
-
-/// The query that every workflow answers.
-const PROGRESS: &str = "get_progress";
 
 /// What the steps of workflows do in the name of whoever started them.
 const NEEDED: [&str; 4] = [memory::READ, memory::WRITE, "policy:evaluate", "inference:use"];
@@ -211,7 +208,7 @@ impl Workflows {
             return Err(Problem::conflict("no_decision_wanted", detail)
                 .hint("its `get_progress` says when it does, and about what"));
         }
-        if !self.has_good_grant(&found.run_id).await? {
+        if !self.has_good_grant(&caller.tenant, &found.run_id).await? {
             // It can go on in the name of whoever decides, or not at all.
             for capability in NEEDED {
                 caller.require(capability).map_err(|problem| {
@@ -237,19 +234,18 @@ impl Workflows {
 
     /// Whether what a workflow acts with holds. One that cannot be looked at now counts as good: its
     /// next step will find out.
-    async fn has_good_grant(&self, run: &str) -> Result<bool, Problem> {
+    async fn has_good_grant(&self, tenant: &str, run: &str) -> Result<bool, Problem> {
         let asked = run.to_owned();
         let granted = self.store.peek(move |tx| rows::granted(tx, &asked)).await?;
-        let Some(rows::Grant { authorization: Some(header), expires_at }) = granted else {
+        let Some(grant) = granted.filter(|grant| grant.authorization.is_some()) else {
             return Ok(true);
         };
-        if expires_at <= self.clock.wall() {
+        if grant.expires_at <= self.clock.wall() {
             return Ok(false);
         }
-        let Some(trail) = Trail::in_the_name_of(Some(&header), run) else { return Ok(false) };
-        let token = header.split_once(' ').map_or(header.as_str(), |(_, token)| token);
-        let credential = Credential::Token(Token::new(token.trim()));
-        let verified = self.authenticator.verify(&trail, &credential).await;
+        let trail = Trail::in_the_name_of(grant.authorization.as_deref(), run);
+        let Some(trail) = trail else { return Ok(false) };
+        let verified = self.authenticator.verify(&trail, &grant.credential(tenant)).await;
         Ok(verified.map_or_else(|problem| problem.status >= 500, |_| true))
     }
 
@@ -260,7 +256,7 @@ impl Workflows {
         if NEEDED.iter().any(|capability| caller.require(capability).is_err()) {
             return Ok(());
         }
-        let good = self.has_good_grant(run).await?;
+        let good = self.has_good_grant(&caller.tenant, run).await?;
         let (run, authorization) = (run.to_owned(), Some(authorization.to_owned()));
         let grant = rows::Grant { authorization, expires_at: caller.expires_at };
         self.store

@@ -5,7 +5,7 @@ use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Act, Hand, Note, document, markdown, minutes};
+use super::{Act, Hand, NOT_SENT, Note, document, markdown, minutes};
 use crate::auth::Caller;
 use crate::problem::Problem;
 
@@ -141,7 +141,7 @@ pub(super) async fn run(hand: Hand, orders: Orders) -> Result<Outcome, Failure> 
     if let Some(channel) = orders.notification_channel {
         let note = json!({
             "channel": channel,
-            "status": "prepared, not sent",
+            "status": NOT_SENT,
             "reason": "nothing that notifies is configured",
             "text": format!("{completed} of {total} directives were completed"),
         });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::{self, APPROVE, Approval, Sent};
-use super::{Act, Hand, Note, markdown, minutes};
+use super::{Act, Hand, Note, PROGRESS, markdown, minutes};
 use crate::problem::Problem;
 
 mod campaign;
@@ -198,7 +198,7 @@ impl View {
     }
 
     fn show(&self, hand: &Hand) {
-        hand.run.show("get_progress", self);
+        hand.run.show(PROGRESS, self);
     }
 }
 

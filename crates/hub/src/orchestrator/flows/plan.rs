@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::{self, APPROVE, Approval, PATIENCE};
-use super::{Act, Hand, document, minutes};
+use super::{Act, Hand, PROGRESS, document, minutes};
 use crate::problem::Problem;
 
 mod board;
@@ -19,9 +19,6 @@ use report::Criterion;
 
 /// The kind's name.
 pub(crate) const KIND: &str = "plan";
-
-/// The query that tells how far it is.
-const PROGRESS: &str = "get_progress";
 
 /// What came of a plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Act, Hand, Note, document, markdown, minutes};
+use super::{Act, Hand, NOT_SENT, Note, document, markdown, minutes};
 use crate::problem::Problem;
 
 /// The kind's name.
@@ -334,7 +334,7 @@ async fn keep_report(act: Act, told: Value) -> Result<(), Failure> {
     if told["webhooks"].as_array().is_some_and(|hooks| !hooks.is_empty()) {
         let note = json!({
             "to": told["webhooks"],
-            "status": "prepared, not sent",
+            "status": NOT_SENT,
             "reason": "nothing that calls webhooks is configured",
         });
         artifacts.push(document("notification.json", &note));

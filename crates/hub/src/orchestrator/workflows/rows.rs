@@ -4,6 +4,8 @@ use seaworthy_base::Timestamp;
 use seaworthy_store::{Migration, Part, Result, Tx, values};
 use serde::Serialize;
 
+use crate::auth::{Credential, Token};
+
 /// The tables, counted apart from the role's others.
 pub(crate) const PART: Part = Part::of("flows", MIGRATIONS);
 
@@ -69,6 +71,17 @@ pub(crate) struct Grant {
     pub(crate) authorization: Option<String>,
     /// When the token in it ends.
     pub(crate) expires_at: Timestamp,
+}
+
+impl Grant {
+    /// What identity is asked about; without a token, the tenant that nobody in particular acts for.
+    pub(crate) fn credential(&self, tenant: &str) -> Credential {
+        let Some(header) = &self.authorization else {
+            return Credential::Anonymous(tenant.into());
+        };
+        let token = header.split_once(' ').map_or(header.as_str(), |(_, token)| token);
+        Credential::Token(Token::new(token.trim()))
+    }
 }
 
 /// Keeps an artifact in the place of an earlier one of its name.

@@ -6,12 +6,9 @@ use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::{Act, document, markdown};
+use super::super::{Act, NOT_SENT, document, markdown};
 use super::content::Piece;
 use super::{Campaign, Findings, Outcome};
-
-/// What is said of a delivery that was not made.
-const NOT_SENT: &str = "prepared, not sent";
 
 /// A delivery that was prepared.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,10 +7,7 @@ use seaworthy_workflow::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::Note;
-
-/// What is said of what an outside system would have to do.
-pub(super) const NOT_SENT: &str = "prepared, not sent";
+use super::super::{NOT_SENT, Note};
 
 /// What an action has made.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::approval::Approval;
 use super::super::picture::Picture;
-use super::super::{Act, Hand, Note, document, markdown, minutes, shorten};
-use super::board::{Job, Made, NOT_SENT, Piece, Told};
+use super::super::{Act, Hand, NOT_SENT, Note, document, markdown, minutes, shorten};
+use super::board::{Job, Made, Piece, Told};
 use crate::memory::{LONGEST_KEY, LONGEST_METADATA};
 
 /// The longest question to memory and the longest order to inference, in characters.
